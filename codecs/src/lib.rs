@@ -1,0 +1,3 @@
+//! Erasure codes behind one object-safe trait.
+pub mod code;
+pub mod geometry;
