@@ -1,1 +1,7 @@
-pub mod placeholder {}
+//! A stream into n erasure-coded shares, and back from any sufficient subset of them.
+pub mod control;
+pub mod decode;
+pub mod encode;
+pub mod input;
+pub mod sink;
+pub mod source;

@@ -1,0 +1,14 @@
+//! The stream that is encoded, and how its end is known.
+
+use std::io::{self, Read};
+
+/// A stream to encode. End of file alone proves nothing: a writer killed midway looks the same.
+pub trait Input: Read + Send {
+    /// Called once, after `read` has returned 0: may the `total` bytes read count as the whole
+    /// stream?
+    ///
+    /// # Errors
+    /// Why not: the command that wrote it failed, the size is not the promised one. The encode
+    /// fails, and no share is completed.
+    fn confirm_end(&mut self, total: u64) -> io::Result<()>;
+}
