@@ -2,6 +2,8 @@
 pub mod control;
 pub mod decode;
 pub mod encode;
+pub mod format;
 pub mod input;
+mod pipeline;
 pub mod sink;
 pub mod source;
