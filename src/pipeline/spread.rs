@@ -4,7 +4,7 @@
 //! while one waits for it, is dropped; what is left goes on as long as it is enough. No sink gets a
 //! trailer until enough of them have taken all frames.
 
-use std::io::{self, ErrorKind, Write};
+use std::io::{self, ErrorKind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
