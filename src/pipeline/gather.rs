@@ -65,7 +65,28 @@ pub struct SourceOutcome {
 }
 
 impl SourceOutcome {
-    /// Whether anything is wrong with it.
+    pub(crate) fn new(name: String) -> Self {
+        Self {
+            name,
+            index: None,
+            frames: 0,
+            faults: Vec::new(),
+            fault_count: 0,
+            remarks: Vec::new(),
+            failure: None,
+            complete: false,
+        }
+    }
+
+    /// Notes a frame that cannot be used.
+    pub(crate) fn fault(&mut self, stripe: u64, what: String) {
+        self.fault_count += 1;
+        if self.faults.len() < FAULTS_KEPT {
+            self.faults.push(FrameFault { stripe, what });
+        }
+    }
+
+    /// Whether nothing is wrong with it.
     pub fn is_good(&self) -> bool {
         self.failure.is_none() && self.fault_count == 0 && self.remarks.is_empty()
     }
@@ -172,7 +193,8 @@ struct Lane {
     outstanding: usize,
     /// When it last answered, or was asked while it had nothing to do.
     heard: Instant,
-    /// The last stripe that it answered for.
+    /// The last stripes that it was asked for, and answered for, counted from 1.
+    asked: u64,
     answered: u64,
     ending: Option<Ending>,
     ended: bool,
@@ -475,7 +497,7 @@ impl Gather {
                 let source = &mut self.lanes[lane];
                 source.outstanding -= 1;
                 source.heard = Instant::now();
-                source.answered = source.answered.max(stripe);
+                source.answered = source.answered.max(stripe + 1);
                 source.note(stripe, &answer);
                 if let Some(at) = self.slot(stripe) {
                     self.window[at].take(lane, answer, &mut self.lanes);
@@ -617,7 +639,7 @@ impl Gather {
         let mut draining = Vec::new();
         for (lane, source) in self.lanes.iter_mut().enumerate() {
             let in_step = source.answered + reach >= end;
-            if !source.seekable && !source.ended && in_step && source.request(end) {
+            if !source.seekable && in_step && (source.asked > end || source.request(end)) {
                 draining.push(lane);
             }
         }
@@ -662,7 +684,7 @@ impl Slot {
             self.torn.insert(head.share);
             let what = format!("two good frames of share {} differ", head.share);
             for source in lanes.iter_mut().filter(|one| one.outcome.index == Some(head.share)) {
-                source.fault(self.stripe, &what);
+                source.outcome.fault(self.stripe, what.clone());
             }
             return self.faults.push((lane, what));
         }
@@ -681,21 +703,13 @@ impl Lane {
         report: &Sender<Event>,
     ) -> Self {
         let mut started = Self {
-            outcome: SourceOutcome {
-                name,
-                index: None,
-                frames: 0,
-                faults: Vec::new(),
-                fault_count: 0,
-                remarks: Vec::new(),
-                failure: None,
-                complete: false,
-            },
+            outcome: SourceOutcome::new(name),
             requests: None,
             unidentified: false,
             seekable: true,
             outstanding: 0,
             heard: Instant::now(),
+            asked: 0,
             answered: 0,
             ending: None,
             ended: false,
@@ -751,7 +765,7 @@ impl Lane {
         if share.len.is_some() {
             self.ending = share.ending.clone().filter(|own| own.trailer.common == *common);
             match &self.ending {
-                None => self.outcome.remarks.push("it has no good trailer: it is incomplete".into()),
+                None => self.outcome.remarks.push("no good trailer at its end: it is incomplete".into()),
                 Some(ending) if !ending.in_place() => {
                     let what = "its end is not where it says: bytes were inserted or lost";
                     self.outcome.remarks.push(what.into());
@@ -770,6 +784,7 @@ impl Lane {
         }
         let asked = requests.send(stripe).is_ok();
         self.outstanding += usize::from(asked);
+        self.asked = self.asked.max(stripe + 1);
         asked
     }
 
@@ -795,27 +810,19 @@ impl Lane {
     fn note(&mut self, stripe: u64, answer: &Answer) {
         match answer {
             Answer::Piece(_) => self.outcome.frames += 1,
-            Answer::Fault(what) => self.fault(stripe, what),
+            Answer::Fault(what) => self.outcome.fault(stripe, what.clone()),
             Answer::End(end) => {
-                if self.ended {
-                    return;
-                }
-                // A share that can be positioned has said at the start how it ends.
-                if !self.seekable {
-                    self.ended = true;
+                if self.ending.is_none() {
                     self.ending.clone_from(&end.ending);
+                }
+                // One that can be positioned has said at the start how it ends, and can be asked
+                // again for what is before.
+                if !self.seekable && !std::mem::replace(&mut self.ended, true) {
                     if end.ending.is_none() {
                         self.outcome.remarks.push(format!("incomplete: {end}"));
                     }
                 }
             }
-        }
-    }
-
-    fn fault(&mut self, stripe: u64, what: &str) {
-        self.outcome.fault_count += 1;
-        if self.outcome.faults.len() < FAULTS_KEPT {
-            self.outcome.faults.push(FrameFault { stripe, what: what.into() });
         }
     }
 }

@@ -129,7 +129,6 @@ impl Piece {
 /// A stripe whose digest was confirmed.
 #[derive(Debug)]
 pub(crate) struct GoodStripe {
-    pub(crate) stripe: u64,
     pub(crate) claim: Claim,
     /// The frames of all data shards, and of those that were wanted besides.
     pub(crate) frames: Vec<Option<Bytes>>,
@@ -279,7 +278,7 @@ impl Rebuilder {
         if !padded {
             return Err(Unconfirmed::Padding);
         }
-        Ok(GoodStripe { stripe, claim, frames })
+        Ok(GoodStripe { claim, frames })
     }
 }
 
