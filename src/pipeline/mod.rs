@@ -3,7 +3,8 @@
 //! [`spread`] takes stripes to n sinks, [`gather`] brings them back from n sources.
 
 pub(crate) mod budget;
-// pub(crate) mod gather;
+pub(crate) mod gather;
+pub(crate) mod muster;
 pub(crate) mod pool;
 pub(crate) mod spread;
 pub(crate) mod stripe;
