@@ -10,12 +10,18 @@
 //! What is written is what was read, or it is an error: every stripe is held against its digest
 //! before a byte of it goes out, and nothing counts as complete that is not.
 
+pub mod command;
 pub mod control;
 pub mod decode;
+pub mod descriptor;
 pub mod encode;
 pub mod format;
 pub mod input;
+mod locator;
+mod pipe;
 mod pipeline;
+pub mod place;
+pub mod quote;
 pub mod repair;
 pub mod sink;
 pub mod source;
