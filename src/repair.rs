@@ -72,9 +72,15 @@ where
     let (common, mut gather) = gather(sources, choose, options, control)?;
     let sinks = chosen.map_err(RepairError::Sinks)?;
     if sinks.is_empty() {
-        return Err(RepairError::NothingMissing { n: common.geometry().n() });
+        return Err(RepairError::NothingMissing {
+            n: common.geometry().n(),
+        });
     }
-    let rule = Rule { least: 1, recoverable: false, timeout: DEFAULT_TIMEOUT };
+    let rule = Rule {
+        least: 1,
+        recoverable: false,
+        timeout: DEFAULT_TIMEOUT,
+    };
     let mut spread = Spread::open(sinks, &common, rule, SINK_QUEUE, None, control);
     let stopped = loop {
         let stripe = match gather.next() {
@@ -83,7 +89,9 @@ where
             Err(error) => return Err(DecodeError::from(error).into()),
         };
         let frame = |share: usize| {
-            stripe.frames[share].clone().expect("what is wanted was rebuilt, or was there")
+            stripe.frames[share]
+                .clone()
+                .expect("what is wanted was rebuilt, or was there")
         };
         if let Err(error) = spread.stripe(frame) {
             break Some(error);
@@ -94,14 +102,21 @@ where
     }
     let (totals, sources) = gather.finish().map_err(DecodeError::from)?;
     let sinks = spread.finish(&totals)?;
-    Ok(RepairReport { common, totals, sources, sinks })
+    Ok(RepairReport {
+        common,
+        totals,
+        sources,
+        sinks,
+    })
 }
 
 impl From<Failed> for RepairError {
     fn from(failed: Failed) -> Self {
         match failed.error {
             SpreadError::Cancelled => DecodeError::from(GatherError::Cancelled).into(),
-            SpreadError::TooFew => Self::AllFailed { sinks: failed.sinks },
+            SpreadError::TooFew => Self::AllFailed {
+                sinks: failed.sinks,
+            },
         }
     }
 }

@@ -52,13 +52,21 @@ pub fn verify(
         let (report, progress) = (report.clone(), Arc::clone(&control.progress));
         let check = move || {
             let verdict = verify_one(source, |bytes| {
-                progress.bytes.fetch_add(bytes, std::sync::atomic::Ordering::Relaxed);
+                progress
+                    .bytes
+                    .fetch_add(bytes, std::sync::atomic::Ordering::Relaxed);
             });
             // Whoever would hear it may be gone.
             let _ = report.send((lane, verdict));
         };
-        let spawned = thread::Builder::new().name(format!("verify {lane}")).spawn(check);
-        verdicts.push(spawned.err().map(|error| Verdict::failed(name, SourceFailure::Open(error))));
+        let spawned = thread::Builder::new()
+            .name(format!("verify {lane}"))
+            .spawn(check);
+        verdicts.push(
+            spawned
+                .err()
+                .map(|error| Verdict::failed(name, SourceFailure::Open(error))),
+        );
     }
     drop(report);
     while verdicts.iter().any(Option::is_none) {
@@ -76,7 +84,10 @@ pub fn verify(
         Verdict::failed(String::new(), failure)
     };
     debug_assert_eq!(verdicts.len(), count);
-    Ok(verdicts.into_iter().map(|verdict| verdict.unwrap_or_else(missing)).collect())
+    Ok(verdicts
+        .into_iter()
+        .map(|verdict| verdict.unwrap_or_else(missing))
+        .collect())
 }
 
 fn verify_one(source: Box<dyn Source>, passed: impl Fn(u64)) -> Verdict {
@@ -93,11 +104,21 @@ fn verify_one(source: Box<dyn Source>, passed: impl Fn(u64)) -> Verdict {
         // The header's fault says all there is to say.
         let what = outcome.remarks.pop().unwrap_or_default();
         outcome.failure = Some(SourceFailure::NoShare(what));
-        return Verdict { outcome, common: None, totals: None, following: 0 };
+        return Verdict {
+            outcome,
+            common: None,
+            totals: None,
+            following: 0,
+        };
     };
     outcome.index = Some(index);
     let common = Arc::new(common.clone());
-    let mut verdict = Verdict { outcome, common: Some(common.clone()), totals: None, following: 0 };
+    let mut verdict = Verdict {
+        outcome,
+        common: Some(common.clone()),
+        totals: None,
+        following: 0,
+    };
     match read_through(share, &common, &mut verdict.outcome, passed) {
         Ok(Read { stream, end, len }) => verdict.judge(&stream, end, len),
         Err(error) => verdict.outcome.failure = Some(SourceFailure::Read(error)),
@@ -120,14 +141,20 @@ fn read_through(
     passed: impl Fn(u64),
 ) -> io::Result<Read> {
     let len = share.len;
-    let stripes = share.ending.as_ref().map(|ending| ending.trailer.totals.stripes);
+    let stripes = share
+        .ending
+        .as_ref()
+        .map(|ending| ending.trailer.totals.stripes);
     let mut reader = share.frames(Arc::clone(common));
     let mut buffer = vec![0; HEAD_LEN + common.shard_len()];
     let mut stream = Some(StreamDigest::default());
     for stripe in 0.. {
         let ended = stripes == Some(stripe);
         if let (true, Some(ending)) = (ended, reader.ending()) {
-            let end = End { offset: ending.offset, ending: Some(ending.clone()) };
+            let end = End {
+                offset: ending.offset,
+                ending: Some(ending.clone()),
+            };
             return Ok(Read { stream, end, len });
         }
         match reader.read(stripe, &mut buffer)? {
@@ -145,7 +172,10 @@ fn read_through(
             }
             Found::End(end) => {
                 // Frames that the trailer tells of, and that are not there, are bad ones too.
-                let told = end.ending.as_ref().map(|ending| ending.trailer.totals.stripes);
+                let told = end
+                    .ending
+                    .as_ref()
+                    .map(|ending| ending.trailer.totals.stripes);
                 for missing in stripe..told.or(stripes).unwrap_or(stripe) {
                     outcome.fault(missing, "missing: the share ends before it".into());
                     stream = None;
@@ -161,7 +191,12 @@ impl Verdict {
     fn failed(name: String, failure: SourceFailure) -> Self {
         let mut outcome = SourceOutcome::new(name);
         outcome.failure = Some(failure);
-        Self { outcome, common: None, totals: None, following: 0 }
+        Self {
+            outcome,
+            common: None,
+            totals: None,
+            following: 0,
+        }
     }
 
     /// Holds the ending against the frames.
@@ -211,7 +246,20 @@ pub struct Inspection {
 pub fn inspect(source: Box<dyn Source>) -> io::Result<Inspection> {
     let name = source.name();
     let share = source.open().and_then(OpenShare::open)?;
-    let claims = share.claims().map(|(common, index)| (common.clone(), index));
-    let OpenShare { header, ending, len, .. } = share;
-    Ok(Inspection { name, claims, fault: header.err(), ending, len })
+    let claims = share
+        .claims()
+        .map(|(common, index)| (common.clone(), index));
+    let OpenShare {
+        header,
+        ending,
+        len,
+        ..
+    } = share;
+    Ok(Inspection {
+        name,
+        claims,
+        fault: header.err(),
+        ending,
+        len,
+    })
 }

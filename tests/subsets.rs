@@ -7,7 +7,16 @@ use kit::{code, decode_from, files, noise, options, pipes, shares};
 
 /// Lengths at which streaming code goes wrong, for stripes of `stripe` bytes.
 fn lengths(stripe: usize) -> [usize; 8] {
-    [0, 1, stripe - 1, stripe, stripe + 1, 2 * stripe, 5 * stripe - 3, 7 * stripe + stripe / 2]
+    [
+        0,
+        1,
+        stripe - 1,
+        stripe,
+        stripe + 1,
+        2 * stripe,
+        5 * stripe - 3,
+        7 * stripe + stripe / 2,
+    ]
 }
 
 #[test]
@@ -20,7 +29,10 @@ fn every_subset_of_shares_decodes_where_the_code_says_so() {
             for set in 1..1_u32 << n {
                 let present: Vec<usize> = (0..n).filter(|&share| set >> share & 1 == 1).collect();
                 let expected = code.is_recoverable(present.iter().copied().collect());
-                for sources in [files(&shares, present.clone()), pipes(&shares, present.clone())] {
+                for sources in [
+                    files(&shares, present.clone()),
+                    pipes(&shares, present.clone()),
+                ] {
                     let what = format!("{codec} ({k}, {n}), {len} bytes, shares {present:?}");
                     match decode_from(sources, &DecodeOptions::default()) {
                         Ok((found, report)) => {

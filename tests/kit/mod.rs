@@ -111,12 +111,22 @@ pub struct MemorySource {
 impl MemorySource {
     pub fn file(name: impl ToString, bytes: Vec<u8>) -> Box<dyn Source> {
         let bytes = Cursor::new(bytes);
-        Box::new(Self { name: name.to_string(), bytes, seekable: true, most: usize::MAX })
+        Box::new(Self {
+            name: name.to_string(),
+            bytes,
+            seekable: true,
+            most: usize::MAX,
+        })
     }
 
     pub fn pipe(name: impl ToString, bytes: Vec<u8>) -> Box<dyn Source> {
         let bytes = Cursor::new(bytes);
-        Box::new(Self { name: name.to_string(), bytes, seekable: false, most: usize::MAX })
+        Box::new(Self {
+            name: name.to_string(),
+            bytes,
+            seekable: false,
+            most: usize::MAX,
+        })
     }
 }
 
@@ -150,7 +160,10 @@ pub fn encode_into(
     options: &EncodeOptions,
 ) -> Result<EncodeReport, EncodeError> {
     let input = Box::new(Bytes(Cursor::new(data.to_vec())));
-    let sinks = sinks.iter().map(|sink| Box::new(sink.clone()) as Box<dyn Sink>).collect();
+    let sinks = sinks
+        .iter()
+        .map(|sink| Box::new(sink.clone()) as Box<dyn Sink>)
+        .collect();
     encode(input, sinks, options, &Control::new().0)
 }
 
@@ -175,18 +188,32 @@ pub fn decode_from(
     options: &DecodeOptions,
 ) -> Result<(Vec<u8>, DecodeReport), DecodeError> {
     let output = MemorySink::default();
-    let report = decode(sources, Box::new(output.clone()), options, &Control::new().0)?;
+    let report = decode(
+        sources,
+        Box::new(output.clone()),
+        options,
+        &Control::new().0,
+    )?;
     let taken = output.0.lock().unwrap().clone();
-    assert!(taken.finished, "the output of a decode that succeeded was finished");
+    assert!(
+        taken.finished,
+        "the output of a decode that succeeded was finished"
+    );
     Ok((taken.bytes, report))
 }
 
 /// The shares at `indices`, as files.
 pub fn files(shares: &[Vec<u8>], indices: impl IntoIterator<Item = usize>) -> Vec<Box<dyn Source>> {
-    indices.into_iter().map(|index| MemorySource::file(index, shares[index].clone())).collect()
+    indices
+        .into_iter()
+        .map(|index| MemorySource::file(index, shares[index].clone()))
+        .collect()
 }
 
 /// The shares at `indices`, as pipes.
 pub fn pipes(shares: &[Vec<u8>], indices: impl IntoIterator<Item = usize>) -> Vec<Box<dyn Source>> {
-    indices.into_iter().map(|index| MemorySource::pipe(index, shares[index].clone())).collect()
+    indices
+        .into_iter()
+        .map(|index| MemorySource::pipe(index, shares[index].clone()))
+        .collect()
 }
