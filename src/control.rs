@@ -50,6 +50,12 @@ impl Control {
     /// [`Canceller::cancel`]; dropping the canceller does nothing.)
     pub fn new() -> (Self, Canceller) {
         let (sender, cancelled) = crossbeam_channel::bounded(1);
-        (Self { progress: Arc::default(), cancelled }, Canceller(sender))
+        (
+            Self {
+                progress: Arc::default(),
+                cancelled,
+            },
+            Canceller(sender),
+        )
     }
 }

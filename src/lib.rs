@@ -5,3 +5,4 @@ pub mod encode;
 pub mod input;
 pub mod sink;
 pub mod source;
+pub mod store;
