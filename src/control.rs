@@ -43,6 +43,8 @@ pub struct Control {
     /// Counters that the operation keeps up to date.
     pub progress: Arc<Progress>,
     pub(crate) cancelled: Receiver<()>,
+    /// Without a sender, `cancelled` would look as if it had been sent to.
+    _open: Sender<()>,
 }
 
 impl Control {
@@ -50,12 +52,7 @@ impl Control {
     /// [`Canceller::cancel`]; dropping the canceller does nothing.)
     pub fn new() -> (Self, Canceller) {
         let (sender, cancelled) = crossbeam_channel::bounded(1);
-        (
-            Self {
-                progress: Arc::default(),
-                cancelled,
-            },
-            Canceller(sender),
-        )
+        let canceller = Canceller(sender.clone());
+        (Self { progress: Arc::default(), cancelled, _open: sender }, canceller)
     }
 }

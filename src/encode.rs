@@ -1,84 +1,404 @@
 //! Operation encode: a stream into n shares.
+//!
+//! A reader fills pooled buffers with stripes and hands them to workers in turn; each worker makes
+//! n frames of a stripe in place; and this thread takes the stripes from the workers in the same
+//! turn, so that they are in order without sorting, and spreads their frames over the sinks.
 
+use std::io::{self, ErrorKind};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::thread;
 use std::time::Duration;
 
-use distdup_codecs::code::Code;
+use bytes::Bytes;
+use crossbeam_channel::{Receiver, Sender, bounded};
+use distdup_codecs::{Code, CodecError};
 
 use crate::control::Control;
+use crate::format::digest::StreamDigest;
+use crate::format::{Common, CommonError, Identity, Totals};
 use crate::input::Input;
+use crate::pipeline::budget::{self, TooLittleMemory};
+use crate::pipeline::pool::{Buffer, Pool};
+use crate::pipeline::spread::{Failed, Rule, Spread, SpreadError};
+pub use crate::pipeline::spread::{SinkFailure, SinkOutcome};
+use crate::pipeline::stripe::{self, Encoded};
 use crate::sink::Sink;
 
-/// Who a stream is. Everything here stands in every share's header.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Identity {
-    /// 16 random bytes.
-    pub stream: [u8; 16],
-    /// Orders the streams stored under one name; nanoseconds since 1970 unless more is needed.
-    pub generation: u64,
-    /// When it was written, seconds since 1970 UTC.
-    pub time: u64,
-    /// Name of the object in a store; none for a plain share.
-    pub name: Option<Vec<u8>>,
-}
+/// Memory that operations take unless told otherwise.
+pub const DEFAULT_MEMORY: u64 = 64 << 20;
+/// How long a sink or source may stall unless told otherwise.
+pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// What `encode` is told. `EncodeOptions::new(code)` has the defaults.
+/// What `encode` is told.
 #[derive(Debug, Clone)]
 pub struct EncodeOptions {
     /// The erasure code.
     pub code: Arc<dyn Code>,
     /// Bytes of a full stripe's shard; `None` chooses by code and memory.
-    pub shard_len: Option<usize>,
+    pub shard_len: Option<u64>,
     /// Total bytes for buffers, queues and the codec's scratch.
     pub memory: u64,
     /// Threads that encode.
     pub workers: usize,
-    /// As many sinks must take everything; `None`: k + (n-k)/2 rounded down.
+    /// As many sinks must take everything; `None`: [`default_min_shares`].
     pub min_shares: Option<usize>,
     /// A sink that takes no byte for so long while one waits for it is dropped.
     pub sink_timeout: Duration,
-    /// Who the stream is; `None`: fresh.
+    /// Who the stream is; `None`: someone new.
     pub identity: Option<Identity>,
 }
 
-/// What became of one sink.
-#[derive(Debug)]
-pub struct SinkOutcome {
-    /// The sink's own name.
-    pub name: String,
-    /// Index of the share that it was given.
-    pub index: usize,
-    /// Bytes that it took.
-    pub bytes: u64,
-    /// Why it failed, if it did. (Enum: open, write at a byte, finish, timed out.)
-    pub failure: Option<SinkFailure>,
+impl EncodeOptions {
+    /// The defaults for a code.
+    pub fn new(code: Arc<dyn Code>) -> Self {
+        Self {
+            code,
+            shard_len: None,
+            memory: DEFAULT_MEMORY,
+            workers: default_workers(),
+            min_shares: None,
+            sink_timeout: DEFAULT_TIMEOUT,
+            identity: None,
+        }
+    }
 }
 
-/// Why a sink was dropped.
-#[derive(Debug, thiserror::Error)]
-pub enum SinkFailure {}
+/// As many worker threads as there are processors.
+pub fn default_workers() -> usize {
+    thread::available_parallelism().map_or(1, usize::from)
+}
+
+/// How many shares must be complete unless told otherwise: half of the spare ones may be missing.
+pub fn default_min_shares(code: &dyn Code) -> usize {
+    let geometry = code.geometry();
+    geometry.k() + geometry.parity() / 2
+}
 
 /// What an encode left behind: at least `min_shares` complete shares.
 #[derive(Debug)]
 pub struct EncodeReport {
-    /// Bytes of the stream.
-    pub length: u64,
-    /// Who the stream is.
-    pub identity: Identity,
+    /// What all shares say alike.
+    pub common: Arc<Common>,
+    /// What the stream came to.
+    pub totals: Totals,
     /// One for each sink, in order of index.
     pub sinks: Vec<SinkOutcome>,
 }
 
-/// Why an encode failed. Nothing that it left looks finished, unless it says so.
+/// Why an encode failed. Shares that were completed nevertheless are whole, but too few.
 #[derive(Debug, thiserror::Error)]
-pub enum EncodeError {}
+#[non_exhaustive]
+pub enum EncodeError {
+    /// As many sinks as the code has shards.
+    #[error("{found} sinks for {expected} shares; each share needs a sink of its own")]
+    SinkCount {
+        /// Sinks that were given.
+        found: usize,
+        /// Shares there are.
+        expected: usize,
+    },
+    /// Fewer than the data can be had from, or more than there are.
+    #[error("--min-shares is {found}, expected {least} to {most}")]
+    MinShares {
+        /// What was asked for.
+        found: usize,
+        /// Data shards.
+        least: usize,
+        /// All shards.
+        most: usize,
+    },
+    /// A header that cannot be.
+    #[error("the shares' header cannot be made")]
+    Common(#[from] CommonError),
+    /// Not enough memory.
+    #[error(transparent)]
+    Memory(#[from] TooLittleMemory),
+    /// No random bytes, or no threads.
+    #[error("the system gave no {what}")]
+    System {
+        /// What was asked of it.
+        what: &'static str,
+        /// What it said.
+        #[source]
+        source: io::Error,
+    },
+    /// The input failed; its end was never reached.
+    #[error("the input failed at byte {offset}; no share was completed")]
+    Input {
+        /// Bytes read before.
+        offset: u64,
+        /// What it said.
+        #[source]
+        source: io::Error,
+    },
+    /// The codec refused a stripe.
+    #[error("the codec failed at stripe {stripe}")]
+    Codec {
+        /// Which.
+        stripe: u64,
+        /// What it said.
+        #[source]
+        source: CodecError,
+    },
+    /// Too few sinks are left.
+    #[error(
+        "{} of {} sinks failed, and at least {least} must take everything",
+        failures(sinks),
+        sinks.len()
+    )]
+    TooFewSinks {
+        /// As many were needed.
+        least: usize,
+        /// What became of each.
+        sinks: Vec<SinkOutcome>,
+    },
+    /// Asked to stop.
+    #[error("stopped before the end; no share was completed")]
+    Cancelled,
+}
+
+fn failures(sinks: &[SinkOutcome]) -> usize {
+    sinks.iter().filter(|sink| sink.failure.is_some()).count()
+}
 
 /// Encodes `input` into `sinks.len()` shares; sink i gets share i.
+///
+/// # Errors
+/// Whatever kept at least `min_shares` shares from being completed. Nothing that is left then looks
+/// finished, but for shares that were completed before the others failed.
 pub fn encode(
-    _input: Box<dyn Input>,
-    _sinks: Vec<Box<dyn Sink>>,
-    _options: &EncodeOptions,
-    _control: &Control,
+    input: Box<dyn Input>,
+    sinks: Vec<Box<dyn Sink>>,
+    options: &EncodeOptions,
+    control: &Control,
 ) -> Result<EncodeReport, EncodeError> {
-    todo!("the operation")
+    let code = &options.code;
+    let geometry = code.geometry();
+    if sinks.len() != geometry.n() {
+        return Err(EncodeError::SinkCount { found: sinks.len(), expected: geometry.n() });
+    }
+    let least = options.min_shares.unwrap_or_else(|| default_min_shares(&**code));
+    if !(geometry.k()..=geometry.n()).contains(&least) {
+        let (least_allowed, most) = (geometry.k(), geometry.n());
+        return Err(EncodeError::MinShares { found: least, least: least_allowed, most });
+    }
+    let system = |what| move |source| EncodeError::System { what, source };
+    let identity = match &options.identity {
+        Some(identity) => identity.clone(),
+        None => Identity::fresh(None).map_err(system("random bytes"))?,
+    };
+    let workers = options.workers.max(1);
+    let spare = geometry.n() - least;
+    let shard_len =
+        budget::encode_shard_len(&**code, options.shard_len, options.memory, workers, spare)?;
+    let common = Arc::new(Common::new(identity, Arc::clone(code), shard_len, least)?);
+
+    let pool = Pool::fixed(budget::encode_buffers(workers), stripe::buffer_len(&common));
+    let rule = Rule { least, recoverable: true, timeout: options.sink_timeout };
+    let stages = Stages::start(input, &common, &pool, workers).map_err(system("threads"))?;
+    let mut spread = Spread::open(
+        sinks.into_iter().enumerate(),
+        &common,
+        rule,
+        budget::SINK_QUEUE,
+        Some(pool),
+        control,
+    );
+    match stages.run(&mut spread, control) {
+        Ok(totals) => match spread.finish(&totals) {
+            Ok(sinks) => Ok(EncodeReport { common, totals, sinks }),
+            Err(failed) => Err(failed.into_error(least)),
+        },
+        Err(Stopped::Spread(error)) => Err(spread.abort(error).into_error(least)),
+        Err(Stopped::Error(error)) => {
+            drop(spread);
+            Err(error)
+        }
+    }
+}
+
+impl Failed {
+    fn into_error(self, least: usize) -> EncodeError {
+        match self.error {
+            SpreadError::Cancelled => EncodeError::Cancelled,
+            SpreadError::TooFew => EncodeError::TooFewSinks { least, sinks: self.sinks },
+        }
+    }
+}
+
+/// Why the stages stopped before the end.
+enum Stopped {
+    /// The sinks say why.
+    Spread(SpreadError),
+    /// Something else.
+    Error(EncodeError),
+}
+
+impl From<SpreadError> for Stopped {
+    fn from(error: SpreadError) -> Self {
+        Self::Spread(error)
+    }
+}
+
+/// A stripe that was read.
+struct Filled {
+    stripe: u64,
+    data_len: u32,
+    last: bool,
+    buffer: Buffer,
+}
+
+/// A stripe that was encoded.
+struct Ready {
+    encoded: Encoded,
+    frames: Bytes,
+}
+
+/// Reader and workers, running.
+struct Stages {
+    /// One from each worker; stripe i comes from worker i mod workers.
+    ready: Vec<Receiver<Result<Ready, (u64, CodecError)>>>,
+    /// The input's end, or why there is none: an end without this was none.
+    end: Receiver<Result<(), (u64, io::Error)>>,
+}
+
+impl Stages {
+    fn start(
+        input: Box<dyn Input>,
+        common: &Arc<Common>,
+        pool: &Pool,
+        workers: usize,
+    ) -> io::Result<Self> {
+        let mut to_workers = Vec::with_capacity(workers);
+        let mut ready = Vec::with_capacity(workers);
+        for worker in 0..workers {
+            let (to_worker, filled) = bounded(1);
+            let (to_router, from_worker) = bounded(1);
+            to_workers.push(to_worker);
+            ready.push(from_worker);
+            let common = Arc::clone(common);
+            thread::Builder::new()
+                .name(format!("encode {worker}"))
+                .spawn(move || work(common, &filled, &to_router))?;
+        }
+        let (report, end) = bounded(1);
+        let reader = Reader { input, common: Arc::clone(common), pool: pool.clone(), to_workers };
+        thread::Builder::new().name("read".into()).spawn(move || {
+            // If nobody listens any more, the run has ended otherwise.
+            let _ = report.send(reader.run());
+        })?;
+        Ok(Self { ready, end })
+    }
+
+    /// Spreads stripes until the input has ended well.
+    fn run(&self, spread: &mut Spread, control: &Control) -> Result<Totals, Stopped> {
+        let mut stream = StreamDigest::default();
+        for ready in self.ready.iter().cycle() {
+            let Some(ready) = spread.wait_for(ready)? else {
+                break;
+            };
+            let Ready { encoded, frames } = ready.map_err(|(stripe, source)| {
+                Stopped::Error(EncodeError::Codec { stripe, source })
+            })?;
+            stream.push(encoded.claim.digest, encoded.claim.data_len);
+            spread.stripe(|share| encoded.frame(&frames, share))?;
+            control.progress.bytes.store(stream.length(), Ordering::Relaxed);
+        }
+        let input_failed =
+            |offset, source| Stopped::Error(EncodeError::Input { offset, source });
+        match spread.wait_for(&self.end)? {
+            Some(Ok(())) => Ok(stream.totals()),
+            Some(Err((offset, source))) => Err(input_failed(offset, source)),
+            // The reader or a worker panicked, and has said so.
+            None => Err(input_failed(stream.length(), ErrorKind::BrokenPipe.into())),
+        }
+    }
+}
+
+fn work(
+    common: Arc<Common>,
+    filled: &Receiver<Filled>,
+    ready: &Sender<Result<Ready, (u64, CodecError)>>,
+) {
+    let mut encoder = stripe::Encoder::new(common);
+    for Filled { stripe, data_len, last, mut buffer } in filled {
+        let result = encoder
+            .encode(stripe, data_len, last, buffer.as_mut())
+            .map(|encoded| Ready { encoded, frames: buffer.freeze() })
+            .map_err(|error| (stripe, error));
+        if ready.send(result).is_err() {
+            return;
+        }
+    }
+}
+
+/// Reads stripes, and hands them out in turn.
+struct Reader {
+    input: Box<dyn Input>,
+    common: Arc<Common>,
+    pool: Pool,
+    to_workers: Vec<Sender<Filled>>,
+}
+
+impl Reader {
+    /// Reads to the end. An error says how many bytes came before it.
+    fn run(mut self) -> Result<(), (u64, io::Error)> {
+        let mut total = 0;
+        // A stripe is handed on only when it is known whether another follows, since the last one
+        // says so; and the last one only when the input's end is confirmed.
+        let mut held: Option<Filled> = None;
+        for stripe in 0.. {
+            let mut buffer = self.pool.take();
+            let data_len = self.fill(buffer.as_mut(), &mut total).map_err(|e| (total, e))?;
+            let full = data_len as usize == self.common.stripe_len();
+            if !full {
+                self.input.confirm_end(total).map_err(|error| (total, error))?;
+            }
+            let last = !full;
+            if let Some(mut before) = held.take() {
+                before.last = data_len == 0;
+                if !self.hand_on(before) {
+                    return Ok(());
+                }
+            }
+            if data_len > 0 {
+                held = Some(Filled { stripe, data_len, last, buffer });
+            }
+            if last {
+                break;
+            }
+        }
+        if let Some(filled) = held {
+            self.hand_on(filled);
+        }
+        Ok(())
+    }
+
+    /// Whether someone is there to take it.
+    fn hand_on(&self, filled: Filled) -> bool {
+        let workers = self.to_workers.len() as u64;
+        let worker = usize::try_from(filled.stripe % workers).expect("below a usize");
+        self.to_workers[worker].send(filled).is_ok()
+    }
+
+    /// Reads one stripe's data into its places; less than a stripe only at the input's end.
+    fn fill(&mut self, buffer: &mut [u8], total: &mut u64) -> io::Result<u32> {
+        let before = *total;
+        for place in stripe::data_places(&self.common, buffer) {
+            let mut filled = 0;
+            while filled < place.len() {
+                match self.input.read(&mut place[filled..]) {
+                    Ok(0) => return Ok((*total - before) as u32),
+                    Ok(count) => {
+                        filled += count;
+                        *total += count as u64;
+                    }
+                    Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                    Err(error) => return Err(error),
+                }
+            }
+        }
+        Ok((*total - before) as u32) // a stripe is at most 64 MiB
+    }
 }

@@ -2,7 +2,9 @@
 pub mod control;
 pub mod decode;
 pub mod encode;
+pub mod format;
 pub mod input;
+mod pipeline;
 pub mod sink;
 pub mod source;
 pub mod store;

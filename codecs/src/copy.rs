@@ -1,0 +1,107 @@
+//! Replication: every shard is the data. What the other codes are held against.
+
+use std::sync::Arc;
+
+use crate::code::{Code, Coder, Family, Shard};
+use crate::error::{CodecError, quote};
+use crate::geometry::{Geometry, ShardSet};
+use crate::stripe::{check_encode, check_reconstruct, check_recoverable};
+
+const ID: &str = "copy";
+
+/// The family `copy`.
+pub(crate) struct Copy;
+
+impl Family for Copy {
+    fn id(&self) -> &'static str {
+        ID
+    }
+
+    fn summary(&self) -> &'static str {
+        "a whole copy on each host (k = 1); survives the loss of all but one, at n times the space"
+    }
+
+    fn code(&self, geometry: Geometry, params: Option<&str>) -> Result<Arc<dyn Code>, CodecError> {
+        if geometry.k() != 1 {
+            return Err(CodecError::UnsupportedGeometry {
+                id: ID,
+                geometry,
+                takes: "k = 1",
+            });
+        }
+        match params.map(str::trim) {
+            None | Some("") => Ok(Arc::new(Copies { geometry })),
+            Some(other) => Err(CodecError::UnknownParams {
+                id: ID,
+                params: quote(other),
+                takes: "none",
+            }),
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Copies {
+    geometry: Geometry,
+}
+
+impl Code for Copies {
+    fn id(&self) -> &'static str {
+        ID
+    }
+
+    fn geometry(&self) -> Geometry {
+        self.geometry
+    }
+
+    fn params(&self) -> &'static str {
+        ""
+    }
+
+    fn shard_unit(&self) -> usize {
+        1
+    }
+
+    fn reconstructible(&self, present: ShardSet) -> ShardSet {
+        if present.intersection(self.geometry.shards()).is_empty() {
+            ShardSet::EMPTY
+        } else {
+            self.geometry.shards()
+        }
+    }
+
+    fn scratch_bytes(&self, _shard_len: usize) -> usize {
+        0
+    }
+
+    fn coder(&self) -> Box<dyn Coder> {
+        Box::new(*self)
+    }
+}
+
+impl Coder for Copies {
+    fn encode(&mut self, data: &[&[u8]], parity: &mut [&mut [u8]]) -> Result<(), CodecError> {
+        check_encode(ID, self.geometry, 1, data, parity)?;
+        for shard in parity {
+            shard.copy_from_slice(data[0]);
+        }
+        Ok(())
+    }
+
+    fn reconstruct(&mut self, shards: &mut [Shard<'_>]) -> Result<(), CodecError> {
+        let task = check_reconstruct(ID, self.geometry, 1, shards)?;
+        check_recoverable(&task, self.reconstructible(task.present))?;
+        let present = shards.iter().find_map(|shard| match shard {
+            Shard::Present(bytes) => Some(*bytes),
+            _ => None,
+        });
+        // Nothing present means nothing wanted, or it would not have been recoverable.
+        let Some(source) = present else { return Ok(()) };
+        for shard in shards {
+            if let Shard::Wanted(target) = shard {
+                target.copy_from_slice(source);
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,299 @@
+//! Reed-Solomon over GF(2^16): any k of n shards give all of them.
+//!
+//! The kernels are those of the crate reed-solomon-simd, which follow Leopard-RS: encoding and
+//! decoding by the additive FFT of Lin, Han and Chung, "Novel Polynomial Basis and Its Application
+//! to Reed-Solomon Erasure Codes" (FOCS 2014), in Cantor's basis. Cost grows as n log n.
+//!
+//! There are two codes for each geometry, called rates: `high` puts parity at the first points of
+//! the field and data behind it, `low` the other way round. Their parities differ, so a share must
+//! record which it is; the crate's own choice between them is a rule of thumb that may change.
+
+use std::sync::Arc;
+
+use reed_solomon_simd::Error as KernelError;
+use reed_solomon_simd::engine::DefaultEngine;
+use reed_solomon_simd::rate::{HighRate, LowRate, Rate as Kernels, RateDecoder, RateEncoder};
+
+use crate::code::{Code, Coder, Family, Shard};
+use crate::error::{CodecError, quote};
+use crate::geometry::{Geometry, ShardSet};
+use crate::stripe::{Task, check_encode, check_reconstruct, check_recoverable};
+
+const ID: &str = "rs16";
+
+/// Elements have two bytes.
+const UNIT: usize = 2;
+
+/// The family `rs16`.
+pub(crate) struct Rs16;
+
+impl Family for Rs16 {
+    fn id(&self) -> &'static str {
+        ID
+    }
+
+    fn summary(&self) -> &'static str {
+        "Reed-Solomon over GF(2^16): survives the loss of any n - k, for all geometries with k < n"
+    }
+
+    fn code(&self, geometry: Geometry, params: Option<&str>) -> Result<Arc<dyn Code>, CodecError> {
+        let rate = match params.map(str::trim) {
+            None => Rate::of(geometry),
+            Some(name) => Rate::named(name).ok_or_else(|| CodecError::UnknownParams {
+                id: ID,
+                params: quote(name),
+                takes: "high or low",
+            })?,
+        };
+        if !rate.supports(geometry) {
+            return Err(CodecError::UnsupportedGeometry {
+                id: ID,
+                geometry,
+                takes: "k < n",
+            });
+        }
+        Ok(Arc::new(ReedSolomon { geometry, rate }))
+    }
+}
+
+/// Which points of the field data and parity are at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Rate {
+    /// Parity first.
+    High,
+    /// Data first.
+    Low,
+}
+
+impl Rate {
+    /// The default for a geometry.
+    fn of(geometry: Geometry) -> Self {
+        if geometry.k() > geometry.parity() {
+            Self::High
+        } else {
+            Self::Low
+        }
+    }
+
+    fn named(name: &str) -> Option<Self> {
+        [Self::High, Self::Low]
+            .into_iter()
+            .find(|rate| rate.name() == name)
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::High => "high",
+            Self::Low => "low",
+        }
+    }
+
+    fn supports(self, geometry: Geometry) -> bool {
+        let (k, parity) = (geometry.k(), geometry.parity());
+        match self {
+            Self::High => HighRate::<DefaultEngine>::supports(k, parity),
+            Self::Low => LowRate::<DefaultEngine>::supports(k, parity),
+        }
+    }
+}
+
+/// A code with its rate.
+#[derive(Debug)]
+struct ReedSolomon {
+    geometry: Geometry,
+    rate: Rate,
+}
+
+impl Code for ReedSolomon {
+    fn id(&self) -> &'static str {
+        ID
+    }
+
+    fn geometry(&self) -> Geometry {
+        self.geometry
+    }
+
+    fn params(&self) -> &str {
+        self.rate.name()
+    }
+
+    fn shard_unit(&self) -> usize {
+        UNIT
+    }
+
+    fn reconstructible(&self, present: ShardSet) -> ShardSet {
+        reconstructible(self.geometry, present)
+    }
+
+    fn scratch_bytes(&self, shard_len: usize) -> usize {
+        // The kernels copy all shards in, pad their number, and round lengths up to 64 bytes. The
+        // encoder of a coder serves `encode`, and `reconstruct` where parity is wanted.
+        let (k, parity) = (self.geometry.k(), self.geometry.parity());
+        let (chunk, other) = match self.rate {
+            Rate::High => (parity.next_power_of_two(), k),
+            Rate::Low => (k.next_power_of_two(), parity),
+        };
+        let encoder = other.next_multiple_of(chunk);
+        let decoder = (chunk + other).next_power_of_two();
+        (encoder + decoder) * shard_len.next_multiple_of(64)
+    }
+
+    fn coder(&self) -> Box<dyn Coder> {
+        match self.rate {
+            Rate::High => Box::new(RateCoder::<HighRate<DefaultEngine>>::new(self.geometry)),
+            Rate::Low => Box::new(RateCoder::<LowRate<DefaultEngine>>::new(self.geometry)),
+        }
+    }
+}
+
+/// Any k shards give all, fewer give nothing more.
+fn reconstructible(geometry: Geometry, present: ShardSet) -> ShardSet {
+    let present = present.intersection(geometry.shards());
+    if present.len() < geometry.k() {
+        present
+    } else {
+        geometry.shards()
+    }
+}
+
+/// A coder of one rate. Encoder and decoder are made when first needed: who only decodes has no
+/// scratch for encoding.
+struct RateCoder<R: Kernels<DefaultEngine>> {
+    geometry: Geometry,
+    encoder: Option<R::RateEncoder>,
+    decoder: Option<R::RateDecoder>,
+}
+
+impl<R> Coder for RateCoder<R>
+where
+    R: Kernels<DefaultEngine, RateEncoder: Send, RateDecoder: Send>,
+{
+    fn encode(&mut self, data: &[&[u8]], parity: &mut [&mut [u8]]) -> Result<(), CodecError> {
+        let len = check_encode(ID, self.geometry, UNIT, data, parity)?;
+        self.encode_checked(len, data, parity)
+            .map_err(CodecError::Kernel)
+    }
+
+    fn reconstruct(&mut self, shards: &mut [Shard<'_>]) -> Result<(), CodecError> {
+        let task = check_reconstruct(ID, self.geometry, UNIT, shards)?;
+        check_recoverable(&task, reconstructible(self.geometry, task.present))?;
+        if task.wanted.is_empty() {
+            return Ok(());
+        }
+        self.reconstruct_checked(&task, shards)
+            .map_err(CodecError::Kernel)
+    }
+}
+
+impl<R: Kernels<DefaultEngine>> RateCoder<R> {
+    fn new(geometry: Geometry) -> Self {
+        Self {
+            geometry,
+            encoder: None,
+            decoder: None,
+        }
+    }
+
+    fn encode_checked(
+        &mut self,
+        len: usize,
+        data: &[&[u8]],
+        parity: &mut [&mut [u8]],
+    ) -> Result<(), KernelError> {
+        let encoder = ready_encoder::<R>(&mut self.encoder, self.geometry, len)?;
+        for shard in data {
+            encoder.add_original_shard(shard)?;
+        }
+        for (target, shard) in parity.iter_mut().zip(encoder.encode()?.recovery_iter()) {
+            target.copy_from_slice(shard);
+        }
+        Ok(())
+    }
+
+    fn reconstruct_checked(
+        &mut self,
+        task: &Task,
+        shards: &mut [Shard<'_>],
+    ) -> Result<(), KernelError> {
+        let k = self.geometry.k();
+        let decoded = if task.present.is_superset(self.geometry.data()) {
+            None
+        } else {
+            let decoder = ready_decoder::<R>(&mut self.decoder, self.geometry, task.len)?;
+            // Exactly k, data first: more would be copied and transformed for nothing.
+            for index in task.present.iter().take(k) {
+                let Shard::Present(bytes) = &shards[index] else {
+                    continue;
+                };
+                match index.checked_sub(k) {
+                    None => decoder.add_original_shard(index, bytes)?,
+                    Some(parity) => decoder.add_recovery_shard(parity, bytes)?,
+                }
+            }
+            Some(decoder.decode()?)
+        };
+        let restored = |index| {
+            decoded
+                .as_ref()
+                .and_then(|data| data.restored_original(index))
+        };
+
+        let (data, parity) = shards.split_at_mut(k);
+        for (index, shard) in data.iter_mut().enumerate() {
+            if let (Shard::Wanted(target), Some(bytes)) = (shard, restored(index)) {
+                target.copy_from_slice(bytes);
+            }
+        }
+        if task.wanted.is_subset(self.geometry.data()) {
+            return Ok(());
+        }
+
+        // Lost data that nobody wants is in the decoder's scratch as well: parity comes from all.
+        let encoder = ready_encoder::<R>(&mut self.encoder, self.geometry, task.len)?;
+        for (index, shard) in data.iter().enumerate() {
+            match (shard, restored(index)) {
+                (Shard::Present(bytes), _) => encoder.add_original_shard(bytes)?,
+                (_, Some(bytes)) => encoder.add_original_shard(bytes)?,
+                (_, None) => {} // cannot be: the decoder has restored all that is not present
+            }
+        }
+        for (shard, bytes) in parity.iter_mut().zip(encoder.encode()?.recovery_iter()) {
+            if let Shard::Wanted(target) = shard {
+                target.copy_from_slice(bytes);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The encoder, empty and for shards of `len` bytes, which may differ from the last ones'.
+fn ready_encoder<R: Kernels<DefaultEngine>>(
+    slot: &mut Option<R::RateEncoder>,
+    geometry: Geometry,
+    len: usize,
+) -> Result<&mut R::RateEncoder, KernelError> {
+    let (k, parity) = (geometry.k(), geometry.parity());
+    match slot {
+        Some(encoder) => {
+            encoder.reset(k, parity, len)?;
+            Ok(encoder)
+        }
+        None => Ok(slot.insert(R::encoder(k, parity, len, DefaultEngine::new(), None)?)),
+    }
+}
+
+/// The decoder, empty and for shards of `len` bytes, which may differ from the last ones'.
+fn ready_decoder<R: Kernels<DefaultEngine>>(
+    slot: &mut Option<R::RateDecoder>,
+    geometry: Geometry,
+    len: usize,
+) -> Result<&mut R::RateDecoder, KernelError> {
+    let (k, parity) = (geometry.k(), geometry.parity());
+    match slot {
+        Some(decoder) => {
+            decoder.reset(k, parity, len)?;
+            Ok(decoder)
+        }
+        None => Ok(slot.insert(R::decoder(k, parity, len, DefaultEngine::new(), None)?)),
+    }
+}

@@ -1,0 +1,102 @@
+//! Sums of shards, as fast as memory gives them, without a line of unsafe code.
+
+use std::ops::Range;
+
+use crate::geometry::{MAX_SHARDS, ShardSet};
+
+/// Bytes of each shard that are worked on before going on to the next bytes, so that a shard that
+/// is in several sums comes from the first-level cache but the first time.
+const BLOCK: usize = 4096;
+
+/// The bytes of a shard, cut into blocks.
+pub(super) fn blocks(len: usize) -> impl Iterator<Item = Range<usize>> {
+    (0..len)
+        .step_by(BLOCK)
+        .map(move |start| start..len.min(start + BLOCK))
+}
+
+/// Sets `sum` to the sum of the bytes from `start` of the `terms` among `shards`.
+///
+/// There is at least one term, or `sum` becomes zero.
+pub(super) fn sum(sum: &mut [u8], shards: &[&[u8]], start: usize, terms: ShardSet) {
+    let mut sources: [&[u8]; MAX_SHARDS] = [&[]; MAX_SHARDS];
+    let mut count = 0;
+    for shard in terms {
+        sources[count] = &shards[shard][start..start + sum.len()];
+        count += 1;
+    }
+    // The first pass overwrites, the others add. Several sources in one pass, since what costs is
+    // reading and writing `sum` again.
+    let (first, others) = sources[..count].split_at(count.min(4));
+    match *first {
+        [] => sum.fill(0),
+        [a] => sum.copy_from_slice(a),
+        [a, b] => set2(sum, a, b),
+        [a, b, c] => set3(sum, a, b, c),
+        [a, b, c, d, ..] => set4(sum, a, b, c, d),
+    }
+    for more in others.chunks(4) {
+        match *more {
+            [] => {}
+            [a] => add1(sum, a),
+            [a, b] => add2(sum, a, b),
+            [a, b, c] => add3(sum, a, b, c),
+            [a, b, c, d, ..] => add4(sum, a, b, c, d),
+        }
+    }
+}
+
+/// A function over slices of equal length, in the form that compilers turn into vector code: the
+/// lengths are brought to the same value first, so that no bound is checked in the loop.
+macro_rules! kernel {
+    ($name:ident: $sum:ident $op:tt $($source:ident),+) => {
+        fn $name($sum: &mut [u8], $($source: &[u8]),+) {
+            let len = $sum.len();
+            $(let $source = &$source[..len];)+
+            for i in 0..len {
+                $sum[i] $op kernel!(@xor i, $($source),+);
+            }
+        }
+    };
+    (@xor $i:ident, $first:ident $(, $more:ident)*) => { $first[$i] $(^ $more[$i])* };
+}
+
+kernel!(set2: sum = a, b);
+kernel!(set3: sum = a, b, c);
+kernel!(set4: sum = a, b, c, d);
+kernel!(add1: sum ^= a);
+kernel!(add2: sum ^= a, b);
+kernel!(add3: sum ^= a, b, c);
+kernel!(add4: sum ^= a, b, c, d);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sums_of_any_number_of_terms() {
+        let len = 100;
+        let shards: Vec<Vec<u8>> = (0..20u8)
+            .map(|i| (0..len as u8).map(|j| i.wrapping_mul(37) ^ j).collect())
+            .collect();
+        let slices: Vec<&[u8]> = shards.iter().map(Vec::as_slice).collect();
+        for count in 0..=20 {
+            for start in [0, 1, 33] {
+                let mut found = vec![0xee; len - start];
+                sum(&mut found, &slices, start, ShardSet::first(count));
+                let naive: Vec<u8> = (start..len)
+                    .map(|j| shards[..count].iter().fold(0, |sum, shard| sum ^ shard[j]))
+                    .collect();
+                assert_eq!(found, naive, "{count} terms from {start}");
+            }
+        }
+    }
+
+    #[test]
+    fn blocks_cover_every_byte_once() {
+        for len in [0, 1, BLOCK - 1, BLOCK, BLOCK + 1, 3 * BLOCK, 3 * BLOCK + 7] {
+            let bytes: Vec<usize> = blocks(len).flatten().collect();
+            assert!(bytes.into_iter().eq(0..len), "{len}");
+        }
+    }
+}

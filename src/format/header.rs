@@ -1,0 +1,125 @@
+//! A share's first item: `common`, and which share this is.
+
+use ciborium::tag::Required;
+use serde::{Deserialize, Serialize};
+use serde_bytes::{ByteArray, Bytes as ByteSlice};
+
+use super::common::{Common, CommonError};
+use super::digest::{Digest, Hasher};
+
+/// Version of the format that this library writes and reads.
+pub const VERSION: u8 = 1;
+/// Most bytes of a header.
+pub const MAX_HEADER: usize = 64 << 10;
+
+const SELF_DESCRIBED: u64 = 55_799;
+const TAG: u64 = 0x6464_7368; // "ddsh"
+/// Both tags, as every share begins.
+const OPENING: [u8; 8] = *b"\xd9\xd9\xf7\xdaddsh";
+
+/// What a header says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Header {
+    /// What all shares of the stream say alike.
+    pub common: Common,
+    /// Which of the n shares this is, from 0.
+    pub index: usize,
+}
+
+/// What is wrong with a header.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum HeaderFault {
+    /// Nothing at all.
+    #[error("it is empty")]
+    Empty,
+    /// It does not begin as a share does.
+    #[error("it does not begin as a share does")]
+    NotAShare,
+    /// It ends within the header.
+    #[error("it ends within the header, after {0} bytes")]
+    Truncated(u64),
+    /// Its bytes are not what was written.
+    #[error("the header is damaged")]
+    Damaged,
+    /// A later format.
+    #[error("it is of format version {0}, and this distdup reads version {VERSION}; use a newer one")]
+    Version(u8),
+    /// `common` cannot be read.
+    #[error("the header says what this distdup cannot read: {0}")]
+    Common(#[from] CommonError),
+    /// No such share in the geometry.
+    #[error("it calls itself share {index} of {n}")]
+    Index {
+        /// As it stands there.
+        index: usize,
+        /// Shares there are.
+        n: usize,
+    },
+}
+
+type Tagged<T> = Required<Required<T, TAG>, SELF_DESCRIBED>;
+
+#[derive(Serialize)]
+struct WireOut<'a>(u8, &'a ByteSlice, u16, ByteArray<16>);
+
+#[derive(Deserialize)]
+struct WireIn(u8, serde_bytes::ByteBuf, u16, ByteArray<16>);
+
+fn check(version: u8, common: Digest, index: u16) -> Digest {
+    Hasher::new()
+        .with(&[version])
+        .with(common.as_bytes())
+        .with(&index.to_be_bytes())
+        .finish()
+}
+
+/// The header of share `index`.
+pub fn encode(common: &Common, index: usize) -> Vec<u8> {
+    let index = u16::try_from(index).expect("share indices are below 256");
+    let digest = *check(VERSION, common.digest(), index).as_bytes();
+    let wire = WireOut(VERSION, ByteSlice::new(common.encoded()), index, ByteArray::new(digest));
+    let mut bytes = Vec::with_capacity(common.encoded().len() + 48);
+    let tagged: Tagged<WireOut<'_>> = Required(Required(wire));
+    ciborium::into_writer(&tagged, &mut bytes).expect("a Vec takes every byte");
+    bytes
+}
+
+/// Reads a header from the start of `bytes`, and says how long it is; `None` if it goes on beyond
+/// them.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn decode(bytes: &[u8]) -> Result<Option<(Header, usize)>, HeaderFault> {
+    let seen = bytes.len().min(OPENING.len());
+    if bytes[..seen] != OPENING[..seen] {
+        return Err(HeaderFault::NotAShare);
+    }
+    if bytes.len() < OPENING.len() + 2 {
+        return Ok(None);
+    }
+    // An array, and a small integer: a later version may change anything after these two.
+    let version = bytes[OPENING.len() + 1];
+    if bytes[OPENING.len()] & 0xe0 != 0x80 || version > 0x17 {
+        return Err(HeaderFault::Damaged);
+    }
+    if version != VERSION {
+        return Err(HeaderFault::Version(version));
+    }
+    let mut rest = bytes;
+    let wire: Tagged<WireIn> = match ciborium::from_reader(&mut rest) {
+        Ok(wire) => wire,
+        Err(ciborium::de::Error::Io(_)) if bytes.len() < MAX_HEADER => return Ok(None),
+        Err(_) => return Err(HeaderFault::Damaged),
+    };
+    let Required(Required(WireIn(version, encoded, index, digest))) = wire;
+    if check(version, Digest::of(&encoded), index) != Digest::from(digest.into_array()) {
+        return Err(HeaderFault::Damaged);
+    }
+    let common = Common::parse(&encoded)?;
+    let (index, n) = (usize::from(index), common.geometry().n());
+    if index >= n {
+        return Err(HeaderFault::Index { index, n });
+    }
+    Ok(Some((Header { common, index }, bytes.len() - rest.len())))
+}

@@ -1,0 +1,537 @@
+//! Reads a share from wherever it stands, whatever happened to it.
+//!
+//! A whole share that can be positioned is read frame by frame, by arithmetic. Everything else is
+//! read in order; where bytes were inserted or lost, the next frame is looked for by the bytes with
+//! which every frame of the stream begins.
+
+use std::fmt;
+use std::io::{self, ErrorKind, SeekFrom};
+use std::ops::Range;
+use std::sync::Arc;
+
+use memchr::memmem;
+
+use super::common::{Common, StreamId};
+use super::ending::{self, FOOTER_LEN, Footer, MAX_TRAILER, TRAILER_MAGIC, Trailer};
+use super::frame::{self, Checked, HEAD_LEN, MAGIC_LEN};
+use super::header::{self, Header, HeaderFault, MAX_HEADER};
+use crate::source::SourceReader;
+
+/// How much is read at a time while a header or trailer is looked at.
+const PIECE: usize = 4096;
+
+/// A share whose ends were looked at, and whose frames were not.
+#[derive(Debug)]
+pub struct OpenShare {
+    feed: Feed,
+    /// Its header, or what is wrong with it.
+    pub header: Result<Header, HeaderFault>,
+    /// Its ending, where it can be positioned and has a good one.
+    pub ending: Option<Ending>,
+    /// Its length in bytes, where it can be positioned.
+    pub len: Option<u64>,
+}
+
+/// A share's good trailer and footer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ending {
+    /// What the stream came to.
+    pub trailer: Trailer,
+    /// Where things should be.
+    pub footer: Footer,
+    /// Where the trailer is.
+    pub offset: u64,
+}
+
+impl Ending {
+    /// Whether things are where the footer says, as far as the ending can tell.
+    pub fn in_place(&self) -> bool {
+        let Trailer { common, totals, .. } = &self.trailer;
+        let footer = &self.footer;
+        footer.trailer_offset == self.offset
+            && footer.frames == totals.stripes
+            && footer.trailer_offset == ending::frames_end(common, footer.first_frame, totals)
+    }
+}
+
+impl OpenShare {
+    /// Looks at the header and, where the reader can be positioned, at the ending.
+    ///
+    /// # Errors
+    /// The reader's own; whatever is wrong with the bytes stands in the fields.
+    pub fn open(reader: Box<dyn SourceReader>) -> io::Result<Self> {
+        let mut feed = Feed { reader, ahead: Vec::new(), at: 0 };
+        let header = loop {
+            match header::decode(&feed.ahead) {
+                Ok(Some((header, len))) => {
+                    feed.skip(len);
+                    break Ok(header);
+                }
+                Ok(None) if feed.ahead.len() < MAX_HEADER => {
+                    if feed.read_ahead(PIECE)? == 0 {
+                        break Err(match feed.ahead.len() as u64 {
+                            0 => HeaderFault::Empty,
+                            len => HeaderFault::Truncated(len),
+                        });
+                    }
+                }
+                Ok(None) => break Err(HeaderFault::Damaged),
+                Err(fault) => break Err(fault),
+            }
+        };
+        let after_header = feed.at;
+        let len = feed.seek_to_end()?;
+        let ending = match len {
+            Some(len) => feed.ending_at(len)?,
+            None => None,
+        };
+        feed.seek(after_header)?;
+        Ok(Self { feed, header, ending, len })
+    }
+
+    /// Who the share says it is: by its header, or if that is damaged, by its trailer.
+    pub fn claims(&self) -> Option<(&Common, usize)> {
+        match (&self.header, &self.ending) {
+            (Ok(header), _) => Some((&header.common, header.index)),
+            (Err(_), Some(ending)) => Some((&ending.trailer.common, ending.trailer.index)),
+            (Err(_), None) => None,
+        }
+    }
+
+    /// Goes on to the frames, as those of the stream that `common` tells of. If the share itself
+    /// did not say so, its index becomes known with its first good frame.
+    pub fn frames(self, common: Arc<Common>) -> FrameReader {
+        let claimed = self.claims().filter(|(own, _)| **own == *common).map(|(_, index)| index);
+        let first = match (&self.header, &self.ending) {
+            (Ok(header), _) if header.common == *common => Some(self.feed.at),
+            (_, Some(ending)) if ending.in_place() => Some(ending.footer.first_frame),
+            _ => None,
+        };
+        let (ending, mut feed) = (self.ending, self.feed);
+        let seekable = feed.reader.seekable().is_some();
+        FrameReader {
+            magic: memmem::Finder::new(&frame::magic(common.stream())).into_owned(),
+            index: claimed,
+            start: first.unwrap_or(0),
+            arithmetic: seekable && first.is_some() && claimed.is_some(),
+            safe: (first.unwrap_or(0), 0),
+            next: 0,
+            absent: 0..0,
+            seekable,
+            ending: ending.filter(|ending| ending.trailer.common == *common),
+            common,
+            feed,
+        }
+    }
+}
+
+/// What was found where a frame was looked for.
+#[derive(Debug)]
+pub enum Found {
+    /// The frame, good.
+    Frame(Checked),
+    /// The frame is not to be had from this share.
+    Fault(Fault),
+    /// The share ends before it.
+    End(End),
+}
+
+/// Why a frame is an erasure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Fault {
+    /// Offset of the place where it should be, in bytes from the start of the share.
+    pub offset: u64,
+    /// What is there.
+    pub kind: FaultKind,
+}
+
+/// What stands where a frame should be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FaultKind {
+    /// Bytes that are not what was written.
+    Damaged,
+    /// A frame of another stream.
+    OtherStream(StreamId),
+    /// A good frame of this stream, of another share.
+    OtherShare(usize),
+    /// A later frame of this share.
+    Missing {
+        /// Its stripe.
+        next: u64,
+    },
+    /// Nothing that can still be read: a reader that cannot be positioned is past it.
+    Passed,
+}
+
+/// The end of a share.
+#[derive(Debug, Clone)]
+pub struct End {
+    /// Its offset.
+    pub offset: u64,
+    /// Trailer and footer, if both are good. A share without is incomplete.
+    pub ending: Option<Ending>,
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.kind {
+            FaultKind::Damaged => write!(f, "damaged at byte {}: digest differs", self.offset),
+            FaultKind::OtherStream(stream) => {
+                write!(f, "a frame of another stream ({stream}) stands at byte {}", self.offset)
+            }
+            FaultKind::OtherShare(share) => {
+                write!(f, "a frame of share {share} stands at byte {}", self.offset)
+            }
+            FaultKind::Missing { next } => {
+                write!(f, "missing: at byte {} stripe {next} follows", self.offset)
+            }
+            FaultKind::Passed => write!(f, "read past it, at byte {}", self.offset),
+        }
+    }
+}
+
+impl fmt::Display for End {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.ending {
+            Some(ending) => write!(f, "the share ends with {} stripes", ending.trailer.totals.stripes),
+            None => write!(f, "cut off at byte {}, without a trailer", self.offset),
+        }
+    }
+}
+
+/// Reads the frames of one share.
+#[derive(Debug)]
+pub struct FrameReader {
+    feed: Feed,
+    common: Arc<Common>,
+    magic: memmem::Finder<'static>,
+    index: Option<usize>,
+    /// Where the frames begin, as far as is known.
+    start: u64,
+    /// Whether frames are still where arithmetic says.
+    arithmetic: bool,
+    /// Offset and stripe after the last frame that arithmetic found good.
+    safe: (u64, u64),
+    /// Read in order: the stripe whose frame should come next.
+    next: u64,
+    /// Stripes whose frames are known not to be in this share.
+    absent: Range<u64>,
+    seekable: bool,
+    ending: Option<Ending>,
+}
+
+impl FrameReader {
+    /// Which share this is, if that is known yet.
+    pub fn index(&self) -> Option<usize> {
+        self.index
+    }
+
+    /// Whether frames can be asked for in any order, and those not needed be left unread.
+    pub fn is_seekable(&self) -> bool {
+        self.seekable
+    }
+
+    /// The ending found when the share was opened.
+    pub fn ending(&self) -> Option<&Ending> {
+        self.ending.as_ref()
+    }
+
+    /// Bytes of a full frame: what [`FrameReader::read`] needs as buffer.
+    pub fn frame_len(&self) -> usize {
+        HEAD_LEN + self.common.shard_len()
+    }
+
+    /// Finds out which share this is, by its first good frame. Nothing is lost by it.
+    ///
+    /// # Errors
+    /// The reader's own.
+    pub fn identify(&mut self, buffer: &mut [u8]) -> io::Result<Option<usize>> {
+        if self.index.is_none()
+            && let Found::Frame(found) = self.read(0, buffer)?
+        {
+            self.feed.unread(&buffer[..found.len]);
+            self.next = 0;
+        }
+        Ok(self.index)
+    }
+
+    /// Reads the frame of `stripe` into the start of `buffer`, which is one full frame long.
+    ///
+    /// # Errors
+    /// The reader's own; whatever is wrong with the bytes is a [`Found::Fault`].
+    pub fn read(&mut self, stripe: u64, buffer: &mut [u8]) -> io::Result<Found> {
+        assert_eq!(buffer.len(), self.frame_len(), "the buffer is one full frame long");
+        if self.arithmetic {
+            self.read_at(stripe, buffer)
+        } else {
+            self.read_in_order(stripe, buffer)
+        }
+    }
+
+    fn read_at(&mut self, stripe: u64, buffer: &mut [u8]) -> io::Result<Found> {
+        let frame_len = buffer.len() as u64;
+        let offset = stripe.checked_mul(frame_len).and_then(|by| self.start.checked_add(by));
+        let Some(offset) = offset.filter(|&offset| i64::try_from(offset).is_ok()) else {
+            return Ok(Found::End(End { offset: self.feed.at, ending: self.ending.clone() }));
+        };
+        self.feed.seek(offset)?;
+        let filled = self.feed.fill(buffer)?;
+        let checked = frame::check_frame(&buffer[..filled], &self.common);
+        let own = checked.filter(|found| Some(found.head.share) == self.index);
+        if let Some(found) = own.filter(|found| found.head.stripe == stripe) {
+            self.feed.unread(&buffer[found.len..filled]);
+            self.safe = (offset + found.len as u64, stripe + 1);
+            return Ok(Found::Frame(found));
+        }
+        let is_last = self.ending.as_ref().is_some_and(|ending| {
+            ending.in_place() && ending.trailer.totals.stripes == stripe + 1
+        });
+        if own.is_none() && (is_last || (filled == buffer.len() && self.neighbour_in_place()?)) {
+            return Ok(Found::Fault(Fault { offset, kind: self.what_is(&buffer[..filled], checked) }));
+        }
+        // Things are not where they should be: from here on everything is looked at in order.
+        self.arithmetic = false;
+        self.rewind(stripe)?;
+        self.read_in_order(stripe, buffer)
+    }
+
+    fn rewind(&mut self, stripe: u64) -> io::Result<()> {
+        let (offset, next) = if stripe < self.safe.1 { (self.start, 0) } else { self.safe };
+        self.next = next;
+        self.feed.seek(offset)
+    }
+
+    fn read_in_order(&mut self, stripe: u64, buffer: &mut [u8]) -> io::Result<Found> {
+        let fault = |offset, kind| Ok(Found::Fault(Fault { offset, kind }));
+        if self.absent.contains(&stripe) {
+            return fault(self.feed.at, FaultKind::Missing { next: self.absent.end });
+        }
+        if stripe < self.next {
+            if !self.seekable {
+                return fault(self.feed.at, FaultKind::Passed);
+            }
+            self.rewind(stripe)?;
+        }
+        loop {
+            let offset = self.feed.at;
+            let mut filled = self.feed.fill(buffer)?;
+            if filled == 0 {
+                return Ok(Found::End(End { offset, ending: None }));
+            }
+            let bytes = &buffer[..filled];
+            if let Some(len) = self.passable(bytes, stripe) {
+                self.feed.unread(&bytes[len..]);
+                self.next += 1;
+                continue;
+            }
+            let checked = frame::check_frame(bytes, &self.common);
+            if let Some(found) = checked
+                && self.index.is_none_or(|index| index == found.head.share)
+            {
+                self.index = Some(found.head.share);
+                let at = found.head.stripe;
+                if at > stripe {
+                    self.feed.unread(bytes);
+                    self.absent = self.next.min(stripe)..at;
+                    self.next = at;
+                    return fault(offset, FaultKind::Missing { next: at });
+                }
+                self.feed.unread(&bytes[found.len..]);
+                self.next = self.next.max(at + 1);
+                if at == stripe {
+                    return Ok(Found::Frame(found));
+                }
+                continue;
+            }
+            if bytes.starts_with(&TRAILER_MAGIC) {
+                self.feed.unread(bytes);
+                if let Some(ending) = self.feed.ending_here()? {
+                    self.next = self.next.max(stripe);
+                    return Ok(Found::End(End { offset, ending: self.of_this_stream(ending) }));
+                }
+                filled = self.feed.fill(buffer)?; // the same bytes again, and perhaps more
+            } else if filled == buffer.len() && self.neighbour_in_place()? {
+                let lost = self.next;
+                self.next += 1;
+                if lost == stripe {
+                    return fault(offset, self.what_is(&buffer[..filled], checked));
+                }
+                continue;
+            }
+            match self.next_magic(&buffer[1..filled]) {
+                Some(at) => self.feed.unread(&buffer[1 + at..filled]),
+                // The start of a magic may stand at the very end.
+                None if filled == buffer.len() => {
+                    self.feed.unread(&buffer[filled - (MAGIC_LEN - 1)..]);
+                }
+                None => return Ok(Found::End(End { offset: self.feed.at, ending: None })),
+            }
+        }
+    }
+
+    /// The length of the frame at the start of `bytes`, if it is the next in order, and one that is
+    /// not asked for. (Its digest is of no interest; where its length is wrong, the next is not
+    /// found in its place.)
+    fn passable(&self, bytes: &[u8], stripe: u64) -> Option<usize> {
+        let (head, payload_len) = frame::read_head(bytes)?;
+        (head.stream == self.common.stream()
+            && Some(head.share) == self.index
+            && head.stripe == self.next
+            && self.next < stripe
+            && payload_len == self.common.shard_len())
+        .then_some(HEAD_LEN + payload_len)
+        .filter(|&len| len <= bytes.len())
+    }
+
+    fn of_this_stream(&self, ending: Ending) -> Option<Ending> {
+        let trailer = &ending.trailer;
+        (trailer.common == *self.common && self.index.is_none_or(|index| index == trailer.index))
+            .then_some(ending)
+    }
+
+    /// Whether the bytes that come next begin as a frame of the stream does, or a trailer.
+    fn neighbour_in_place(&mut self) -> io::Result<bool> {
+        while self.feed.ahead.len() < MAGIC_LEN && self.feed.read_ahead(MAGIC_LEN)? > 0 {}
+        let ahead = &self.feed.ahead;
+        Ok(ahead.starts_with(self.magic.needle()) || ahead.starts_with(&TRAILER_MAGIC))
+    }
+
+    fn next_magic(&self, bytes: &[u8]) -> Option<usize> {
+        let frame = self.magic.find(bytes);
+        let until = frame.map_or(bytes.len(), |at| (at + TRAILER_MAGIC.len()).min(bytes.len()));
+        memmem::find(&bytes[..until], &TRAILER_MAGIC).or(frame)
+    }
+
+    fn what_is(&self, bytes: &[u8], checked: Option<Checked>) -> FaultKind {
+        match (checked, frame::read_head(bytes)) {
+            (Some(found), _) => FaultKind::OtherShare(found.head.share),
+            (None, Some((head, _))) if head.stream != self.common.stream() => {
+                FaultKind::OtherStream(head.stream)
+            }
+            _ => FaultKind::Damaged,
+        }
+    }
+}
+
+/// A reader whose bytes can be put back.
+struct Feed {
+    reader: Box<dyn SourceReader>,
+    /// Bytes that were read and are still to come.
+    ahead: Vec<u8>,
+    /// Offset of the next byte to come; the reader itself is beyond it by what is ahead.
+    at: u64,
+}
+
+impl Feed {
+    /// Reads until `buffer` is full or the reader ends, and says how much that was.
+    fn fill(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let mut filled = self.ahead.len().min(buffer.len());
+        buffer[..filled].copy_from_slice(&self.ahead[..filled]);
+        self.ahead.drain(..filled);
+        while filled < buffer.len() {
+            match self.reader.read(&mut buffer[filled..]) {
+                Ok(0) => break,
+                Ok(count) => filled += count,
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        self.at += filled as u64;
+        Ok(filled)
+    }
+
+    /// Puts back the last bytes that came.
+    fn unread(&mut self, bytes: &[u8]) {
+        self.ahead.splice(..0, bytes.iter().copied());
+        self.at -= bytes.len() as u64;
+    }
+
+    /// Passes over bytes that stand ahead.
+    fn skip(&mut self, count: usize) {
+        self.ahead.drain(..count);
+        self.at += count as u64;
+    }
+
+    /// Reads up to `count` bytes more ahead; 0 at the end.
+    fn read_ahead(&mut self, count: usize) -> io::Result<usize> {
+        let old = self.ahead.len();
+        self.ahead.resize(old + count, 0);
+        let result = loop {
+            match self.reader.read(&mut self.ahead[old..]) {
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                result => break result,
+            }
+        };
+        self.ahead.truncate(old + *result.as_ref().unwrap_or(&0));
+        result
+    }
+
+    /// Goes to `offset`. A reader that cannot be positioned stays where it is.
+    fn seek(&mut self, offset: u64) -> io::Result<()> {
+        if offset != self.at
+            && let Some(seeker) = self.reader.seekable()
+        {
+            seeker.seek(SeekFrom::Start(offset))?;
+            self.ahead.clear();
+            self.at = offset;
+        }
+        Ok(())
+    }
+
+    /// Goes to the end, and says where that is; `None` if the reader cannot be positioned.
+    fn seek_to_end(&mut self) -> io::Result<Option<u64>> {
+        let Some(seeker) = self.reader.seekable() else {
+            return Ok(None);
+        };
+        self.at = seeker.seek(SeekFrom::End(0))?;
+        self.ahead.clear();
+        Ok(Some(self.at))
+    }
+
+    /// The trailer and footer that come next, if they do.
+    fn ending_here(&mut self) -> io::Result<Option<Ending>> {
+        let offset = self.at;
+        loop {
+            if let Some((trailer, len)) = ending::decode_trailer(&self.ahead) {
+                while self.ahead.len() < len + FOOTER_LEN && self.read_ahead(FOOTER_LEN)? > 0 {}
+                let footer = self.ahead.get(len..len + FOOTER_LEN).and_then(Footer::decode);
+                return Ok(footer.map(|footer| Ending { trailer, footer, offset }));
+            }
+            if self.ahead.len() >= MAX_TRAILER || self.read_ahead(PIECE)? == 0 {
+                return Ok(None);
+            }
+        }
+    }
+
+    /// The trailer and footer that end at `end`, if they do. Leaves the reader wherever.
+    fn ending_at(&mut self, end: u64) -> io::Result<Option<Ending>> {
+        let Some(footer_offset) = end.checked_sub(FOOTER_LEN as u64) else {
+            return Ok(None);
+        };
+        let mut bytes = [0; FOOTER_LEN];
+        self.seek(footer_offset)?;
+        if self.fill(&mut bytes)? < FOOTER_LEN {
+            return Ok(None);
+        }
+        let Some(footer) = Footer::decode(&bytes) else {
+            return Ok(None);
+        };
+        let Some(offset) = footer_offset.checked_sub(u64::from(footer.trailer_len)) else {
+            return Ok(None);
+        };
+        let mut bytes = vec![0; footer.trailer_len as usize]; // at most 65 KB, as decode checked
+        self.seek(offset)?;
+        if self.fill(&mut bytes)? < bytes.len() {
+            return Ok(None);
+        }
+        Ok(ending::decode_trailer(&bytes)
+            .filter(|(_, len)| *len == bytes.len())
+            .map(|(trailer, _)| Ending { trailer, footer, offset }))
+    }
+}
+
+impl fmt::Debug for Feed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Feed(at {}, {} bytes ahead)", self.at, self.ahead.len())
+    }
+}

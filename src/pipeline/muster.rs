@@ -1,0 +1,271 @@
+//! Opens sources side by side, and finds out which stream they hold.
+
+use std::fmt;
+use std::io;
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{RecvTimeoutError, bounded, select};
+use distdup_codecs::ShardSet;
+
+use crate::control::Control;
+use crate::format::scan::OpenShare;
+use crate::format::{Common, StreamId};
+use crate::source::Source;
+
+/// Sources that are enough do not wait longer for others than this part of the time-out.
+const GRACE_PART: u32 = 4;
+
+/// Why a source could not be used, or not to its end.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SourceFailure {
+    /// It could not be opened.
+    #[error("could not be opened")]
+    Open(#[source] io::Error),
+    /// It did not open in time, as a FIFO does that nobody writes to.
+    #[error("did not open within {} s", waited.as_secs())]
+    NotOpened {
+        /// For how long.
+        waited: Duration,
+    },
+    /// It could not be read further.
+    #[error("could not be read further")]
+    Read(#[source] io::Error),
+    /// It gave no byte for too long.
+    #[error("gave no byte for {} s", waited.as_secs())]
+    TimedOut {
+        /// For how long.
+        waited: Duration,
+    },
+    /// It holds no share of the stream.
+    #[error("holds no share of this stream: {0}")]
+    NoShare(String),
+    /// It holds a share of another stream.
+    #[error("holds a share of another stream, {0}")]
+    OtherStream(StreamId),
+}
+
+/// A source that was opened, or why it was not.
+#[derive(Debug)]
+pub(crate) struct Mustered {
+    pub(crate) name: String,
+    pub(crate) share: Result<OpenShare, SourceFailure>,
+}
+
+/// Opens all sources, each on its own thread. Those that do not open in time are left behind, and
+/// earlier if the others are enough. `None`: asked to stop.
+pub(crate) fn open(
+    sources: Vec<Box<dyn Source>>,
+    timeout: Duration,
+    control: &Control,
+) -> Option<Vec<Mustered>> {
+    let began = Instant::now();
+    let mut mustered: Vec<Mustered> = sources
+        .iter()
+        .map(|source| Mustered {
+            name: source.name(),
+            share: Err(SourceFailure::NotOpened { waited: timeout }),
+        })
+        .collect();
+    let (report, opened) = bounded(sources.len());
+    for (lane, source) in sources.into_iter().enumerate() {
+        let report = report.clone();
+        let opener = move || {
+            let share = source.open().and_then(OpenShare::open);
+            // A source that was left behind reports to nobody.
+            let _ = report.send((lane, share.map_err(SourceFailure::Open)));
+        };
+        if let Err(error) = thread::Builder::new().name(format!("source {lane}")).spawn(opener) {
+            mustered[lane].share = Err(SourceFailure::Open(error));
+        }
+    }
+    drop(report);
+    let mut graceful = true;
+    loop {
+        let limit = if graceful { timeout / GRACE_PART } else { timeout };
+        let left = limit.saturating_sub(began.elapsed());
+        let next = select! {
+            recv(opened) -> item => item.map_err(|_| RecvTimeoutError::Disconnected),
+            recv(control.cancelled) -> _ => return None,
+            default(left) => Err(RecvTimeoutError::Timeout),
+        };
+        match next {
+            Ok((lane, share)) => mustered[lane].share = share,
+            Err(RecvTimeoutError::Disconnected) => return Some(mustered),
+            Err(RecvTimeoutError::Timeout) if !graceful || choose(&mustered, None).is_ok() => {
+                let waited = began.elapsed();
+                for one in &mut mustered {
+                    if let Err(SourceFailure::NotOpened { waited: so_far }) = &mut one.share {
+                        *so_far = waited;
+                    }
+                }
+                return Some(mustered);
+            }
+            Err(RecvTimeoutError::Timeout) => graceful = false,
+        }
+    }
+}
+
+/// Why no stream could be settled on.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ChooseError {
+    /// Not one source holds a share that says what it is.
+    #[error("none of the {sources} sources holds a share{}", list(reasons))]
+    NoShares {
+        /// Sources that were given.
+        sources: usize,
+        /// What is wrong with each.
+        reasons: Vec<String>,
+    },
+    /// Several streams could be decoded.
+    #[error(
+        "the shares are of {} streams, and more than one could be decoded: say which with \
+         --stream:{}",
+        streams.len(),
+        list(&streams.iter().map(ToString::to_string).collect::<Vec<_>>())
+    )]
+    Ambiguous {
+        /// Those that could.
+        streams: Vec<Candidate>,
+    },
+    /// The shares are not enough.
+    #[error("too few shares:{}{}", list(&streams.iter().map(ToString::to_string).collect::<Vec<_>>()), list(reasons))]
+    TooFew {
+        /// The streams of which there are shares.
+        streams: Vec<Candidate>,
+        /// What is wrong with the other sources.
+        reasons: Vec<String>,
+    },
+    /// There is no share of the stream that was asked for.
+    #[error("no share is of stream {asked}{}", list(&streams.iter().map(ToString::to_string).collect::<Vec<_>>()))]
+    NoSuchStream {
+        /// The stream that was asked for.
+        asked: StreamId,
+        /// Those of which there are shares.
+        streams: Vec<Candidate>,
+    },
+}
+
+fn list(items: &[String]) -> String {
+    items.iter().map(|item| format!("\n  {item}")).collect()
+}
+
+/// A stream of which there are shares.
+#[derive(Debug, Clone)]
+pub struct Candidate {
+    /// What its shares say alike.
+    pub common: Arc<Common>,
+    /// Indices of the shares there are.
+    pub shares: ShardSet,
+}
+
+impl fmt::Display for Candidate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let geometry = self.common.geometry();
+        let code = self.common.code();
+        write!(
+            f,
+            "stream {}: {} ({}, {}), shares {:?} of 0 to {}",
+            self.common.stream(),
+            code.id(),
+            geometry.k(),
+            geometry.n(),
+            self.shares,
+            geometry.n() - 1,
+        )?;
+        if code.is_recoverable(self.shares) {
+            return Ok(());
+        }
+        write!(f, " do not suffice; ")?;
+        // The fewest more, lowest first, that would.
+        let missing: Vec<usize> = geometry.shards().difference(self.shares).iter().collect();
+        let helps = |share: &&usize| {
+            let mut with = self.shares;
+            with.insert(**share);
+            code.is_recoverable(with)
+        };
+        if let Some(one) = missing.iter().find(helps) {
+            write!(f, "share {one} as well would")
+        } else {
+            let needed = geometry.k().saturating_sub(self.shares.len()).max(2);
+            write!(f, "at least {needed} more are needed, of shares {missing:?}")
+        }
+    }
+}
+
+/// The one stream that the sources hold, or that was asked for.
+pub(crate) fn choose(
+    mustered: &[Mustered],
+    asked: Option<StreamId>,
+) -> Result<Arc<Common>, ChooseError> {
+    let mut streams: Vec<Candidate> = Vec::new();
+    let mut nameless = 0;
+    let mut reasons = Vec::new();
+    for Mustered { name, share } in mustered {
+        let share = match share {
+            Ok(share) => share,
+            Err(failure) => {
+                reasons.push(describe(name, failure));
+                continue;
+            }
+        };
+        let Some((common, index)) = share.claims() else {
+            nameless += 1;
+            if let Err(fault) = &share.header {
+                reasons.push(format!("{name}: {fault}"));
+            }
+            continue;
+        };
+        match streams.iter_mut().find(|stream| *stream.common == *common) {
+            Some(stream) => {
+                stream.shares.insert(index);
+            }
+            None => streams.push(Candidate {
+                common: Arc::new(common.clone()),
+                shares: [index].into_iter().collect(),
+            }),
+        }
+    }
+    if streams.is_empty() {
+        return Err(ChooseError::NoShares { sources: mustered.len(), reasons });
+    }
+    if let Some(asked) = asked {
+        let of_it = |stream: &Candidate| stream.common.stream() == asked;
+        if !streams.iter().any(of_it) {
+            return Err(ChooseError::NoSuchStream { asked, streams });
+        }
+        streams.retain(of_it);
+    }
+    // Shares that have lost their header may turn out to be of any of the streams.
+    let could_be = |stream: &Candidate| {
+        stream.common.code().is_recoverable(stream.shares)
+            || nameless > 0 && stream.shares.len() + nameless >= stream.common.geometry().k()
+    };
+    let mut able: Vec<Candidate> = streams.iter().filter(|one| could_be(one)).cloned().collect();
+    if able.is_empty() {
+        return Err(ChooseError::TooFew { streams, reasons });
+    }
+    // Of shares that give one stream two descriptions, the more numerous are believed: the rest
+    // were altered. Between streams nothing but the user can choose.
+    let one_stream = able.iter().all(|one| one.common.stream() == able[0].common.stream());
+    able.sort_by_key(|one| std::cmp::Reverse(one.shares.len()));
+    let outvoted = one_stream && able.len() > 1 && able[0].shares.len() > able[1].shares.len();
+    if able.len() == 1 || outvoted {
+        return Ok(Arc::clone(&able[0].common));
+    }
+    Err(ChooseError::Ambiguous { streams: able })
+}
+
+/// A failure with all its causes, in a line.
+fn describe(name: &str, failure: &SourceFailure) -> String {
+    let mut text = format!("{name}: {failure}");
+    let mut cause = std::error::Error::source(failure);
+    while let Some(error) = cause {
+        text += &format!(": {error}");
+        cause = error.source();
+    }
+    text
+}
