@@ -164,7 +164,8 @@ impl fmt::Display for Key {
 }
 
 impl Kind {
-    fn is_possible(self) -> bool {
+    /// Whether a store can have that shape.
+    pub fn is_possible(self) -> bool {
         match self {
             Self::Share {
                 index,

@@ -9,12 +9,27 @@
 //! A new kind of host is one file that implements [`Host`] and a run of the
 //! conformance suite over it.
 
+mod ask;
 pub mod catalog;
 #[cfg(test)]
 mod conformance;
+mod delete;
+mod error;
 pub mod folder;
+mod get;
 pub mod host;
 pub mod key;
+pub mod marker;
+mod objects;
+mod put;
 
-pub use folder::FolderHost;
+pub use delete::DeleteReport;
+pub use error::{Reason, StoreError};
+pub use folder::{FolderHost, Origin};
+pub use get::{GetReport, HostShare, ShareState, Stale};
 pub use host::{Host, HostError};
+pub use key::{NameError, Version};
+pub use objects::{
+    DEFAULT_HOST_TIMEOUT, Discovered, List, ObjectEntry, ObjectState, Store, StoreOptions,
+};
+pub use put::{HostFailure, HostOutcome, PutReport};
