@@ -53,6 +53,13 @@ impl Control {
     pub fn new() -> (Self, Canceller) {
         let (sender, cancelled) = crossbeam_channel::bounded(1);
         let canceller = Canceller(sender.clone());
-        (Self { progress: Arc::default(), cancelled, _open: sender }, canceller)
+        (
+            Self {
+                progress: Arc::default(),
+                cancelled,
+                _open: sender,
+            },
+            canceller,
+        )
     }
 }

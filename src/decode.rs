@@ -12,8 +12,8 @@ use crate::control::Control;
 use crate::encode::{DEFAULT_MEMORY, DEFAULT_TIMEOUT, default_workers};
 use crate::format::{Common, StreamId, Totals};
 use crate::pipeline::budget::{self, TooLittleMemory};
-use crate::pipeline::gather::{Gather, Plan};
 pub use crate::pipeline::gather::{FrameFault, GatherError, SourceOutcome};
+use crate::pipeline::gather::{Gather, Plan};
 use crate::pipeline::muster;
 pub use crate::pipeline::muster::{Candidate, ChooseError, SourceFailure};
 use crate::pipeline::stripe::GoodStripe;
@@ -111,7 +111,11 @@ pub fn decode(
     }
     let (totals, sources) = gather.finish()?;
     output.finish(control)?;
-    Ok(DecodeReport { common, totals, sources })
+    Ok(DecodeReport {
+        common,
+        totals,
+        sources,
+    })
 }
 
 /// Opens the sources, settles on a stream, and starts to gather it. `wanted` says which frames to
@@ -169,7 +173,10 @@ impl Output {
             // Whoever would hear it may be gone.
             let _ = report.send(write(sink, k, &queue));
         })?;
-        Ok(Self { messages: Some(messages), done })
+        Ok(Self {
+            messages: Some(messages),
+            done,
+        })
     }
 
     fn give(&self, message: Message, control: &Control) -> Result<(), DecodeError> {

@@ -176,12 +176,21 @@ pub fn encode(
     let code = &options.code;
     let geometry = code.geometry();
     if sinks.len() != geometry.n() {
-        return Err(EncodeError::SinkCount { found: sinks.len(), expected: geometry.n() });
+        return Err(EncodeError::SinkCount {
+            found: sinks.len(),
+            expected: geometry.n(),
+        });
     }
-    let least = options.min_shares.unwrap_or_else(|| default_min_shares(&**code));
+    let least = options
+        .min_shares
+        .unwrap_or_else(|| default_min_shares(&**code));
     if !(geometry.k()..=geometry.n()).contains(&least) {
         let (least_allowed, most) = (geometry.k(), geometry.n());
-        return Err(EncodeError::MinShares { found: least, least: least_allowed, most });
+        return Err(EncodeError::MinShares {
+            found: least,
+            least: least_allowed,
+            most,
+        });
     }
     let system = |what| move |source| EncodeError::System { what, source };
     let identity = match &options.identity {
@@ -195,7 +204,11 @@ pub fn encode(
     let common = Arc::new(Common::new(identity, Arc::clone(code), shard_len, least)?);
 
     let pool = Pool::fixed(budget::encode_buffers(workers), stripe::buffer_len(&common));
-    let rule = Rule { least, recoverable: true, timeout: options.sink_timeout };
+    let rule = Rule {
+        least,
+        recoverable: true,
+        timeout: options.sink_timeout,
+    };
     let stages = Stages::start(input, &common, &pool, workers).map_err(system("threads"))?;
     let mut spread = Spread::open(
         sinks.into_iter().enumerate(),
@@ -207,7 +220,11 @@ pub fn encode(
     );
     match stages.run(&mut spread, control) {
         Ok(totals) => match spread.finish(&totals) {
-            Ok(sinks) => Ok(EncodeReport { common, totals, sinks }),
+            Ok(sinks) => Ok(EncodeReport {
+                common,
+                totals,
+                sinks,
+            }),
             Err(failed) => Err(failed.into_error(least)),
         },
         Err(Stopped::Spread(error)) => Err(spread.abort(error).into_error(least)),
@@ -222,7 +239,10 @@ impl Failed {
     fn into_error(self, least: usize) -> EncodeError {
         match self.error {
             SpreadError::Cancelled => EncodeError::Cancelled,
-            SpreadError::TooFew => EncodeError::TooFewSinks { least, sinks: self.sinks },
+            SpreadError::TooFew => EncodeError::TooFewSinks {
+                least,
+                sinks: self.sinks,
+            },
         }
     }
 }
@@ -283,7 +303,12 @@ impl Stages {
                 .spawn(move || work(common, &filled, &to_router))?;
         }
         let (report, end) = bounded(1);
-        let reader = Reader { input, common: Arc::clone(common), pool: pool.clone(), to_workers };
+        let reader = Reader {
+            input,
+            common: Arc::clone(common),
+            pool: pool.clone(),
+            to_workers,
+        };
         thread::Builder::new().name("read".into()).spawn(move || {
             // If nobody listens any more, the run has ended otherwise.
             let _ = report.send(reader.run());
@@ -303,10 +328,12 @@ impl Stages {
             })?;
             stream.push(encoded.claim.digest, encoded.claim.data_len);
             spread.stripe(|share| encoded.frame(&frames, share))?;
-            control.progress.bytes.store(stream.length(), Ordering::Relaxed);
+            control
+                .progress
+                .bytes
+                .store(stream.length(), Ordering::Relaxed);
         }
-        let input_failed =
-            |offset, source| Stopped::Error(EncodeError::Input { offset, source });
+        let input_failed = |offset, source| Stopped::Error(EncodeError::Input { offset, source });
         match spread.wait_for(&self.end)? {
             Some(Ok(())) => Ok(stream.totals()),
             Some(Err((offset, source))) => Err(input_failed(offset, source)),
@@ -322,10 +349,19 @@ fn work(
     ready: &Sender<Result<Ready, (u64, CodecError)>>,
 ) {
     let mut encoder = stripe::Encoder::new(common);
-    for Filled { stripe, data_len, last, mut buffer } in filled {
+    for Filled {
+        stripe,
+        data_len,
+        last,
+        mut buffer,
+    } in filled
+    {
         let result = encoder
             .encode(stripe, data_len, last, buffer.as_mut())
-            .map(|encoded| Ready { encoded, frames: buffer.freeze() })
+            .map(|encoded| Ready {
+                encoded,
+                frames: buffer.freeze(),
+            })
             .map_err(|error| (stripe, error));
         if ready.send(result).is_err() {
             return;
@@ -350,10 +386,14 @@ impl Reader {
         let mut held: Option<Filled> = None;
         for stripe in 0.. {
             let mut buffer = self.pool.take();
-            let data_len = self.fill(buffer.as_mut(), &mut total).map_err(|e| (total, e))?;
+            let data_len = self
+                .fill(buffer.as_mut(), &mut total)
+                .map_err(|e| (total, e))?;
             let full = data_len as usize == self.common.stripe_len();
             if !full {
-                self.input.confirm_end(total).map_err(|error| (total, error))?;
+                self.input
+                    .confirm_end(total)
+                    .map_err(|error| (total, error))?;
             }
             let last = !full;
             if let Some(mut before) = held.take() {
@@ -363,7 +403,12 @@ impl Reader {
                 }
             }
             if data_len > 0 {
-                held = Some(Filled { stripe, data_len, last, buffer });
+                held = Some(Filled {
+                    stripe,
+                    data_len,
+                    last,
+                    buffer,
+                });
             }
             if last {
                 break;

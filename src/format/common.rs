@@ -75,7 +75,9 @@ impl Identity {
         let mut stream = [0; 16];
         getrandom::fill(&mut stream).map_err(std::io::Error::from)?;
         // A clock before 1970 gives generation 0: still valid, only never newest.
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let now = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default();
         Ok(Self {
             stream: StreamId(stream),
             generation: u64::try_from(now.as_nanos()).unwrap_or(u64::MAX),
@@ -195,7 +197,10 @@ impl Common {
         let wire: Wire = ciborium::from_reader(&mut rest)
             .map_err(|error| CommonError::Malformed(error.to_string()))?;
         if !rest.is_empty() {
-            return Err(CommonError::Malformed(format!("{} bytes follow the map", rest.len())));
+            return Err(CommonError::Malformed(format!(
+                "{} bytes follow the map",
+                rest.len()
+            )));
         }
         if let Some(feature) = wire.features.first() {
             return Err(CommonError::Feature(feature.clone()));
@@ -214,16 +219,36 @@ impl Common {
             if (least..=most).contains(&found) {
                 Ok(found)
             } else {
-                Err(CommonError::Range { what, found, least, most })
+                Err(CommonError::Range {
+                    what,
+                    found,
+                    least,
+                    most,
+                })
             }
         };
         let geometry = code.geometry();
         let n = geometry.n() as u64;
-        within("the length of common", encoded.len() as u64, 0, MAX_COMMON as u64)?;
-        within("the shard length", wire.shard, 1, MAX_STRIPE / geometry.k() as u64)?;
+        within(
+            "the length of common",
+            encoded.len() as u64,
+            0,
+            MAX_COMMON as u64,
+        )?;
+        within(
+            "the shard length",
+            wire.shard,
+            1,
+            MAX_STRIPE / geometry.k() as u64,
+        )?;
         within("min_shares", wire.min_shares, 1, n)?;
         let name = wire.name.map(ByteBuf::into_vec);
-        within("the name's length", name.as_ref().map_or(0, Vec::len) as u64, 0, MAX_NAME as u64)?;
+        within(
+            "the name's length",
+            name.as_ref().map_or(0, Vec::len) as u64,
+            0,
+            MAX_NAME as u64,
+        )?;
         if wire.shard % code.shard_unit() as u64 != 0 {
             return Err(CommonError::Unit {
                 found: wire.shard,

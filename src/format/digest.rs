@@ -126,7 +126,11 @@ impl StreamDigest {
         Totals {
             length: self.length,
             stripes: self.stripes,
-            digest: self.hasher.clone().with(&self.length.to_be_bytes()).finish(),
+            digest: self
+                .hasher
+                .clone()
+                .with(&self.length.to_be_bytes())
+                .finish(),
         }
     }
 }
@@ -138,9 +142,18 @@ mod tests {
     #[test]
     fn digest_is_the_published_xxh3_128() {
         // From xxHash's own `xxhsum -H2` on an empty input and on "a".
-        assert_eq!(Digest::of(b"").to_string(), "99aa06d3014798d86001c324468d497f");
-        assert_eq!(Digest::of(b"a").to_string(), "a96faf705af16834e6c632b61e964e1f");
-        assert_eq!(Hasher::new().with(b"").with(b"a").finish(), Digest::of(b"a"));
+        assert_eq!(
+            Digest::of(b"").to_string(),
+            "99aa06d3014798d86001c324468d497f"
+        );
+        assert_eq!(
+            Digest::of(b"a").to_string(),
+            "a96faf705af16834e6c632b61e964e1f"
+        );
+        assert_eq!(
+            Hasher::new().with(b"").with(b"a").finish(),
+            Digest::of(b"a")
+        );
     }
 
     #[test]

@@ -106,15 +106,27 @@ pub fn decode_trailer(bytes: &[u8]) -> Option<(Trailer, usize)> {
     let mut rest = bytes;
     let wire: Required<WireIn, TRAILER_TAG> = ciborium::from_reader(&mut rest).ok()?;
     let Required(WireIn(encoded, share, length, stripes, stream_digest, digest)) = wire;
-    let totals = Totals { length, stripes, digest: Digest::from(stream_digest.into_array()) };
+    let totals = Totals {
+        length,
+        stripes,
+        digest: Digest::from(stream_digest.into_array()),
+    };
     if check(Digest::of(&encoded), share, &totals) != Digest::from(digest.into_array()) {
         return None;
     }
     let common = Common::parse(&encoded).ok()?;
     let index = usize::from(share);
     let stripes_agree = length < 1 << 63 && stripes == length.div_ceil(common.stripe_len() as u64);
-    (index < common.geometry().n() && stripes_agree)
-        .then(|| (Trailer { common, index, totals }, bytes.len() - rest.len()))
+    (index < common.geometry().n() && stripes_agree).then(|| {
+        (
+            Trailer {
+                common,
+                index,
+                totals,
+            },
+            bytes.len() - rest.len(),
+        )
+    })
 }
 
 impl Footer {
@@ -142,7 +154,9 @@ impl Footer {
         let found = Self {
             trailer_offset: u64_at(TRAILER_OFFSET),
             trailer_len: u32::from_be_bytes(
-                bytes[TRAILER_LEN..TRAILER_LEN + 4].try_into().expect("4 bytes"),
+                bytes[TRAILER_LEN..TRAILER_LEN + 4]
+                    .try_into()
+                    .expect("4 bytes"),
             ),
             first_frame: u64_at(FIRST_FRAME),
             frames: u64_at(FRAMES),
@@ -159,14 +173,26 @@ mod tests {
     #[test]
     fn offsets_are_those_of_the_format_document() {
         assert_eq!(
-            [TRAILER_OFFSET, TRAILER_LEN, FIRST_FRAME, FRAMES, DIGEST, FOOTER_LEN],
+            [
+                TRAILER_OFFSET,
+                TRAILER_LEN,
+                FIRST_FRAME,
+                FRAMES,
+                DIGEST,
+                FOOTER_LEN
+            ],
             [16, 25, 30, 39, 48, 64]
         );
     }
 
     #[test]
     fn a_footer_with_any_bit_flipped_is_none() {
-        let footer = Footer { trailer_offset: 99, trailer_len: 200, first_frame: 44, frames: 3 };
+        let footer = Footer {
+            trailer_offset: 99,
+            trailer_len: 200,
+            first_frame: 44,
+            frames: 3,
+        };
         let bytes = footer.encode();
         assert_eq!(Footer::decode(&bytes), Some(footer));
         for bit in 0..FOOTER_LEN * 8 {

@@ -75,7 +75,12 @@ pub fn write_head(frame: &mut [u8], head: &Head, payload: Digest, common: &Commo
     put(frame, DATA_LEN, UINT_32, &head.claim.data_len.to_be_bytes());
     frame[LAST] = if head.claim.last { TRUE } else { FALSE };
     put(frame, STRIPE_DIGEST, BYTES_16, head.claim.digest.as_bytes());
-    put(frame, PAYLOAD_LEN, BYTES_32BIT_LEN, &payload_len.to_be_bytes());
+    put(
+        frame,
+        PAYLOAD_LEN,
+        BYTES_32BIT_LEN,
+        &payload_len.to_be_bytes(),
+    );
     let check = check(frame, payload, common);
     put(frame, CHECK, BYTES_16, check.as_bytes());
 }
@@ -97,7 +102,8 @@ fn check(frame: &[u8], payload: Digest, common: &Common) -> Digest {
 /// no frame's, or fewer than a head.
 pub fn read_head(bytes: &[u8]) -> Option<(Head, usize)> {
     let head = bytes.get(..HEAD_LEN)?;
-    let item = |at: usize, kind: u8, len: usize| (head[at - 1] == kind).then(|| &head[at..at + len]);
+    let item =
+        |at: usize, kind: u8, len: usize| (head[at - 1] == kind).then(|| &head[at..at + len]);
     if head[..TAG.len()] != TAG {
         return None;
     }
@@ -161,7 +167,17 @@ mod tests {
     #[test]
     fn offsets_are_those_of_the_format_document() {
         assert_eq!(
-            [STREAM, SHARE, STRIPE, DATA_LEN, LAST, STRIPE_DIGEST, CHECK, PAYLOAD_LEN, HEAD_LEN],
+            [
+                STREAM,
+                SHARE,
+                STRIPE,
+                DATA_LEN,
+                LAST,
+                STRIPE_DIGEST,
+                CHECK,
+                PAYLOAD_LEN,
+                HEAD_LEN
+            ],
             [7, 24, 27, 36, 40, 42, 59, 76, 80]
         );
         assert_eq!(MAGIC_LEN, 23);

@@ -43,7 +43,9 @@ pub enum HeaderFault {
     #[error("the header is damaged")]
     Damaged,
     /// A later format.
-    #[error("it is of format version {0}, and this distdup reads version {VERSION}; use a newer one")]
+    #[error(
+        "it is of format version {0}, and this distdup reads version {VERSION}; use a newer one"
+    )]
     Version(u8),
     /// `common` cannot be read.
     #[error("the header says what this distdup cannot read: {0}")]
@@ -78,7 +80,12 @@ fn check(version: u8, common: Digest, index: u16) -> Digest {
 pub fn encode(common: &Common, index: usize) -> Vec<u8> {
     let index = u16::try_from(index).expect("share indices are below 256");
     let digest = *check(VERSION, common.digest(), index).as_bytes();
-    let wire = WireOut(VERSION, ByteSlice::new(common.encoded()), index, ByteArray::new(digest));
+    let wire = WireOut(
+        VERSION,
+        ByteSlice::new(common.encoded()),
+        index,
+        ByteArray::new(digest),
+    );
     let mut bytes = Vec::with_capacity(common.encoded().len() + 48);
     let tagged: Tagged<WireOut<'_>> = Required(Required(wire));
     ciborium::into_writer(&tagged, &mut bytes).expect("a Vec takes every byte");

@@ -60,7 +60,11 @@ impl OpenShare {
     /// # Errors
     /// The reader's own; whatever is wrong with the bytes stands in the fields.
     pub fn open(reader: Box<dyn SourceReader>) -> io::Result<Self> {
-        let mut feed = Feed { reader, ahead: Vec::new(), at: 0 };
+        let mut feed = Feed {
+            reader,
+            ahead: Vec::new(),
+            at: 0,
+        };
         let header = loop {
             match header::decode(&feed.ahead) {
                 Ok(Some((header, len))) => {
@@ -86,7 +90,12 @@ impl OpenShare {
             None => None,
         };
         feed.seek(after_header)?;
-        Ok(Self { feed, header, ending, len })
+        Ok(Self {
+            feed,
+            header,
+            ending,
+            len,
+        })
     }
 
     /// Who the share says it is: by its header, or if that is damaged, by its trailer.
@@ -101,7 +110,10 @@ impl OpenShare {
     /// Goes on to the frames, as those of the stream that `common` tells of. If the share itself
     /// did not say so, its index becomes known with its first good frame.
     pub fn frames(self, common: Arc<Common>) -> FrameReader {
-        let claimed = self.claims().filter(|(own, _)| **own == *common).map(|(_, index)| index);
+        let claimed = self
+            .claims()
+            .filter(|(own, _)| **own == *common)
+            .map(|(_, index)| index);
         let first = match (&self.header, &self.ending) {
             (Ok(header), _) if header.common == *common => Some(self.feed.at),
             (_, Some(ending)) if ending.in_place() => Some(ending.footer.first_frame),
@@ -177,7 +189,11 @@ impl fmt::Display for Fault {
         match self.kind {
             FaultKind::Damaged => write!(f, "damaged at byte {}: digest differs", self.offset),
             FaultKind::OtherStream(stream) => {
-                write!(f, "a frame of another stream ({stream}) stands at byte {}", self.offset)
+                write!(
+                    f,
+                    "a frame of another stream ({stream}) stands at byte {}",
+                    self.offset
+                )
             }
             FaultKind::OtherShare(share) => {
                 write!(f, "a frame of share {share} stands at byte {}", self.offset)
@@ -193,7 +209,11 @@ impl fmt::Display for Fault {
 impl fmt::Display for End {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.ending {
-            Some(ending) => write!(f, "the share ends with {} stripes", ending.trailer.totals.stripes),
+            Some(ending) => write!(
+                f,
+                "the share ends with {} stripes",
+                ending.trailer.totals.stripes
+            ),
             None => write!(f, "cut off at byte {}, without a trailer", self.offset),
         }
     }
@@ -260,7 +280,11 @@ impl FrameReader {
     /// # Errors
     /// The reader's own; whatever is wrong with the bytes is a [`Found::Fault`].
     pub fn read(&mut self, stripe: u64, buffer: &mut [u8]) -> io::Result<Found> {
-        assert_eq!(buffer.len(), self.frame_len(), "the buffer is one full frame long");
+        assert_eq!(
+            buffer.len(),
+            self.frame_len(),
+            "the buffer is one full frame long"
+        );
         if self.arithmetic {
             self.read_at(stripe, buffer)
         } else {
@@ -270,9 +294,14 @@ impl FrameReader {
 
     fn read_at(&mut self, stripe: u64, buffer: &mut [u8]) -> io::Result<Found> {
         let frame_len = buffer.len() as u64;
-        let offset = stripe.checked_mul(frame_len).and_then(|by| self.start.checked_add(by));
+        let offset = stripe
+            .checked_mul(frame_len)
+            .and_then(|by| self.start.checked_add(by));
         let Some(offset) = offset.filter(|&offset| i64::try_from(offset).is_ok()) else {
-            return Ok(Found::End(End { offset: self.feed.at, ending: self.ending.clone() }));
+            return Ok(Found::End(End {
+                offset: self.feed.at,
+                ending: self.ending.clone(),
+            }));
         };
         self.feed.seek(offset)?;
         let filled = self.feed.fill(buffer)?;
@@ -283,11 +312,15 @@ impl FrameReader {
             self.safe = (offset + found.len as u64, stripe + 1);
             return Ok(Found::Frame(found));
         }
-        let is_last = self.ending.as_ref().is_some_and(|ending| {
-            ending.in_place() && ending.trailer.totals.stripes == stripe + 1
-        });
+        let is_last = self
+            .ending
+            .as_ref()
+            .is_some_and(|ending| ending.in_place() && ending.trailer.totals.stripes == stripe + 1);
         if own.is_none() && (is_last || (filled == buffer.len() && self.neighbour_in_place()?)) {
-            return Ok(Found::Fault(Fault { offset, kind: self.what_is(&buffer[..filled], checked) }));
+            return Ok(Found::Fault(Fault {
+                offset,
+                kind: self.what_is(&buffer[..filled], checked),
+            }));
         }
         // Things are not where they should be: from here on everything is looked at in order.
         self.arithmetic = false;
@@ -296,7 +329,11 @@ impl FrameReader {
     }
 
     fn rewind(&mut self, stripe: u64) -> io::Result<()> {
-        let (offset, next) = if stripe < self.safe.1 { (self.start, 0) } else { self.safe };
+        let (offset, next) = if stripe < self.safe.1 {
+            (self.start, 0)
+        } else {
+            self.safe
+        };
         self.next = next;
         self.feed.seek(offset)
     }
@@ -304,7 +341,12 @@ impl FrameReader {
     fn read_in_order(&mut self, stripe: u64, buffer: &mut [u8]) -> io::Result<Found> {
         let fault = |offset, kind| Ok(Found::Fault(Fault { offset, kind }));
         if self.absent.contains(&stripe) {
-            return fault(self.feed.at, FaultKind::Missing { next: self.absent.end });
+            return fault(
+                self.feed.at,
+                FaultKind::Missing {
+                    next: self.absent.end,
+                },
+            );
         }
         if stripe < self.next {
             if !self.seekable {
@@ -316,7 +358,10 @@ impl FrameReader {
             let offset = self.feed.at;
             let mut filled = self.feed.fill(buffer)?;
             if filled == 0 {
-                return Ok(Found::End(End { offset, ending: None }));
+                return Ok(Found::End(End {
+                    offset,
+                    ending: None,
+                }));
             }
             let bytes = &buffer[..filled];
             if let Some(len) = self.passable(bytes, stripe) {
@@ -347,7 +392,10 @@ impl FrameReader {
                 self.feed.unread(bytes);
                 if let Some(ending) = self.feed.ending_here()? {
                     self.next = self.next.max(stripe);
-                    return Ok(Found::End(End { offset, ending: self.of_this_stream(ending) }));
+                    return Ok(Found::End(End {
+                        offset,
+                        ending: self.of_this_stream(ending),
+                    }));
                 }
                 filled = self.feed.fill(buffer)?; // the same bytes again, and perhaps more
             } else if filled == buffer.len() && self.neighbour_in_place()? {
@@ -364,7 +412,12 @@ impl FrameReader {
                 None if filled == buffer.len() => {
                     self.feed.unread(&buffer[filled - (MAGIC_LEN - 1)..]);
                 }
-                None => return Ok(Found::End(End { offset: self.feed.at, ending: None })),
+                None => {
+                    return Ok(Found::End(End {
+                        offset: self.feed.at,
+                        ending: None,
+                    }));
+                }
             }
         }
     }
@@ -398,7 +451,9 @@ impl FrameReader {
 
     fn next_magic(&self, bytes: &[u8]) -> Option<usize> {
         let frame = self.magic.find(bytes);
-        let until = frame.map_or(bytes.len(), |at| (at + TRAILER_MAGIC.len()).min(bytes.len()));
+        let until = frame.map_or(bytes.len(), |at| {
+            (at + TRAILER_MAGIC.len()).min(bytes.len())
+        });
         memmem::find(&bytes[..until], &TRAILER_MAGIC).or(frame)
     }
 
@@ -494,8 +549,15 @@ impl Feed {
         loop {
             if let Some((trailer, len)) = ending::decode_trailer(&self.ahead) {
                 while self.ahead.len() < len + FOOTER_LEN && self.read_ahead(FOOTER_LEN)? > 0 {}
-                let footer = self.ahead.get(len..len + FOOTER_LEN).and_then(Footer::decode);
-                return Ok(footer.map(|footer| Ending { trailer, footer, offset }));
+                let footer = self
+                    .ahead
+                    .get(len..len + FOOTER_LEN)
+                    .and_then(Footer::decode);
+                return Ok(footer.map(|footer| Ending {
+                    trailer,
+                    footer,
+                    offset,
+                }));
             }
             if self.ahead.len() >= MAX_TRAILER || self.read_ahead(PIECE)? == 0 {
                 return Ok(None);
@@ -526,7 +588,11 @@ impl Feed {
         }
         Ok(ending::decode_trailer(&bytes)
             .filter(|(_, len)| *len == bytes.len())
-            .map(|(trailer, _)| Ending { trailer, footer, offset }))
+            .map(|(trailer, _)| Ending {
+                trailer,
+                footer,
+                offset,
+            }))
     }
 }
 

@@ -57,9 +57,17 @@ pub(crate) fn encode_shard_len(
         let len = usize::try_from(shard_len).unwrap_or(usize::MAX);
         stripes * buffer + (workers * code.scratch_bytes(len)) as u64
     };
-    let refuse = |shard_len| TooLittleMemory { allowed: memory, needed: needed(shard_len), shard_len };
+    let refuse = |shard_len| TooLittleMemory {
+        allowed: memory,
+        needed: needed(shard_len),
+        shard_len,
+    };
     if let Some(shard_len) = asked {
-        return if needed(shard_len) <= memory { Ok(shard_len) } else { Err(refuse(shard_len)) };
+        return if needed(shard_len) <= memory {
+            Ok(shard_len)
+        } else {
+            Err(refuse(shard_len))
+        };
     }
     let most = BEST_SHARD.min(MAX_STRIPE / geometry.k() as u64);
     let mut shard_len = most / SHARD_STEP * SHARD_STEP;
@@ -88,7 +96,11 @@ pub(crate) fn decode_window(
     let window = memory.saturating_sub(scratch) / stripe;
     if window <= BEING_WRITTEN {
         let needed = scratch + stripe * (BEING_WRITTEN + 1);
-        return Err(TooLittleMemory { allowed: memory, needed, shard_len: shard_len as u64 });
+        return Err(TooLittleMemory {
+            allowed: memory,
+            needed,
+            shard_len: shard_len as u64,
+        });
     }
     Ok(usize::try_from((window - BEING_WRITTEN).min(MOST_WINDOW)).unwrap_or(1))
 }

@@ -65,7 +65,28 @@ pub struct SourceOutcome {
 }
 
 impl SourceOutcome {
-    /// Whether anything is wrong with it.
+    pub(crate) fn new(name: String) -> Self {
+        Self {
+            name,
+            index: None,
+            frames: 0,
+            faults: Vec::new(),
+            fault_count: 0,
+            remarks: Vec::new(),
+            failure: None,
+            complete: false,
+        }
+    }
+
+    /// Notes a frame that cannot be used.
+    pub(crate) fn fault(&mut self, stripe: u64, what: String) {
+        self.fault_count += 1;
+        if self.faults.len() < FAULTS_KEPT {
+            self.faults.push(FrameFault { stripe, what });
+        }
+    }
+
+    /// Whether nothing is wrong with it.
     pub fn is_good(&self) -> bool {
         self.failure.is_none() && self.fault_count == 0 && self.remarks.is_empty()
     }
@@ -172,7 +193,8 @@ struct Lane {
     outstanding: usize,
     /// When it last answered, or was asked while it had nothing to do.
     heard: Instant,
-    /// The last stripe that it answered for.
+    /// The last stripes that it was asked for, and answered for, counted from 1.
+    asked: u64,
     answered: u64,
     ending: Option<Ending>,
     ended: bool,
@@ -268,7 +290,11 @@ impl Gather {
                 // All stripes that the endings tell of are out; the last one should have said so.
                 None => self.ended = true,
                 Some(State::Done(_)) => {
-                    let Some(Slot { state: State::Done(good), .. }) = self.window.pop_front() else {
+                    let Some(Slot {
+                        state: State::Done(good),
+                        ..
+                    }) = self.window.pop_front()
+                    else {
                         unreachable!("looked at just before");
                     };
                     self.stream.push(good.claim.digest, good.claim.data_len);
@@ -276,7 +302,10 @@ impl Gather {
                     if self.ended {
                         self.window.clear();
                     }
-                    self.control.progress.bytes.store(self.stream.length(), Ordering::Relaxed);
+                    self.control
+                        .progress
+                        .bytes
+                        .store(self.stream.length(), Ordering::Relaxed);
                     return Ok(Some(good));
                 }
                 Some(State::Lost(unconfirmed)) => {
@@ -305,7 +334,9 @@ impl Gather {
                 proven = true;
             } else {
                 otherwise = Some(ending.trailer.totals);
-                lane.outcome.remarks.push("its trailer tells of another length or digest".into());
+                lane.outcome
+                    .remarks
+                    .push("its trailer tells of another length or digest".into());
             }
         }
         match otherwise {
@@ -371,7 +402,11 @@ impl Gather {
         }
         let slot = &self.window[at];
         let code = self.common.code();
-        let have: ShardSet = slot.pieces.iter().map(|piece| piece.checked.head.share).collect();
+        let have: ShardSet = slot
+            .pieces
+            .iter()
+            .map(|piece| piece.checked.head.share)
+            .collect();
         let enough = code.is_recoverable(have);
         let waiting = slot.asks.contains(&Ask::Waiting);
         if enough && !slot.search {
@@ -400,7 +435,9 @@ impl Gather {
             let mut expected = have;
             let mut able = ShardSet::default();
             for (lane, source) in self.lanes.iter().enumerate() {
-                let Some(index) = source.outcome.index else { continue };
+                let Some(index) = source.outcome.index else {
+                    continue;
+                };
                 if slot.torn.contains(index) || relied_on && source.is_late() {
                     continue;
                 }
@@ -418,7 +455,9 @@ impl Gather {
             if code.is_recoverable(expected) {
                 return false;
             }
-            let Some(needed) = code.sufficient_subset(expected.union(able)) else { continue };
+            let Some(needed) = code.sufficient_subset(expected.union(able)) else {
+                continue;
+            };
             let mut missing = needed.difference(expected);
             let mut asked = false;
             for lane in 0..self.lanes.len() {
@@ -441,8 +480,11 @@ impl Gather {
     fn rebuild(&mut self, at: usize) {
         let slot = &mut self.window[at];
         slot.state = State::Working;
-        let job =
-            Job { stripe: slot.stripe, pieces: slot.pieces.clone(), search: slot.search };
+        let job = Job {
+            stripe: slot.stripe,
+            pieces: slot.pieces.clone(),
+            search: slot.search,
+        };
         if self.jobs.send(job).is_err() {
             slot.state = State::Lost(Unconfirmed::TooFew); // the workers panicked, and said so
         }
@@ -475,7 +517,7 @@ impl Gather {
                 let source = &mut self.lanes[lane];
                 source.outstanding -= 1;
                 source.heard = Instant::now();
-                source.answered = source.answered.max(stripe);
+                source.answered = source.answered.max(stripe + 1);
                 source.note(stripe, &answer);
                 if let Some(at) = self.slot(stripe) {
                     self.window[at].take(lane, answer, &mut self.lanes);
@@ -528,7 +570,9 @@ impl Gather {
 
     /// A source that the first stripe waits for may be slow, or gone.
     fn look_for_stalls(&mut self) {
-        let Some(head) = self.window.front() else { return };
+        let Some(head) = self.window.front() else {
+            return;
+        };
         let head_waits_for =
             |lane: &usize| head.asks[*lane] == Ask::Waiting || self.lanes[*lane].unidentified;
         let late: Vec<usize> = (0..self.lanes.len())
@@ -552,7 +596,11 @@ impl Gather {
         for at in 0..self.window.len() {
             let slot = &self.window[at];
             if matches!(slot.state, State::Collecting) {
-                let have = slot.pieces.iter().map(|piece| piece.checked.head.share).collect();
+                let have = slot
+                    .pieces
+                    .iter()
+                    .map(|piece| piece.checked.head.share)
+                    .collect();
                 self.ask_for_enough(at, have);
             }
         }
@@ -564,7 +612,10 @@ impl Gather {
         let here = |ending: &Ending| ending.trailer.totals.stripes == self.stream.stripes();
         self.stream.stripes() == 0
             && self.window[0].pieces.is_empty()
-            && self.lanes.iter().any(|lane| lane.ending.as_ref().is_some_and(here))
+            && self
+                .lanes
+                .iter()
+                .any(|lane| lane.ending.as_ref().is_some_and(here))
     }
 
     fn lost(&mut self, unconfirmed: Unconfirmed) -> GatherError {
@@ -573,22 +624,40 @@ impl Gather {
         let mut reasons: Vec<String> = Vec::new();
         for (lane, source) in self.lanes.iter().enumerate() {
             let outcome = &source.outcome;
-            let of_frame = head.faults.iter().filter(|(of, _)| *of == lane).map(|(_, what)| what);
+            let of_frame = head
+                .faults
+                .iter()
+                .filter(|(of, _)| *of == lane)
+                .map(|(_, what)| what);
             let mut whats: Vec<String> = of_frame.cloned().collect();
             if whats.is_empty()
                 && let Some(failure) = &outcome.failure
             {
                 whats.push(describe(failure));
             }
-            let share = outcome.index.map_or(String::new(), |index| format!("share {index}, "));
-            reasons.extend(whats.into_iter().map(|what| format!("{share}{}: {what}", outcome.name)));
+            let share = outcome
+                .index
+                .map_or(String::new(), |index| format!("share {index}, "));
+            reasons.extend(
+                whats
+                    .into_iter()
+                    .map(|what| format!("{share}{}: {what}", outcome.name)),
+            );
         }
         let only_ends = head.pieces.is_empty() && head.ends > 0 && head.ends == head.faults.len();
         if only_ends {
             let (stripes, length) = (self.stream.stripes(), self.stream.length());
-            return GatherError::Incomplete { stripes, length, reasons };
+            return GatherError::Incomplete {
+                stripes,
+                length,
+                reasons,
+            };
         }
-        let have: ShardSet = head.pieces.iter().map(|piece| piece.checked.head.share).collect();
+        let have: ShardSet = head
+            .pieces
+            .iter()
+            .map(|piece| piece.checked.head.share)
+            .collect();
         let geometry = self.common.geometry();
         let why = match unconfirmed {
             Unconfirmed::TooFew => format!(
@@ -604,10 +673,18 @@ impl Gather {
             Unconfirmed::Padding => "bytes beyond the stream's end are not zero".into(),
         };
         let start = stripe * self.common.stripe_len() as u64;
-        let len = head.pieces.first().map_or(self.common.stripe_len() as u64, |piece| {
-            u64::from(piece.checked.head.claim.data_len)
-        });
-        GatherError::Unrecoverable { stripe, range: start..start + len, why, reasons }
+        let len = head
+            .pieces
+            .first()
+            .map_or(self.common.stripe_len() as u64, |piece| {
+                u64::from(piece.checked.head.claim.data_len)
+            });
+        GatherError::Unrecoverable {
+            stripe,
+            range: start..start + len,
+            why,
+            reasons,
+        }
     }
 
     /// Has pipes that kept in step read to their end: whoever writes to them may count on it.
@@ -617,7 +694,7 @@ impl Gather {
         let mut draining = Vec::new();
         for (lane, source) in self.lanes.iter_mut().enumerate() {
             let in_step = source.answered + reach >= end;
-            if !source.seekable && !source.ended && in_step && source.request(end) {
+            if !source.seekable && in_step && (source.asked > end || source.request(end)) {
                 draining.push(lane);
             }
         }
@@ -661,8 +738,11 @@ impl Slot {
             self.pieces.swap_remove(at);
             self.torn.insert(head.share);
             let what = format!("two good frames of share {} differ", head.share);
-            for source in lanes.iter_mut().filter(|one| one.outcome.index == Some(head.share)) {
-                source.fault(self.stripe, &what);
+            for source in lanes
+                .iter_mut()
+                .filter(|one| one.outcome.index == Some(head.share))
+            {
+                source.outcome.fault(self.stripe, what.clone());
             }
             return self.faults.push((lane, what));
         }
@@ -681,21 +761,13 @@ impl Lane {
         report: &Sender<Event>,
     ) -> Self {
         let mut started = Self {
-            outcome: SourceOutcome {
-                name,
-                index: None,
-                frames: 0,
-                faults: Vec::new(),
-                fault_count: 0,
-                remarks: Vec::new(),
-                failure: None,
-                complete: false,
-            },
+            outcome: SourceOutcome::new(name),
             requests: None,
             unidentified: false,
             seekable: true,
             outstanding: 0,
             heard: Instant::now(),
+            asked: 0,
             answered: 0,
             ending: None,
             ended: false,
@@ -744,14 +816,22 @@ impl Lane {
         match &share.header {
             Err(fault) => self.outcome.remarks.push(fault.to_string()),
             Ok(header) if header.common != *common => {
-                self.outcome.remarks.push("its header differs from that of the other shares".into());
+                self.outcome
+                    .remarks
+                    .push("its header differs from that of the other shares".into());
             }
             Ok(_) => {}
         }
         if share.len.is_some() {
-            self.ending = share.ending.clone().filter(|own| own.trailer.common == *common);
+            self.ending = share
+                .ending
+                .clone()
+                .filter(|own| own.trailer.common == *common);
             match &self.ending {
-                None => self.outcome.remarks.push("it has no good trailer: it is incomplete".into()),
+                None => self
+                    .outcome
+                    .remarks
+                    .push("no good trailer at its end: it is incomplete".into()),
                 Some(ending) if !ending.in_place() => {
                     let what = "its end is not where it says: bytes were inserted or lost";
                     self.outcome.remarks.push(what.into());
@@ -770,6 +850,7 @@ impl Lane {
         }
         let asked = requests.send(stripe).is_ok();
         self.outstanding += usize::from(asked);
+        self.asked = self.asked.max(stripe + 1);
         asked
     }
 
@@ -795,27 +876,19 @@ impl Lane {
     fn note(&mut self, stripe: u64, answer: &Answer) {
         match answer {
             Answer::Piece(_) => self.outcome.frames += 1,
-            Answer::Fault(what) => self.fault(stripe, what),
+            Answer::Fault(what) => self.outcome.fault(stripe, what.clone()),
             Answer::End(end) => {
-                if self.ended {
-                    return;
-                }
-                // A share that can be positioned has said at the start how it ends.
-                if !self.seekable {
-                    self.ended = true;
+                if self.ending.is_none() {
                     self.ending.clone_from(&end.ending);
+                }
+                // One that can be positioned has said at the start how it ends, and can be asked
+                // again for what is before.
+                if !self.seekable && !std::mem::replace(&mut self.ended, true) {
                     if end.ending.is_none() {
                         self.outcome.remarks.push(format!("incomplete: {end}"));
                     }
                 }
             }
-        }
-    }
-
-    fn fault(&mut self, stripe: u64, what: &str) {
-        self.outcome.fault_count += 1;
-        if self.outcome.faults.len() < FAULTS_KEPT {
-            self.outcome.faults.push(FrameFault { stripe, what: what.into() });
         }
     }
 }
@@ -851,11 +924,17 @@ impl Serving {
                 // A bad sector spoils its own frames; a pipe that fails is at its end.
                 Err(error) if reader.is_seekable() => Answer::Fault(format!("unreadable: {error}")),
                 Err(error) => {
-                    let _ = self.report.send(Event::Failed(self.lane, SourceFailure::Read(error)));
+                    let _ = self
+                        .report
+                        .send(Event::Failed(self.lane, SourceFailure::Read(error)));
                     return;
                 }
             };
-            if self.report.send(Event::Answer(self.lane, stripe, answer)).is_err() {
+            if self
+                .report
+                .send(Event::Answer(self.lane, stripe, answer))
+                .is_err()
+            {
                 return;
             }
         }
@@ -873,7 +952,12 @@ fn start_workers(
         let mut rebuilder = Rebuilder::new(Arc::clone(common), pool.clone(), plan.wanted);
         let (queue, report) = (queue.clone(), report.clone());
         let work = move || {
-            for Job { stripe, pieces, search } in queue {
+            for Job {
+                stripe,
+                pieces,
+                search,
+            } in queue
+            {
                 let result = if search {
                     rebuilder.search(stripe, &pieces)
                 } else {
@@ -885,7 +969,9 @@ fn start_workers(
             }
         };
         // With no thread at all the queue hangs up, and no stripe can be rebuilt.
-        let _ = thread::Builder::new().name(format!("rebuild {worker}")).spawn(work);
+        let _ = thread::Builder::new()
+            .name(format!("rebuild {worker}"))
+            .spawn(work);
     }
     jobs
 }

@@ -77,14 +77,21 @@ pub(crate) fn open(
             // A source that was left behind reports to nobody.
             let _ = report.send((lane, share.map_err(SourceFailure::Open)));
         };
-        if let Err(error) = thread::Builder::new().name(format!("source {lane}")).spawn(opener) {
+        if let Err(error) = thread::Builder::new()
+            .name(format!("source {lane}"))
+            .spawn(opener)
+        {
             mustered[lane].share = Err(SourceFailure::Open(error));
         }
     }
     drop(report);
     let mut graceful = true;
     loop {
-        let limit = if graceful { timeout / GRACE_PART } else { timeout };
+        let limit = if graceful {
+            timeout / GRACE_PART
+        } else {
+            timeout
+        };
         let left = limit.saturating_sub(began.elapsed());
         let next = select! {
             recv(opened) -> item => item.map_err(|_| RecvTimeoutError::Disconnected),
@@ -191,7 +198,10 @@ impl fmt::Display for Candidate {
             write!(f, "share {one} as well would")
         } else {
             let needed = geometry.k().saturating_sub(self.shares.len()).max(2);
-            write!(f, "at least {needed} more are needed, of shares {missing:?}")
+            write!(
+                f,
+                "at least {needed} more are needed, of shares {missing:?}"
+            )
         }
     }
 }
@@ -230,7 +240,10 @@ pub(crate) fn choose(
         }
     }
     if streams.is_empty() {
-        return Err(ChooseError::NoShares { sources: mustered.len(), reasons });
+        return Err(ChooseError::NoShares {
+            sources: mustered.len(),
+            reasons,
+        });
     }
     if let Some(asked) = asked {
         let of_it = |stream: &Candidate| stream.common.stream() == asked;
@@ -244,13 +257,19 @@ pub(crate) fn choose(
         stream.common.code().is_recoverable(stream.shares)
             || nameless > 0 && stream.shares.len() + nameless >= stream.common.geometry().k()
     };
-    let mut able: Vec<Candidate> = streams.iter().filter(|one| could_be(one)).cloned().collect();
+    let mut able: Vec<Candidate> = streams
+        .iter()
+        .filter(|one| could_be(one))
+        .cloned()
+        .collect();
     if able.is_empty() {
         return Err(ChooseError::TooFew { streams, reasons });
     }
     // Of shares that give one stream two descriptions, the more numerous are believed: the rest
     // were altered. Between streams nothing but the user can choose.
-    let one_stream = able.iter().all(|one| one.common.stream() == able[0].common.stream());
+    let one_stream = able
+        .iter()
+        .all(|one| one.common.stream() == able[0].common.stream());
     able.sort_by_key(|one| std::cmp::Reverse(one.shares.len()));
     let outvoted = one_stream && able.len() > 1 && able[0].shares.len() > able[1].shares.len();
     if able.len() == 1 || outvoted {

@@ -19,7 +19,10 @@ pub(crate) struct Pool {
 impl Pool {
     /// `count` buffers of `len` bytes.
     pub(crate) fn fixed(count: usize, len: usize) -> Self {
-        let pool = Self { grows: false, ..Self::growing(len) };
+        let pool = Self {
+            grows: false,
+            ..Self::growing(len)
+        };
         (0..count).for_each(|_| pool.add_one());
         pool
     }
@@ -28,7 +31,12 @@ impl Pool {
     pub(crate) fn growing(len: usize) -> Self {
         // Not bounded by its capacity, but by the buffers that exist.
         let (home, free) = unbounded();
-        Self { free, home, len, grows: true }
+        Self {
+            free,
+            home,
+            len,
+            grows: true,
+        }
     }
 
     /// One more buffer: for one that a stuck write may never give back.
@@ -38,9 +46,16 @@ impl Pool {
 
     /// A buffer with whatever was in it before.
     pub(crate) fn take(&self) -> Buffer {
-        let free = if self.grows { self.free.try_recv().ok() } else { self.free.recv().ok() };
+        let free = if self.grows {
+            self.free.try_recv().ok()
+        } else {
+            self.free.recv().ok()
+        };
         let bytes = free.unwrap_or_else(|| vec![0; self.len]);
-        Buffer { bytes, home: self.home.clone() }
+        Buffer {
+            bytes,
+            home: self.home.clone(),
+        }
     }
 
     fn give(&self, buffer: Vec<u8>) {

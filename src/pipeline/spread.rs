@@ -242,7 +242,10 @@ impl Spread {
     /// Has all sinks that are left remove what they wrote, and says what became of each.
     pub(crate) fn abort(mut self, error: SpreadError) -> Failed {
         self.hang_up();
-        Failed { error, sinks: self.outcomes() }
+        Failed {
+            error,
+            sinks: self.outcomes(),
+        }
     }
 
     fn complete(&mut self, totals: &Totals) -> Result<(), SpreadError> {
@@ -273,7 +276,10 @@ impl Spread {
     }
 
     fn have_taken_all(&self) -> bool {
-        let taken = self.lanes.iter().filter(|lane| lane.stage == Stage::TookAll);
+        let taken = self
+            .lanes
+            .iter()
+            .filter(|lane| lane.stage == Stage::TookAll);
         self.is_enough(&taken.map(|lane| lane.index).collect())
     }
 
@@ -369,7 +375,13 @@ impl Spread {
                 Stage::Finished | Stage::Failed => continue,
             };
             if lane.stage != Stage::TookAll && waited >= limit {
-                self.fail(index, SinkFailure::TimedOut { offset: taken, waited });
+                self.fail(
+                    index,
+                    SinkFailure::TimedOut {
+                        offset: taken,
+                        waited,
+                    },
+                );
                 // Its thread may sit on a buffer for good.
                 if let Some(pool) = &self.pool {
                     pool.add_one();
@@ -500,7 +512,10 @@ impl Writer {
                 Err(error) if error.kind() == ErrorKind::Interrupted => continue,
                 Err(error) => error,
             };
-            return Err(SinkFailure::Write { offset: self.taken.load(Ordering::Relaxed), source });
+            return Err(SinkFailure::Write {
+                offset: self.taken.load(Ordering::Relaxed),
+                source,
+            });
         }
         Ok(())
     }

@@ -44,12 +44,17 @@ pub(crate) fn data_places<'a>(
     buffer: &'a mut [u8],
 ) -> impl Iterator<Item = &'a mut [u8]> {
     let frames = buffer.chunks_exact_mut(HEAD_LEN + common.shard_len());
-    frames.take(common.geometry().k()).map(|frame| &mut frame[HEAD_LEN..])
+    frames
+        .take(common.geometry().k())
+        .map(|frame| &mut frame[HEAD_LEN..])
 }
 
 impl Encoder {
     pub(crate) fn new(common: Arc<Common>) -> Self {
-        Self { coder: common.code().coder(), common }
+        Self {
+            coder: common.code().coder(),
+            common,
+        }
     }
 
     /// Encodes the `data_len` bytes that stand in the [`data_places`] of `buffer`, in place.
@@ -68,11 +73,15 @@ impl Encoder {
             move_up(buffer, data_len as usize, common.shard_len(), shard_len);
         }
         let frames = &mut buffer[..common.geometry().n() * frame_len];
-        let mut payloads: Vec<&mut [u8]> =
-            frames.chunks_exact_mut(frame_len).map(|frame| &mut frame[HEAD_LEN..]).collect();
+        let mut payloads: Vec<&mut [u8]> = frames
+            .chunks_exact_mut(frame_len)
+            .map(|frame| &mut frame[HEAD_LEN..])
+            .collect();
         let (data, parity) = payloads.split_at_mut(k);
         for (index, shard) in data.iter_mut().enumerate() {
-            let filled = (data_len as usize).saturating_sub(index * shard_len).min(shard_len);
+            let filled = (data_len as usize)
+                .saturating_sub(index * shard_len)
+                .min(shard_len);
             shard[filled..].fill(0);
         }
         let data: Vec<&[u8]> = data.iter().map(|shard| &**shard).collect();
@@ -84,10 +93,19 @@ impl Encoder {
             .map(Digest::of)
             .collect();
         let digest = digest::stripe_digest(digests[..k].iter().copied(), data_len);
-        let claim = Claim { data_len, last, digest };
+        let claim = Claim {
+            data_len,
+            last,
+            digest,
+        };
         for (share, payload) in digests.into_iter().enumerate() {
             let frame = &mut frames[share * frame_len..(share + 1) * frame_len];
-            let head = Head { stream: common.stream(), share, stripe, claim };
+            let head = Head {
+                stream: common.stream(),
+                share,
+                stripe,
+                claim,
+            };
             frame::write_head(frame, &head, payload, common);
         }
         Ok(Encoded { claim, frame_len })
@@ -129,7 +147,6 @@ impl Piece {
 /// A stripe whose digest was confirmed.
 #[derive(Debug)]
 pub(crate) struct GoodStripe {
-    pub(crate) stripe: u64,
     pub(crate) claim: Claim,
     /// The frames of all data shards, and of those that were wanted besides.
     pub(crate) frames: Vec<Option<Bytes>>,
@@ -171,7 +188,12 @@ impl Rebuilder {
     /// `pool` has buffers of one full frame. Besides the data, the frames of `wanted` are rebuilt.
     pub(crate) fn new(common: Arc<Common>, pool: Pool, wanted: ShardSet) -> Self {
         let coder = common.code().coder();
-        Self { common, coder, pool, wanted }
+        Self {
+            common,
+            coder,
+            pool,
+            wanted,
+        }
     }
 
     /// The stripe from pieces that all make one claim; the fast way.
@@ -180,7 +202,12 @@ impl Rebuilder {
         stripe: u64,
         pieces: &[Piece],
     ) -> Result<GoodStripe, Unconfirmed> {
-        let claim = pieces.first().ok_or(Unconfirmed::TooFew)?.checked.head.claim;
+        let claim = pieces
+            .first()
+            .ok_or(Unconfirmed::TooFew)?
+            .checked
+            .head
+            .claim;
         self.attempt(stripe, claim, &pieces.iter().collect::<Vec<_>>())
     }
 
@@ -218,7 +245,9 @@ impl Rebuilder {
     }
 
     fn is_enough(&self, pieces: &[&Piece]) -> bool {
-        self.common.code().is_recoverable(pieces.iter().map(|piece| piece.share()).collect())
+        self.common
+            .code()
+            .is_recoverable(pieces.iter().map(|piece| piece.share()).collect())
     }
 
     fn attempt(
@@ -252,7 +281,9 @@ impl Rebuilder {
                 let payload = &mut buffer.as_mut()[HEAD_LEN..HEAD_LEN + shard_len];
                 shards[share] = Shard::Wanted(payload);
             }
-            self.coder.reconstruct(&mut shards).map_err(|_| Unconfirmed::TooFew)?;
+            self.coder
+                .reconstruct(&mut shards)
+                .map_err(|_| Unconfirmed::TooFew)?;
             for (&share, buffer) in lost.iter().zip(&rebuilt) {
                 let payload = &buffer.as_ref()[HEAD_LEN..HEAD_LEN + shard_len];
                 digests[share] = Some(Digest::of(payload));
@@ -265,7 +296,12 @@ impl Rebuilder {
         }
         for (&share, mut buffer) in lost.iter().zip(rebuilt) {
             let frame = &mut buffer.as_mut()[..HEAD_LEN + shard_len];
-            let head = Head { stream: common.stream(), share, stripe, claim };
+            let head = Head {
+                stream: common.stream(),
+                share,
+                stripe,
+                claim,
+            };
             let payload = digests[share].expect("computed just before");
             frame::write_head(frame, &head, payload, common);
             frames[share] = Some(buffer.freeze().slice(..HEAD_LEN + shard_len));
@@ -273,13 +309,15 @@ impl Rebuilder {
         let padded = frames[..k].iter().enumerate().all(|(share, frame)| {
             let filled = (claim.data_len as usize).saturating_sub(share * shard_len);
             frame.as_ref().is_some_and(|frame| {
-                frame[HEAD_LEN + filled.min(shard_len)..].iter().all(|&byte| byte == 0)
+                frame[HEAD_LEN + filled.min(shard_len)..]
+                    .iter()
+                    .all(|&byte| byte == 0)
             })
         });
         if !padded {
             return Err(Unconfirmed::Padding);
         }
-        Ok(GoodStripe { stripe, claim, frames })
+        Ok(GoodStripe { claim, frames })
     }
 }
 
@@ -290,7 +328,12 @@ fn claims_by_votes(pieces: &[Piece]) -> Vec<Claim> {
     claims.sort_unstable();
     claims.dedup();
     claims.sort_by_key(|claim| {
-        std::cmp::Reverse(pieces.iter().filter(|piece| claim_of(piece) == *claim).count())
+        std::cmp::Reverse(
+            pieces
+                .iter()
+                .filter(|piece| claim_of(piece) == *claim)
+                .count(),
+        )
     });
     claims
 }
@@ -310,7 +353,9 @@ fn without<'a, T>(items: &'a [&'a T], count: usize) -> impl Iterator<Item = Vec<
 /// The combination that follows in lexicographic order, of numbers below `n`.
 fn next_combination(mut combination: Vec<usize>, n: usize) -> Option<Vec<usize>> {
     let count = combination.len();
-    let at = (0..count).rev().find(|&at| combination[at] < n - count + at)?;
+    let at = (0..count)
+        .rev()
+        .find(|&at| combination[at] < n - count + at)?;
     combination[at] += 1;
     for next in at + 1..count {
         combination[next] = combination[next - 1] + 1;
@@ -334,7 +379,13 @@ mod tests {
 
     #[test]
     fn moving_up_keeps_every_byte_in_order() {
-        for (from, to, data_len) in [(10, 3, 7), (64, 22, 65), (64, 63, 126), (5, 1, 2), (8, 7, 14)] {
+        for (from, to, data_len) in [
+            (10, 3, 7),
+            (64, 22, 65),
+            (64, 63, 126),
+            (5, 1, 2),
+            (8, 7, 14),
+        ] {
             let mut buffer = vec![0xee; 8 * (HEAD_LEN + from)];
             let data: Vec<u8> = (0..data_len).collect();
             for (piece, frame) in data.chunks(from).zip(buffer.chunks_mut(HEAD_LEN + from)) {
@@ -342,7 +393,11 @@ mod tests {
             }
             move_up(&mut buffer, data.len(), from, to);
             for (piece, frame) in data.chunks(to).zip(buffer.chunks(HEAD_LEN + to)) {
-                assert_eq!(&frame[HEAD_LEN..][..piece.len()], piece, "{from} {to} {data_len}");
+                assert_eq!(
+                    &frame[HEAD_LEN..][..piece.len()],
+                    piece,
+                    "{from} {to} {data_len}"
+                );
             }
         }
     }

@@ -1,6 +1,21 @@
 //! Where shares, and decoded streams, are written to.
 
+use std::ffi::OsStr;
+use std::fs;
 use std::io::{self, Write};
+use std::os::unix::fs::FileTypeExt;
+
+use crate::locator;
+use crate::quote::quote;
+
+mod error;
+pub mod exec;
+pub mod fd;
+pub mod fifo;
+pub mod file;
+pub mod set;
+
+pub use error::SinkError;
 
 /// A place that takes one share: a file, a FIFO, a descriptor, a command, an object on a host.
 ///
@@ -27,4 +42,119 @@ pub trait SinkWriter: Write + Send {
     /// The sink has not taken its share: a failed flush, sync or rename, or a command that exited
     /// with another status than 0.
     fn finish(self: Box<Self>) -> io::Result<()>;
+}
+
+/// How sinks are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Options {
+    /// What exists is replaced, and a terminal is written to.
+    pub force: bool,
+    /// What is finished is on disk, not only on its way there.
+    pub sync: bool,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            force: false,
+            sync: true,
+        }
+    }
+}
+
+/// A kind of sink that is named by a scheme.
+pub trait Kind: Sync {
+    /// What stands before the colon.
+    fn scheme(&self) -> &'static str;
+    /// One line for a listing.
+    fn summary(&self) -> &'static str;
+    /// The sink that `rest`, what stands after the colon, names.
+    ///
+    /// # Errors
+    /// It names none, or one that can be told already not to do.
+    fn sink(&self, rest: &OsStr, options: Options) -> Result<Box<dyn Sink>, SinkError>;
+}
+
+/// Every kind that has a scheme. All else is a path.
+pub static KINDS: &[&dyn Kind] = &[&exec::Exec, &fd::Fd];
+
+/// The sink that `name` names: a path, `-` for standard output, or a scheme and what it is to find.
+///
+/// # Errors
+/// It names none, or one that can be told already not to do: one that exists, a folder.
+pub fn parse(name: &OsStr, options: Options) -> Result<Box<dyn Sink>, SinkError> {
+    if name == "-" {
+        return fd::Fd.sink(OsStr::new("1"), options);
+    }
+    if let Some((scheme, rest)) = locator::split(name) {
+        if let Some(kind) = kind(scheme) {
+            return kind.sink(rest, options);
+        } else if locator::is_url(rest) {
+            let known: Vec<_> = KINDS
+                .iter()
+                .map(|kind| format!("{}:", kind.scheme()))
+                .collect();
+            return Err(SinkError::Scheme {
+                scheme: quote(scheme),
+                known: known.join(" "),
+            });
+        }
+    }
+    match fs::metadata(name) {
+        Ok(found) if found.file_type().is_fifo() => Ok(Box::new(fifo::FifoSink::new(name.into()))),
+        _ => Ok(Box::new(file::FileSink::new(name.into(), options)?)),
+    }
+}
+
+fn kind(scheme: &str) -> Option<&'static dyn Kind> {
+    KINDS.iter().copied().find(|kind| kind.scheme() == scheme)
+}
+
+fn is_path(name: &OsStr) -> bool {
+    name != "-"
+        && locator::split(name)
+            .is_none_or(|(scheme, rest)| kind(scheme).is_none() && !locator::is_url(rest))
+}
+
+#[cfg(test)]
+mod tests {
+    use rustix::fs::{CWD, Mode, mkfifoat};
+
+    use super::*;
+
+    #[test]
+    fn kinds_are_sorted_unique_and_described() {
+        assert!(KINDS.is_sorted_by(|a, b| a.scheme() < b.scheme()));
+        assert!(
+            KINDS
+                .iter()
+                .all(|kind| kind.summary().starts_with(kind.scheme()))
+        );
+    }
+
+    #[test]
+    fn names_lead_to_their_kinds() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| {
+            folder
+                .path()
+                .join(name)
+                .into_os_string()
+                .into_string()
+                .unwrap()
+        };
+        mkfifoat(CWD, at("pipe"), Mode::RUSR | Mode::WUSR).unwrap();
+        let parse = |name: &str| parse(OsStr::new(name), Options::default());
+
+        assert_eq!(parse("exec:cat").unwrap().name(), "exec:cat");
+        assert_eq!(parse(&at("2026:07")).unwrap().name(), at("2026:07"));
+        // A pipe exists, and is to be written to all the same.
+        assert_eq!(parse(&at("pipe")).unwrap().name(), at("pipe"));
+        assert!(matches!(parse("fd:x"), Err(SinkError::Descriptor(_))));
+        let error = parse("sftp://host/a").err().unwrap().to_string();
+        assert_eq!(
+            error,
+            "there is no kind of output sftp: (known are paths and exec: fd:)"
+        );
+    }
 }

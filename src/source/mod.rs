@@ -1,6 +1,17 @@
 //! Where shares are read from.
 
+use std::ffi::OsStr;
 use std::io::{self, Read, Seek};
+
+use crate::locator;
+use crate::quote::quote;
+
+mod error;
+pub mod exec;
+pub mod fd;
+pub mod file;
+
+pub use error::SourceError;
 
 /// A place that holds one share. Opened on a thread of its own, because opening may block.
 pub trait Source: Send {
@@ -20,5 +31,88 @@ pub trait SourceReader: Read + Send {
     /// pipe cannot. A reader that cannot is read from its start to its end, once.
     fn seekable(&mut self) -> Option<&mut dyn Seek> {
         None
+    }
+}
+
+/// A kind of source that is named by a scheme.
+pub trait Kind: Sync {
+    /// What stands before the colon.
+    fn scheme(&self) -> &'static str;
+    /// One line for a listing.
+    fn summary(&self) -> &'static str;
+    /// The source that `rest`, what stands after the colon, names.
+    ///
+    /// # Errors
+    /// It names none.
+    fn source(&self, rest: &OsStr) -> Result<Box<dyn Source>, SourceError>;
+}
+
+/// Every kind that has a scheme. All else is a path.
+pub static KINDS: &[&dyn Kind] = &[&exec::Exec, &fd::Fd];
+
+/// The source that `name` names: a path, `-` for standard input, or a scheme and what it is to find.
+/// One that is missing or cannot be read is found out when it is opened, since others may do
+/// without it.
+///
+/// # Errors
+/// It names none.
+pub fn parse(name: &OsStr) -> Result<Box<dyn Source>, SourceError> {
+    if name == "-" {
+        return fd::Fd.source(OsStr::new("0"));
+    }
+    if let Some((scheme, rest)) = locator::split(name) {
+        if let Some(kind) = kind(scheme) {
+            return kind.source(rest);
+        } else if locator::is_url(rest) {
+            let known: Vec<_> = KINDS
+                .iter()
+                .map(|kind| format!("{}:", kind.scheme()))
+                .collect();
+            return Err(SourceError::Scheme {
+                scheme: quote(scheme),
+                known: known.join(" "),
+            });
+        }
+    }
+    Ok(Box::new(file::FileSource::new(name.into())))
+}
+
+/// Whether `name` is the path of a file, and no scheme's.
+pub fn is_path(name: &OsStr) -> bool {
+    name != "-"
+        && locator::split(name)
+            .is_none_or(|(scheme, rest)| kind(scheme).is_none() && !locator::is_url(rest))
+}
+
+fn kind(scheme: &str) -> Option<&'static dyn Kind> {
+    KINDS.iter().copied().find(|kind| kind.scheme() == scheme)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn kinds_are_sorted_unique_and_described() {
+        assert!(KINDS.is_sorted_by(|a, b| a.scheme() < b.scheme()));
+        assert!(
+            KINDS
+                .iter()
+                .all(|kind| kind.summary().starts_with(kind.scheme()))
+        );
+    }
+
+    #[test]
+    fn names_lead_to_their_kinds() {
+        let name = |name: &str| parse(OsStr::new(name)).map(|source| source.name());
+        assert_eq!(name("exec:cat s0").unwrap(), "exec:cat s0");
+        assert_eq!(name("-").unwrap(), "standard input");
+        assert_eq!(name("missing/2026:07").unwrap(), "missing/2026:07");
+        assert!(matches!(name("fd:x"), Err(SourceError::Descriptor(_))));
+        let error = name("sftp://host/a").unwrap_err().to_string();
+        assert_eq!(
+            error,
+            "there is no kind of source sftp: (known are paths and exec: fd:)"
+        );
     }
 }

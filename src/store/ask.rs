@@ -34,12 +34,18 @@ where
     for (number, (host, task)) in tasks.into_iter().enumerate() {
         let answer = answer.clone();
         let name = host.name();
-        let started = thread::Builder::new().name(format!("host {number}")).spawn(move || {
-            // Whoever asked may not have waited.
-            let _ = answer.send((number, task(&*host)));
-        });
+        let started = thread::Builder::new()
+            .name(format!("host {number}"))
+            .spawn(move || {
+                // Whoever asked may not have waited.
+                let _ = answer.send((number, task(&*host)));
+            });
         heard.push(started.err().map(|source| {
-            Err(HostError::Failed { host: name.clone(), action, source })
+            Err(HostError::Failed {
+                host: name.clone(),
+                action,
+                source,
+            })
         }));
         names.push(name);
     }
@@ -59,13 +65,25 @@ where
         }
     }
     let seconds = patience.as_secs();
-    let silent = |host| HostError::Hung { host, action, seconds };
-    Ok(heard.into_iter().zip(names).map(|(said, host)| said.unwrap_or_else(|| Err(silent(host)))).collect())
+    let silent = |host| HostError::Hung {
+        host,
+        action,
+        seconds,
+    };
+    Ok(heard
+        .into_iter()
+        .zip(names)
+        .map(|(said, host)| said.unwrap_or_else(|| Err(silent(host))))
+        .collect())
 }
 
 impl HostError {
     /// What a host's sink or source said, as what the host said.
     pub(super) fn from_io(host: &dyn Host, action: &'static str, source: io::Error) -> Self {
-        Self::Failed { host: host.name(), action, source }
+        Self::Failed {
+            host: host.name(),
+            action,
+            source,
+        }
     }
 }

@@ -29,7 +29,9 @@ pub struct DeleteReport {
 impl DeleteReport {
     /// Whether some host lacks the marker, or could not remove what it had.
     pub fn is_degraded(&self) -> bool {
-        self.hosts.iter().any(|host| host.failure.is_some() || host.not_removed.is_some())
+        self.hosts
+            .iter()
+            .any(|host| host.failure.is_some() || host.not_removed.is_some())
     }
 }
 
@@ -42,15 +44,24 @@ impl Store {
     /// [`StoreError::TooFewUp`]; [`StoreError::NotDeleted`].
     pub fn delete(&self, name: &[u8], control: &Control) -> Result<DeleteReport, StoreError> {
         let survey = self.survey_for_writing(name, control)?;
-        if survey.catalog.generations(name).is_empty() && survey.catalog.silent_after(0) < self.min_shares
+        if survey.catalog.generations(name).is_empty()
+            && survey.catalog.silent_after(0) < self.min_shares
         {
-            return Err(StoreError::NotFound { name: name.to_vec() });
+            return Err(StoreError::NotFound {
+                name: name.to_vec(),
+            });
         }
         let identity = self.successor(name, &survey)?;
-        let version = Version { generation: identity.generation, id: identity.stream.0 };
+        let version = Version {
+            generation: identity.generation,
+            id: identity.stream.0,
+        };
         let Shape { n, min_shares, .. } = self.shape();
         let key = Key::new(name, version, Kind::Marker { n, min_shares })?;
-        let marker = Marker { key: key.clone(), time: identity.time };
+        let marker = Marker {
+            key: key.clone(),
+            time: identity.time,
+        };
         let bytes = marker.encode().expect("the key is a marker's");
 
         let up = survey.up();
@@ -76,7 +87,12 @@ impl Store {
             let markers = up.iter().map(|&host| (host, vec![key.clone()])).collect();
             let remains = self.remove(markers).into_iter().map(|(_, error)| error);
             let hosts = failures.into_iter().flatten().chain(remains).collect();
-            return Err(StoreError::NotDeleted { name: name.to_vec(), took, min_shares, hosts });
+            return Err(StoreError::NotDeleted {
+                name: name.to_vec(),
+                took,
+                min_shares,
+                hosts,
+            });
         }
 
         let mut hosts: Vec<_> = self
@@ -85,13 +101,21 @@ impl Store {
             .zip(failures)
             .map(|(host, failure)| HostOutcome {
                 host: host.name(),
-                bytes: if failure.is_none() { bytes.len() as u64 } else { 0 },
+                bytes: if failure.is_none() {
+                    bytes.len() as u64
+                } else {
+                    0
+                },
                 failure: failure.map(HostFailure::Host),
                 not_removed: None,
             })
             .collect();
         let swept = self.sweep(name, version, control, &mut hosts);
-        Ok(DeleteReport { version, hosts, swept })
+        Ok(DeleteReport {
+            version,
+            hosts,
+            swept,
+        })
     }
 
     /// After a deletion was committed: removes what is older, and if all n hosts confirm that nothing

@@ -188,7 +188,11 @@ pub enum Reason {
 
 impl StoreError {
     pub(super) fn unknown(name: &[u8], reason: Reason, hosts: Vec<HostError>) -> Self {
-        Self::Unknown { name: name.to_vec(), reason, hosts }
+        Self::Unknown {
+            name: name.to_vec(),
+            reason,
+            hosts,
+        }
     }
 }
 

@@ -93,10 +93,15 @@ impl Store {
         let survey = self.survey(&Key::prefix(name)?, control)?;
         let (generation, doubt) = match self.verdict(&survey.catalog, name) {
             Verdict::Current(generation) => (generation, None),
-            Verdict::Absent => return Err(StoreError::NotFound { name: name.to_vec() }),
-            Verdict::Unknown { reason, stale: Some(generation) } if stale == Stale::Allow => {
-                (generation, Some(Reason::new(reason, self.min_shares)))
+            Verdict::Absent => {
+                return Err(StoreError::NotFound {
+                    name: name.to_vec(),
+                });
             }
+            Verdict::Unknown {
+                reason,
+                stale: Some(generation),
+            } if stale == Stale::Allow => (generation, Some(Reason::new(reason, self.min_shares))),
             Verdict::Unknown { reason, .. } => {
                 let reason = Reason::new(reason, self.min_shares);
                 return Err(StoreError::unknown(name, reason, survey.errors()));
@@ -107,7 +112,11 @@ impl Store {
         let mut states: Vec<(usize, ShareState)> = Vec::new();
         let mut sources = Vec::new();
         let mut holders = Vec::new();
-        for ((host, key), claim) in generation.holders.iter().zip(self.look(generation, control)?) {
+        for ((host, key), claim) in generation
+            .holders
+            .iter()
+            .zip(self.look(generation, control)?)
+        {
             match claim {
                 Err(error) => states.push((*host, ShareState::Failed(error))),
                 Ok(claim) if claim.contradicts() => {
@@ -119,8 +128,10 @@ impl Store {
                 }
             }
         }
-        let options =
-            DecodeOptions { stream: Some(StreamId(version.id)), ..self.options.decode.clone() };
+        let options = DecodeOptions {
+            stream: Some(StreamId(version.id)),
+            ..self.options.decode.clone()
+        };
         let decoded = decode(sources, output, &options, control);
         let missing = self.without_share(generation);
         let report = match decoded {
@@ -128,10 +139,18 @@ impl Store {
             Err(DecodeError::Gather(GatherError::Cancelled)) => return Err(StoreError::Cancelled),
             Err(source) => {
                 let hosts = survey.errors();
-                return Err(StoreError::Decode { name: name.to_vec(), source, hosts });
+                return Err(StoreError::Decode {
+                    name: name.to_vec(),
+                    source,
+                    hosts,
+                });
             }
         };
-        states.extend(holders.into_iter().zip(report.sources.into_iter().map(ShareState::Read)));
+        states.extend(
+            holders
+                .into_iter()
+                .zip(report.sources.into_iter().map(ShareState::Read)),
+        );
         for host in missing {
             states.push((host, ShareState::Missing));
         }
@@ -144,10 +163,19 @@ impl Store {
         states.sort_by_key(|(host, _)| *host);
         let hosts = states
             .into_iter()
-            .map(|(host, state)| HostShare { host: self.hosts[host].name(), state })
+            .map(|(host, state)| HostShare {
+                host: self.hosts[host].name(),
+                state,
+            })
             .collect();
         let (common, totals) = (report.common, report.totals);
-        Ok(GetReport { version, common, totals, stale: doubt, hosts })
+        Ok(GetReport {
+            version,
+            common,
+            totals,
+            stale: doubt,
+            hosts,
+        })
     }
 
     fn without_share(&self, generation: &Generation) -> Vec<usize> {

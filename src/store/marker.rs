@@ -48,7 +48,9 @@ fn check(body: &[u8]) -> Digest {
 impl Marker {
     /// Its bytes; `None` if the key is that of a share.
     pub fn encode(&self) -> Option<Vec<u8>> {
-        let Kind::Marker { n, min_shares } = self.key.kind() else { return None };
+        let Kind::Marker { n, min_shares } = self.key.kind() else {
+            return None;
+        };
         let Version { generation, id } = self.key.version();
         let body = Body {
             id: ByteArray::new(id),
@@ -75,7 +77,8 @@ impl Marker {
         let mut rest = bytes;
         let Required(Required(Wire(version, body, digest))): Tagged<Wire> =
             ciborium::from_reader(&mut rest).ok()?;
-        if version != VERSION || !rest.is_empty() || check(&body).as_bytes() != &digest.into_array() {
+        if version != VERSION || !rest.is_empty() || check(&body).as_bytes() != &digest.into_array()
+        {
             return None;
         }
         let body: Body = ciborium::from_reader(body.as_slice()).ok()?;
@@ -83,9 +86,17 @@ impl Marker {
             n: usize::try_from(body.n).ok()?,
             min_shares: usize::try_from(body.min_shares).ok()?,
         };
-        let version = Version { generation: body.generation, id: body.id.into_array() };
-        let key = kind.is_possible().then(|| Key::new(&body.name, version, kind).ok())??;
-        Some(Self { key, time: body.time })
+        let version = Version {
+            generation: body.generation,
+            id: body.id.into_array(),
+        };
+        let key = kind
+            .is_possible()
+            .then(|| Key::new(&body.name, version, kind).ok())??;
+        Some(Self {
+            key,
+            time: body.time,
+        })
     }
 }
 
@@ -95,9 +106,23 @@ mod tests {
     use crate::store::key::Shape;
 
     fn marker() -> Marker {
-        let version = Version { generation: 0x17a5_f0c2_e4b6_0001, id: *b"0123456789abcdef" };
-        let key = Key::new(b"a/b", version, Kind::Marker { n: 6, min_shares: 5 }).unwrap();
-        Marker { key, time: 1_704_067_200 }
+        let version = Version {
+            generation: 0x17a5_f0c2_e4b6_0001,
+            id: *b"0123456789abcdef",
+        };
+        let key = Key::new(
+            b"a/b",
+            version,
+            Kind::Marker {
+                n: 6,
+                min_shares: 5,
+            },
+        )
+        .unwrap();
+        Marker {
+            key,
+            time: 1_704_067_200,
+        }
     }
 
     #[test]
@@ -113,7 +138,9 @@ mod tests {
             646e616d6543612f62";
         assert_eq!(&hex[..30], "d9d9f7da6464646d83015853a66269");
         assert!(hex.contains(body), "{hex}");
-        let hashed: Vec<u8> = std::iter::once(1).chain(bytes[12..12 + 0x53].iter().copied()).collect();
+        let hashed: Vec<u8> = std::iter::once(1)
+            .chain(bytes[12..12 + 0x53].iter().copied())
+            .collect();
         assert_eq!(bytes[12 + 0x53], 0x50);
         assert_eq!(bytes[12 + 0x53 + 1..], *Digest::of(&hashed).as_bytes());
     }
@@ -131,8 +158,24 @@ mod tests {
             assert_eq!(Marker::decode(&bytes[..len]), None, "cut to {len}");
         }
         assert_eq!(Marker::decode(&[&bytes[..], b"x"].concat()), None);
-        let shape = Shape { k: 1, n: 2, min_shares: 1 };
-        let share = Key::new(b"a", marker().key.version(), Kind::Share { index: 0, shape }).unwrap();
-        assert_eq!(Marker { key: share, time: 0 }.encode(), None);
+        let shape = Shape {
+            k: 1,
+            n: 2,
+            min_shares: 1,
+        };
+        let share = Key::new(
+            b"a",
+            marker().key.version(),
+            Kind::Share { index: 0, shape },
+        )
+        .unwrap();
+        assert_eq!(
+            Marker {
+                key: share,
+                time: 0
+            }
+            .encode(),
+            None
+        );
     }
 }

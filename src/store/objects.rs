@@ -106,14 +106,28 @@ impl Store {
         let code = &options.encode.code;
         let geometry = code.geometry();
         if hosts.is_empty() || hosts.len() > geometry.n() {
-            return Err(StoreError::HostCount { found: hosts.len(), n: geometry.n() });
+            return Err(StoreError::HostCount {
+                found: hosts.len(),
+                n: geometry.n(),
+            });
         }
-        let min_shares = options.encode.min_shares.unwrap_or_else(|| default_min_shares(&**code));
+        let min_shares = options
+            .encode
+            .min_shares
+            .unwrap_or_else(|| default_min_shares(&**code));
         if !(geometry.k()..=geometry.n()).contains(&min_shares) {
             let (least, most) = (geometry.k(), geometry.n());
-            return Err(StoreError::MinShares { found: min_shares, least, most });
+            return Err(StoreError::MinShares {
+                found: min_shares,
+                least,
+                most,
+            });
         }
-        Ok(Self { hosts, options, min_shares })
+        Ok(Self {
+            hosts,
+            options,
+            min_shares,
+        })
     }
 
     /// Finds out what the store on these hosts was written with, from the newest share that can be
@@ -132,15 +146,23 @@ impl Store {
             .zip(hosts)
             .filter_map(|(answer, host)| Some((answer.as_ref().ok()?, host)))
             .flat_map(|(listing, host)| {
-                listing.keys.iter().filter_map(move |text| Some((host, Key::parse(text)?)))
+                listing
+                    .keys
+                    .iter()
+                    .filter_map(move |text| Some((host, Key::parse(text)?)))
             })
             .filter(|(_, key)| matches!(key.kind(), Kind::Share { .. }))
             .collect();
         shares.sort_by_key(|(_, key)| std::cmp::Reverse(key.version()));
         for (host, key) in shares {
-            let mut claims =
-                look(vec![(Arc::clone(host), key)], host_timeout, control)?.into_iter().flatten();
-            if let Some(Claim { common: Some(common), .. }) = claims.next() {
+            let mut claims = look(vec![(Arc::clone(host), key)], host_timeout, control)?
+                .into_iter()
+                .flatten();
+            if let Some(Claim {
+                common: Some(common),
+                ..
+            }) = claims.next()
+            {
                 let (code, min_shares) = (Arc::clone(common.code()), common.min_shares());
                 return Ok(Some(Discovered { code, min_shares }));
             }
@@ -151,7 +173,11 @@ impl Store {
     /// Data shards, all shards, and the commit rule.
     pub fn shape(&self) -> Shape {
         let geometry = self.options.encode.code.geometry();
-        Shape { k: geometry.k(), n: geometry.n(), min_shares: self.min_shares }
+        Shape {
+            k: geometry.k(),
+            n: geometry.n(),
+            min_shares: self.min_shares,
+        }
     }
 
     /// The hosts, in the order given.
@@ -169,7 +195,12 @@ impl Store {
         let silent = catalog.silent_after(0);
         if silent >= self.min_shares {
             let Shape { n, min_shares, .. } = self.shape();
-            return Err(StoreError::TooManySilent { silent, min_shares, n, hosts: survey.errors() });
+            return Err(StoreError::TooManySilent {
+                silent,
+                min_shares,
+                n,
+                hosts: survey.errors(),
+            });
         }
         let objects = catalog
             .names()
@@ -185,7 +216,10 @@ impl Store {
                         ObjectState::Unreadable(Reason::new(reason, self.min_shares))
                     }
                 };
-                Some(ObjectEntry { name: name.to_vec(), state })
+                Some(ObjectEntry {
+                    name: name.to_vec(),
+                    state,
+                })
             })
             .collect();
         let strangers = catalog
@@ -193,7 +227,11 @@ impl Store {
             .iter()
             .map(|(host, text)| (self.hosts[*host].name(), text.clone()))
             .collect();
-        Ok(List { objects, strangers, silent: survey.errors() })
+        Ok(List {
+            objects,
+            strangers,
+            silent: survey.errors(),
+        })
     }
 
     /// Bytes of the object `name`, as a complete share of its current generation says; where shares
@@ -214,12 +252,20 @@ impl Store {
         };
         let mut votes: BTreeMap<u64, usize> = BTreeMap::new();
         for claim in self.look(generation, control)?.into_iter().flatten() {
-            if let Claim { length: Some(length), agrees: true, .. } = claim {
+            if let Claim {
+                length: Some(length),
+                agrees: true,
+                ..
+            } = claim
+            {
                 *votes.entry(length).or_default() += 1;
             }
         }
         let all: usize = votes.values().sum();
-        Ok(votes.into_iter().find(|(_, count)| count * 2 > all).map(|(length, _)| length))
+        Ok(votes
+            .into_iter()
+            .find(|(_, count)| count * 2 > all)
+            .map(|(length, _)| length))
     }
 
     /// Asks all hosts for their keys.
@@ -227,9 +273,14 @@ impl Store {
         let answers = list_all(&self.hosts, prefix, self.options.host_timeout, control)?;
         let mut stamps = BTreeMap::new();
         for (answer, host) in answers.iter().zip(&self.hosts) {
-            let Ok(Listing { stamp, .. }) = answer else { continue };
+            let Ok(Listing { stamp, .. }) = answer else {
+                continue;
+            };
             if let Some(first) = stamps.insert(stamp.id, host.name()) {
-                return Err(StoreError::SameHost { first, second: host.name() });
+                return Err(StoreError::SameHost {
+                    first,
+                    second: host.name(),
+                });
             }
         }
         // Hosts that were not even given are as silent as those that are down.
@@ -250,7 +301,13 @@ impl Store {
                 indices.len() >= shape.k
             }
         };
-        catalog.verdict(name, Rules { min_shares: own.min_shares, recovers: &recovers })
+        catalog.verdict(
+            name,
+            Rules {
+                min_shares: own.min_shares,
+                recovers: &recovers,
+            },
+        )
     }
 
     /// What each share of a generation says of itself, in the order of its holders.
@@ -281,7 +338,9 @@ impl Store {
         // Not to be stopped halfway: nothing is gained by it.
         let removed = ask(tasks, "delete", self.options.host_timeout, None).unwrap_or_default();
         let failed = positions.into_iter().zip(removed);
-        failed.filter_map(|(host, result)| Some((host, result.err()?))).collect()
+        failed
+            .filter_map(|(host, result)| Some((host, result.err()?)))
+            .collect()
     }
 }
 
@@ -295,7 +354,9 @@ pub(super) struct Survey {
 impl Survey {
     /// Hosts that answered, by position.
     pub(super) fn up(&self) -> Vec<usize> {
-        (0..self.answers.len()).filter(|&host| self.answers[host].is_ok()).collect()
+        (0..self.answers.len())
+            .filter(|&host| self.answers[host].is_ok())
+            .collect()
     }
 
     /// What the others said.
@@ -306,7 +367,12 @@ impl Survey {
     /// By host, the keys of an object's generations older than `version`.
     pub(super) fn older_than(&self, name: &[u8], version: Version) -> Vec<(usize, Vec<Key>)> {
         let mut keys: BTreeMap<usize, Vec<Key>> = BTreeMap::new();
-        for generation in self.catalog.generations(name).iter().filter(|g| g.version < version) {
+        for generation in self
+            .catalog
+            .generations(name)
+            .iter()
+            .filter(|g| g.version < version)
+        {
             for (host, key) in &generation.holders {
                 keys.entry(*host).or_default().push(key.clone());
             }
@@ -357,12 +423,18 @@ fn look(
         let task = move |host: &dyn Host| {
             let opened = host.source(&key).open().and_then(OpenShare::open);
             let share = opened.map_err(|error| HostError::from_io(host, ACTION, error))?;
-            let agrees = share.claims().is_some_and(|(common, index)| is_of(common, index, &key));
+            let agrees = share
+                .claims()
+                .is_some_and(|(common, index)| is_of(common, index, &key));
             let common = share.claims().map(|(common, _)| common.clone());
             let ending = share.ending.filter(|ending| {
                 ending.in_place() && is_of(&ending.trailer.common, ending.trailer.index, &key)
             });
-            Ok(Claim { common, agrees, length: ending.map(|ending| ending.trailer.totals.length) })
+            Ok(Claim {
+                common,
+                agrees,
+                length: ending.map(|ending| ending.trailer.totals.length),
+            })
         };
         (host, task)
     });
@@ -373,9 +445,17 @@ fn look(
 fn is_of(common: &Common, index: usize, key: &Key) -> bool {
     let identity = common.identity();
     let geometry = common.geometry();
-    let shape = Shape { k: geometry.k(), n: geometry.n(), min_shares: common.min_shares() };
+    let shape = Shape {
+        k: geometry.k(),
+        n: geometry.n(),
+        min_shares: common.min_shares(),
+    };
     key.kind() == Kind::Share { index, shape }
-        && key.version() == Version { generation: identity.generation, id: identity.stream.0 }
+        && key.version()
+            == Version {
+                generation: identity.generation,
+                id: identity.stream.0,
+            }
         && identity.name.as_deref() == Some(key.name())
 }
 

@@ -73,12 +73,18 @@ impl Store {
     ) -> Result<PutReport, StoreError> {
         let survey = self.survey_for_writing(name, control)?;
         let identity = self.successor(name, &survey)?;
-        let version = Version { generation: identity.generation, id: identity.stream.0 };
+        let version = Version {
+            generation: identity.generation,
+            id: identity.stream.0,
+        };
         let shape = self.shape();
         let keys = (0..shape.n)
             .map(|index| Key::new(name, version, Kind::Share { index, shape }))
             .collect::<Result<Vec<_>, _>>()?;
-        let sinks = keys.iter().enumerate().map(|(index, key)| self.sink(&survey, index, key));
+        let sinks = keys
+            .iter()
+            .enumerate()
+            .map(|(index, key)| self.sink(&survey, index, key));
         let options = EncodeOptions {
             identity: Some(identity),
             min_shares: Some(self.min_shares),
@@ -92,13 +98,27 @@ impl Store {
         let report = match encode(input, sinks.collect(), &options, control) {
             Ok(report) => report,
             Err(source) => {
-                let written = survey.up().into_iter().map(|host| (host, vec![keys[host].clone()]));
+                let written = survey
+                    .up()
+                    .into_iter()
+                    .map(|host| (host, vec![keys[host].clone()]));
                 let remains = self.remove(written.collect());
                 let remains = remains.into_iter().map(|(_, error)| error).collect();
-                return Err(StoreError::Encode { name: name.to_vec(), source, remains });
+                return Err(StoreError::Encode {
+                    name: name.to_vec(),
+                    source,
+                    remains,
+                });
             }
         };
-        Ok(self.settle(name, version, &keys, survey, report.totals.length, report.sinks))
+        Ok(self.settle(
+            name,
+            version,
+            &keys,
+            survey,
+            report.totals.length,
+            report.sinks,
+        ))
     }
 
     /// After the commit: takes away what is older, and pieces where a share failed.
@@ -112,7 +132,11 @@ impl Store {
         sinks: Vec<SinkOutcome>,
     ) -> PutReport {
         let mut unwanted = survey.older_than(name, version);
-        for host in survey.up().into_iter().filter(|&host| sinks[host].failure.is_some()) {
+        for host in survey
+            .up()
+            .into_iter()
+            .filter(|&host| sinks[host].failure.is_some())
+        {
             unwanted.push((host, vec![keys[host].clone()]));
         }
         let not_removed = self.remove(unwanted);
@@ -121,7 +145,10 @@ impl Store {
             .into_iter()
             .enumerate()
             .map(|(index, sink)| {
-                let silent = answers.get_mut(index).and_then(Option::take).map(HostFailure::Host);
+                let silent = answers
+                    .get_mut(index)
+                    .and_then(Option::take)
+                    .map(HostFailure::Host);
                 let given = self.hosts.get(index);
                 let not_given = given.is_none().then_some(HostFailure::NotGiven);
                 HostOutcome {
@@ -135,7 +162,11 @@ impl Store {
         for (host, error) in not_removed {
             hosts[host].not_removed = Some(error);
         }
-        PutReport { version, length, hosts }
+        PutReport {
+            version,
+            length,
+            hosts,
+        }
     }
 
     /// What is there of an object, if enough hosts are up to write another generation.
@@ -148,7 +179,12 @@ impl Store {
         let up = survey.up().len();
         if up < self.min_shares {
             let Shape { n, min_shares, .. } = self.shape();
-            return Err(StoreError::TooFewUp { up, min_shares, n, hosts: survey.errors() });
+            return Err(StoreError::TooFewUp {
+                up,
+                min_shares,
+                n,
+                hosts: survey.errors(),
+            });
         }
         Ok(survey)
     }
@@ -160,7 +196,10 @@ impl Store {
             let generation = newest.version.generation;
             let successor = generation
                 .checked_add(1)
-                .ok_or_else(|| StoreError::NoSuccessor { name: name.to_vec(), generation })?;
+                .ok_or_else(|| StoreError::NoSuccessor {
+                    name: name.to_vec(),
+                    generation,
+                })?;
             identity.generation = identity.generation.max(successor);
         }
         Ok(identity)
@@ -206,7 +245,10 @@ impl Input for Sized {
         if total == self.size {
             return Ok(());
         }
-        let message = format!("it ended after {total} bytes, and {} were promised", self.size);
+        let message = format!(
+            "it ended after {total} bytes, and {} were promised",
+            self.size
+        );
         Err(io::Error::new(io::ErrorKind::UnexpectedEof, message))
     }
 }

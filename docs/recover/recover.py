@@ -1,0 +1,284 @@
+#!/usr/bin/env python3
+"""Gives a stream back from its distdup shares, without distdup.
+
+    pip install cbor2 xxhash
+    python3 recover.py SHARE... > out          (or: -o OUT)
+
+Written from docs/FORMAT.md alone; "section" means a section of it. Plain and slow. It reads regular
+files in any order, gives out no byte of a stripe whose digest was not confirmed, and exits 0 only if
+the whole stream came back.
+"""
+import argparse
+import collections
+import functools
+import io
+import itertools
+import mmap
+import os
+import struct
+import sys
+
+import cbor2
+import xxhash
+
+H = xxhash.xxh3_128_digest
+HEADER, TRAILER = bytes.fromhex("d9d9f7 da64647368 84"), bytes.fromhex("da64647472 86")
+FRAME = struct.Struct(">23s BH BQ BI B B16s B16s BI")  # section 4: 80 bytes
+MOST_TRIES = 2000  # sets of frames tried for one stripe
+Frame = collections.namedtuple("Frame", "index length last digest payload")
+
+
+class Failure(Exception):
+    """Why the stream cannot be given back."""
+
+
+def warn(message):
+    print(f"recover.py: {message}", file=sys.stderr)
+
+
+# --- Codecs, section 7. Shard i is the sum of rows[i][j] x data shard j; zeros are left out of a row.
+
+
+def rows_of(codec, params, k, n):
+    if codec == "copy":
+        return [{0: 1}] * n
+    rows = [{j: 1} for j in range(k)]
+    if codec == "xor":
+        return rows + [{int(j) - 1: 1 for j in term.split("^")} for term in params.split(",")]
+    raise Failure(f"codec {codec!r} is not known")
+
+
+def times(a, b):  # in GF(2^16); 0 and 1, all that `copy` and `xor` have, need no tables
+    return a * b if a < 2 or b < 2 else EXP[(LOG[a] + LOG[b]) % 65535]
+
+
+def inverse(a):
+    return a if a == 1 else EXP[-LOG[a] % 65535]
+
+
+def add(row, other, factor):
+    for column, value in other.items() if factor else ():
+        value = row.pop(column, 0) ^ times(factor, value)
+        if value:
+            row[column] = value
+
+
+def recipes(rows, present, k):
+    """For each data shard the factors of the present shards that give it; None if they don't suffice.
+
+    Gauss-Jordan: `solved` maps a column to its row, whose keys from k on are factors of shards.
+    """
+    solved = {}
+    for i in present:
+        row = {**rows[i], k + i: 1}
+        for column, other in solved.items():
+            add(row, other, row.get(column, 0))
+        pivot = min(row)
+        if pivot >= k:
+            continue  # shard i tells nothing new
+        scale = inverse(row[pivot])
+        row = {column: times(scale, value) for column, value in row.items()}
+        for other in solved.values():
+            add(other, row, other.get(pivot, 0))
+        solved[pivot] = row
+        if len(solved) == k:
+            return [{c - k: value for c, value in solved[j].items() if c >= k} for j in range(k)]
+    return None
+
+
+def xor(a, b):
+    return (int.from_bytes(a, "little") ^ int.from_bytes(b, "little")).to_bytes(len(a), "little")
+
+
+def combine(parts):
+    """The sum of factor x shard over (factor, shard) pairs."""
+    return functools.reduce(xor, (shard for _, shard in parts))
+
+
+# --- Shares and streams
+
+
+def or_none(function, *arguments):
+    try:
+        return function(*arguments)
+    except Exception:  # damaged CBOR makes a decoder, and who believes it, raise nearly anything
+        return None
+
+
+class Share:
+    """One file. What it says of itself is taken only where a digest agrees."""
+
+    def __init__(self, path):
+        self.path = path
+        with open(path, "rb") as file:
+            size = os.fstat(file.fileno()).st_size
+            self.raw = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) if size else b""
+        tail = self.raw[-64:]
+        footer = len(tail) == 64 and H(tail[:47]) == tail[48:]
+        self.trailer = self.trailer_at(int.from_bytes(tail[16:24], "big")) if footer else None
+        header = or_none(self.header)
+        self.common, self.index = header or (self.trailer or (None, None))[:2]
+        if not header:
+            warn(f"{path}: no valid header of format 1")
+        self.offsets = {}  # stripe -> where frames that name it begin
+
+    def array(self, at, start):
+        if self.raw[at : at + len(start)] != start:
+            raise ValueError("another item")
+        return cbor2.load(io.BytesIO(self.raw[at : at + 65536])).value
+
+    def header(self):
+        version, common, index, digest = self.array(0, HEADER)
+        good = version == 1 and digest == H(b"\1" + H(common) + index.to_bytes(2, "big"))
+        return (common, index) if good else None
+
+    def trailer_at(self, at):
+        return or_none(self.parse_trailer, at)
+
+    def parse_trailer(self, at):
+        common, index, *end, check = self.array(at, TRAILER)  # end: length, stripes, digest
+        good = check == H(H(common) + struct.pack(">HQQ", index, *end[:2]) + end[2])
+        return (common, index, tuple(end)) if good else None
+
+
+class Stream:
+    """A stream as its `common` tells of it, section 3."""
+
+    def __init__(self, common):
+        self.common, self.C = common, H(common)
+        fields = cbor2.loads(common)
+        if fields["features"] or fields["digest"] != "xxh3-128":
+            raise Failure(f"this reader does not know {fields['features']} or {fields['digest']}")
+        self.k, self.n, self.S = fields["k"], fields["n"], fields["shard"]
+        self.unit = 2 if fields["codec"] == "rs16" else 1
+        self.magic = bytes.fromhex("da64646672 88 50") + fields["stream"]
+        rows = rows_of(fields["codec"], fields["params"], self.k, self.n)
+        self.recipes = functools.lru_cache(999)(lambda present: recipes(rows, present, self.k))
+
+    def find_frames(self, share):
+        """Notes where frames begin: each behind the one before, or else wherever the next is found."""
+        last, at = 0, share.raw.find(self.magic)
+        while at >= 0:
+            stripe = int.from_bytes(share.raw[at + 27 : at + 35], "big")
+            share.offsets.setdefault(stripe, []).append(at)
+            last, at = at, at + 80 + self.S
+            if share.raw[at : at + 23] != self.magic:
+                at = share.raw.find(self.magic, last + 1)
+        while not share.trailer and (last := share.raw.find(TRAILER, last + 1)) >= 0:
+            share.trailer = share.trailer_at(last)  # with no footer, or not at the end
+        if share.trailer and share.trailer[0] != self.common:
+            share.trailer = None
+
+    def frame(self, share, at, stripe):
+        """The frame there, if it is valid and belongs to this share and stripe; section 4."""
+        raw = share.raw[at : at + 80]
+        if len(raw) < 80:
+            return None
+        _, _, index, _, _, _, length, flag, _, digest, _, check, _, size = FRAME.unpack(raw)
+        stripe_fields = (0x1B, stripe, 0x1A, length, flag, 0x50, digest, 0x50, check, 0x5A, size)
+        if FRAME.pack(self.magic, 0x19, index, *stripe_fields) != raw or flag not in (0xF4, 0xF5):
+            return None
+        full, shortest = self.k * self.S, 1 if flag == 0xF5 else self.k * self.S
+        if not shortest <= length <= full or size != -(-length // (self.k * self.unit)) * self.unit:
+            return None
+        payload = share.raw[at + 80 : at + 80 + size]
+        if len(payload) != size or check != H(raw[:58] + H(payload) + self.C):
+            return None
+        ours = index < self.n and share.index in (None, index)
+        return Frame(index, length, flag == 0xF5, digest, payload) if ours else None
+
+    def stripe(self, frames):
+        """(length, last, digest, data) of the stripe that valid frames tell of; section 6."""
+        claims = {}
+        for frame in frames:  # of an index twice, equal frames are spares, others both erasures
+            claim = claims.setdefault((frame.length, frame.last, frame.digest), {})
+            claim[frame.index] = frame if claim.get(frame.index, frame) == frame else None
+        found = [(*what, self.data(claim, *what)) for what, claim in claims.items()]
+        found = [stripe for stripe in found if stripe[3] is not None]
+        return found[0] if len(found) == 1 else None
+
+    def data(self, frames, length, _, digest):
+        """The data by the first recoverable set of frames that has this digest; or None."""
+        present, tried = sorted(i for i in frames if frames[i]), []
+        left_out = (itertools.combinations(present, count) for count in range(len(present) - self.k + 1))
+        for out in itertools.islice(itertools.chain.from_iterable(left_out), MOST_TRIES):
+            recipe = self.recipes(tuple(i for i in present if i not in out))
+            if recipe is None or recipe in tried:
+                continue
+            tried.append(recipe)
+            shards = [combine([(how[i], frames[i].payload) for i in how]) for how in recipe]
+            data = b"".join(shards)
+            d = H(b"".join(map(H, shards)) + length.to_bytes(4, "big"))
+            if d == digest and not any(data[length:]):
+                return data[:length]
+        return None
+
+
+def choose_stream(shares, wanted):
+    commons = {share.common for share in shares if share.common}
+    streams = {common: cbor2.loads(common)["stream"].hex() for common in commons}
+    commons = [common for common in commons if wanted in (None, streams[common])]
+    if len(commons) != 1:
+        ids = ", ".join(sorted(streams.values())) or "no valid header or trailer"
+        raise Failure(f"not the shares of one stream (--stream chooses one): {ids}")
+    return Stream(commons[0])
+
+
+def recover(shares, stream, out):
+    shares = [share for share in shares if share.common in (None, stream.common)]
+    for share in shares:
+        stream.find_frames(share)
+    ends = {share.trailer[2] for share in shares if share.trailer}
+    total, number, digests = 0, 0, xxhash.xxh3_128()
+    last = any(stripes == 0 for _, stripes, _ in ends)
+    while not last:
+        frames = []
+        for share in shares:
+            found = [stream.frame(share, at, number) for at in share.offsets.get(number, ())]
+            frames += [frame for frame in found if frame]
+            if not any(found):
+                warn(f"{share.path}: stripe {number} is missing or damaged")
+        stripe = stream.stripe(frames)
+        if stripe is None:
+            good = sorted({frame.index for frame in frames})
+            raise Failure(
+                f"stripe {number}, from byte {total}, cannot be recovered (k = {stream.k},"
+                f" n = {stream.n}, valid frames of the shares {good})"
+            )
+        length, last, digest, data = stripe
+        out.write(data)
+        digests.update(digest)
+        total, number = total + length, number + 1
+    digests.update(total.to_bytes(8, "big"))
+    if not ends:
+        raise Failure("no share has a valid trailer: the stream may never have been completed")
+    if ends != {(total, number, digests.digest())}:
+        raise Failure(f"a trailer disagrees with the {total} bytes and {number} stripes found")
+
+
+def main(arguments=None):
+    parser = argparse.ArgumentParser(description="Gives a stream back from its distdup shares.")
+    parser.add_argument("share", nargs="+", help="the share files, in any order")
+    parser.add_argument("-o", dest="out", help="the file to make; else standard output")
+    parser.add_argument("--stream", help="the id, in hex, of the stream to take")
+    options = parser.parse_args(arguments)
+    try:
+        shares = [Share(path) for path in options.share]
+        stream = choose_stream(shares, options.stream)
+        if not options.out:
+            recover(shares, stream, sys.stdout.buffer)
+            sys.stdout.flush()
+            return 0
+        part = options.out + ".part"  # so that nothing unfinished has the wanted name
+        with open(part, "xb") as out:
+            recover(shares, stream, out)
+        os.link(part, options.out)  # unlike a rename, never over another file
+        os.unlink(part)
+        return 0
+    except (Failure, OSError, LookupError, ValueError) as error:
+        warn(f"failed: {error}")
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

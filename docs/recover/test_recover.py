@@ -1,0 +1,352 @@
+"""Holds recover.py against shares that a second, tiny writer makes, also from docs/FORMAT.md alone.
+
+    python3 -m unittest discover -s docs/recover
+"""
+import collections
+import contextlib
+import io
+import itertools
+import os
+import random
+import struct
+import subprocess
+import sys
+import tempfile
+import unittest
+
+import xxhash
+
+import recover
+
+STREAM = bytes(range(16))
+OTHER = bytes(range(100, 116))
+TEN = "3^5^6,2^4^6,1^4^5,1^2^3"
+
+
+def h(data):
+    return xxhash.xxh3_128(data).digest()
+
+
+# --- The writer. CBOR is put together by hand, so that nothing is shared with the reader.
+
+
+def head(major, n):
+    """CBOR's shortest form of a type and a number."""
+    if n < 24:
+        return bytes([major << 5 | n])
+    size = next(size for size in (1, 2, 4, 8) if n < 1 << 8 * size)
+    return bytes([major << 5 | {1: 24, 2: 25, 4: 26, 8: 27}[size]]) + n.to_bytes(size, "big")
+
+
+def cbor(value):
+    if isinstance(value, int):
+        return head(0, value)
+    if isinstance(value, bytes):
+        return head(2, len(value)) + value
+    if isinstance(value, str):
+        return head(3, len(value)) + value.encode()
+    if isinstance(value, list):
+        return head(4, len(value)) + b"".join(map(cbor, value))
+    return head(5, len(value)) + b"".join(cbor(k) + cbor(v) for k, v in value.items())
+
+
+Code = collections.namedtuple("Code", "id params k n unit")
+COPY = Code("copy", "", 1, 3, 1)
+XOR = Code("xor", TEN, 6, 10, 1)
+PARITY = Code("xor", "1^2", 2, 3, 1)
+
+
+def parity(code, data):
+    if code.id == "copy":
+        return [data[0]] * (code.n - 1)
+    if code.id == "xor":
+        out = []
+        for term in code.params.split(","):
+            shard = bytearray(len(data[0]))
+            for which in term.split("^"):
+                for at, byte in enumerate(data[int(which) - 1]):
+                    shard[at] ^= byte
+            out.append(bytes(shard))
+        return out
+    return rs16_parity(code, data)
+
+
+def common_of(code, shard, stream=STREAM, **more):
+    fields = {
+        "stream": stream,
+        "generation": 1_700_000_000_000_000_000,
+        "time": 1_700_000_000,
+        "codec": code.id,
+        "params": code.params,
+        "k": code.k,
+        "n": code.n,
+        "shard": shard,
+        "min_shares": code.k,
+        "digest": "xxh3-128",
+        "features": [],
+        "unheard of": "skipped",
+    }
+    return cbor({**fields, **more})
+
+
+def frame(stream, index, stripe, length, last, digest, payload, common):
+    start = b"\xda\x64\x64\x66\x72\x88\x50" + stream + b"\x19" + index.to_bytes(2, "big")
+    start += b"\x1b" + stripe.to_bytes(8, "big") + b"\x1a" + length.to_bytes(4, "big")
+    start += (b"\xf5" if last else b"\xf4") + b"\x50" + digest
+    assert len(start) == 58
+    check = h(start + h(payload) + h(common))
+    return start + b"\x50" + check + b"\x5a" + len(payload).to_bytes(4, "big") + payload
+
+
+def write(code, data, shard=8, stream=STREAM, forge=None, pad=b"\0", **more):
+    """The n shares. `forge(index, stripe, payload)` alters payloads before their checks are made."""
+    common = common_of(code, shard, stream, **more)
+    frames = [[] for _ in range(code.n)]
+    digests, size = b"", code.k * shard
+    stripes = [data[at : at + size] for at in range(0, len(data), size)]
+    for number, stripe in enumerate(stripes):
+        each = -(-len(stripe) // code.k)
+        each += -each % code.unit
+        padded = stripe + pad * (code.k * each - len(stripe))
+        shards = [padded[i * each : (i + 1) * each] for i in range(code.k)]
+        digest = h(b"".join(map(h, shards)) + len(stripe).to_bytes(4, "big"))
+        digests += digest
+        for index, payload in enumerate(shards + parity(code, shards)):
+            payload = forge(index, number, payload) if forge else payload
+            last = number + 1 == len(stripes)
+            frames[index].append(frame(stream, index, number, len(stripe), last, digest, payload, common))
+    total = h(digests + len(data).to_bytes(8, "big"))
+    shares = []
+    for index in range(code.n):
+        start = b"\xd9\xd9\xf7\xda\x64\x64\x73\x68\x84\x01" + cbor(common) + cbor(index)
+        start += cbor(h(b"\x01" + h(common) + index.to_bytes(2, "big")))
+        body = start + b"".join(frames[index])
+        check = h(h(common) + struct.pack(">HQQ", index, len(data), len(stripes)) + total)
+        end = [cbor(item) for item in (common, index, len(data), len(stripes), total, check)]
+        trailer = b"\xda\x64\x64\x74\x72\x86" + b"".join(end)
+        footer = b"\xda\x64\x64\x66\x74\x86\x48distdup1\x1b" + len(body).to_bytes(8, "big")
+        footer += b"\x1a" + len(trailer).to_bytes(4, "big") + b"\x1b" + len(start).to_bytes(8, "big")
+        footer += b"\x1b" + len(stripes).to_bytes(8, "big")
+        shares.append(body + trailer + footer + b"\x50" + h(footer))
+    return shares
+
+
+def header_length(share):
+    return share.index(b"\xda\x64\x64\x66\x72")
+
+
+def some_bytes(length, seed=1):
+    return random.Random(seed).randbytes(length)
+
+
+class Recover(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = folder.name
+
+    def run_reader(self, shares, *options):
+        """(exit code, output or None, messages)"""
+        paths = []
+        for number, share in enumerate(shares):
+            paths.append(os.path.join(self.folder, f"share{number}"))
+            with open(paths[-1], "wb") as file:
+                file.write(share)
+        out = os.path.join(self.folder, "out")
+        for left in (out, out + ".part"):
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(left)
+        with contextlib.redirect_stderr(io.StringIO()) as messages:
+            code = recover.main([*paths, "-o", out, *options])
+        data = None
+        if os.path.exists(out):
+            with open(out, "rb") as file:
+                data = file.read()
+        self.assertEqual(code == 0, data is not None)
+        return code, data, messages.getvalue()
+
+    def gives(self, data, shares, *options):
+        code, out, messages = self.run_reader(shares, *options)
+        self.assertEqual(code, 0, messages)
+        self.assertEqual(out, data)
+        return messages
+
+    def fails(self, shares, reason, *options):
+        code, out, messages = self.run_reader(shares, *options)
+        self.assertEqual((code, out), (1, None))
+        self.assertIn(reason, messages)
+
+    def test_every_length_at_the_edges(self):
+        for code in (COPY, PARITY, XOR):
+            size = code.k * 8
+            for length in (0, 1, 2, code.k, size - 1, size, size + 1, 3 * size - 1, 3 * size, 5 * size + 3):
+                with self.subTest(code=code, length=length):
+                    data = some_bytes(length)
+                    shares = write(code, data)
+                    self.gives(data, shares)
+                    self.gives(data, shares[1:][::-1])
+
+    def test_xor_recovers_every_pattern_that_can_be(self):
+        data = some_bytes(6 * 3 * 2 - 5)
+        shares = write(XOR, data, shard=3)
+        for lost, expected in enumerate((1, 10, 45, 110, 125, 0)):
+            good = 0
+            for left in itertools.combinations(shares, 10 - lost):
+                code, out, _ = self.run_reader(left)
+                self.assertIn((code, out), ((0, data), (1, None)))
+                good += code == 0
+            self.assertEqual(good, expected, f"{lost} lost")
+
+    def test_one_copy_is_enough(self):
+        data = some_bytes(100)
+        for share in write(COPY, data):
+            self.gives(data, [share])
+
+    def test_any_flipped_byte_with_one_spare(self):
+        data = some_bytes(40)
+        shares = write(PARITY, data)
+        for at in range(len(shares[1])):
+            bad = bytearray(shares[1])
+            bad[at] ^= 1 << at % 8
+            self.gives(data, [shares[0], bytes(bad), shares[2]])
+
+    def test_any_flipped_byte_without_a_spare_gives_the_stream_or_nothing(self):
+        data = some_bytes(40)
+        shares = write(PARITY, data)
+        for which in (1, 2):
+            for at in range(len(shares[which])):
+                bad = bytearray(shares[which])
+                bad[at] ^= 1 << at % 8
+                code, out, _ = self.run_reader([shares[0], bytes(bad)])
+                self.assertIn((code, out), ((0, data), (1, None)))
+
+    def test_each_share_damaged_elsewhere(self):
+        data = some_bytes(16 * 3)
+        shares = [bytearray(share) for share in write(PARITY, data)]
+        for index, share in enumerate(shares):
+            share[header_length(share) + index * 88 + 85] ^= 64
+        messages = self.gives(data, shares)
+        self.assertIn("share2: stripe 2 is missing or damaged", messages)
+
+    def test_cut_at_every_length(self):
+        data = some_bytes(40)
+        shares = write(PARITY, data)
+        for at in range(len(shares[1])):
+            self.gives(data, [shares[0], shares[1][:at], shares[2]])
+            code, out, _ = self.run_reader([shares[1][:at], shares[2]])
+            self.assertIn((code, out), ((0, data), (1, None)))
+
+    def test_bytes_inserted_or_lost(self):
+        data = some_bytes(16 * 4)
+        shares = write(PARITY, data)
+        start = header_length(shares[0])
+        for at in range(start, start + 4 * 88, 7):
+            longer = shares[0][:at] + b"inserted" + shares[0][at:]
+            shorter = shares[0][:at] + shares[0][at + 5 :]
+            others_end = shares[2][: start + 88 * 3]  # with the frame of stripe 3 gone
+            for share in (longer, shorter):
+                self.gives(data, [share, *shares[1:]])
+            if at < start + 88:
+                # Only stripe 0 was hit: share 0 serves for the others.
+                self.gives(data, [longer, shares[1], shares[2][: start + 88]])
+                self.gives(data, [shorter, shares[1], others_end])
+
+    def test_a_share_without_header_and_end_still_serves(self):
+        data = some_bytes(16 * 3)
+        shares = write(PARITY, data)
+        start = header_length(shares[2])
+        middle = bytes(start) + shares[2][start : start + 3 * 88]
+        self.gives(data, [middle, shares[0]])
+        self.gives(data, [shares[0], middle[start:]])
+        self.fails([middle], "no valid header or trailer")
+
+    def test_a_lost_header_is_replaced_by_the_trailer(self):
+        data = some_bytes(50)
+        shares = write(PARITY, data)
+        self.gives(data, [bytes(header_length(share)) + share[header_length(share) :] for share in shares[1:]])
+
+    def test_what_follows_the_footer_is_no_part_of_the_share(self):
+        data = some_bytes(50)
+        shares = write(PARITY, data)
+        self.gives(data, [shares[0] + b"more", shares[1] + shares[0]])
+
+    def test_no_trailer_no_stream(self):
+        shares = write(PARITY, some_bytes(48))
+        for cut in (65, 70, 200):
+            self.fails([share[:-cut] for share in shares], "no share has a valid trailer" if cut < 200 else "")
+
+    def test_forged_parity_is_caught_and_a_spare_tried(self):
+        def forge(index, stripe, payload):
+            return b"\xff" + payload[1:] if (index, stripe) == (7, 1) else payload
+
+        data = some_bytes(6 * 8 * 3)
+        shares = write(XOR, data, forge=forge)
+        self.gives(data, shares)
+        # 2^4^6 is forged: with shard 4 lost it is tried first, then 1^4^5.
+        self.gives(data, shares[:3] + shares[4:])
+        self.fails(shares[:3] + shares[4:8] + shares[9:], "stripe 1, from byte 48, cannot be recovered")
+
+    def test_wrong_padding_is_refused(self):
+        self.fails(write(PARITY, some_bytes(15), pad=b"\1"), "cannot be recovered")
+
+    def test_frames_of_another_place_are_erasures(self):
+        data = some_bytes(16 * 3)
+        shares = write(PARITY, data)
+        other = write(PARITY, some_bytes(48, 2), stream=OTHER)
+        start = header_length(shares[0])
+
+        def with_frame(share, at, source, source_at):
+            a, b = start + 88 * at, start + 88 * source_at
+            return share[:a] + source[b : b + 88] + share[a + 88 :]
+
+        for bad in (
+            with_frame(shares[0], 1, shares[1], 1),
+            with_frame(shares[0], 1, shares[0], 2),
+            with_frame(shares[0], 1, other[0], 1),
+        ):
+            self.gives(data, [bad, shares[1], shares[2]])
+            self.fails([bad, shares[1]], "stripe 1, from byte 16, cannot be recovered")
+
+    def test_streams_are_not_mixed(self):
+        data, more = some_bytes(48), some_bytes(48, 2)
+        shares, others = write(PARITY, data), write(PARITY, more, stream=OTHER)
+        mixed = [shares[0], others[1], shares[1], others[2]]
+        self.fails(mixed, OTHER.hex())
+        self.gives(data, mixed, "--stream", STREAM.hex())
+        self.gives(more, mixed, "--stream", OTHER.hex())
+        # The same id, but another `common`, is another stream all the same.
+        self.fails([shares[0], write(PARITY, data, generation=2)[1]], "not the shares of one stream")
+
+    def test_the_same_index_twice(self):
+        data = some_bytes(48)
+        shares = write(PARITY, data)
+        self.gives(data, [shares[0], shares[0], shares[1]])
+        self.fails([shares[0], shares[0]], "valid frames of the shares [0]")
+
+        def forge(index, stripe, payload):
+            return b"\xff" + payload[1:] if (index, stripe) == (2, 1) else payload
+
+        self.fails([shares[0], shares[2], write(PARITY, data, forge=forge)[2]], "stripe 1")
+
+    def test_what_the_reader_does_not_know(self):
+        data = some_bytes(20)
+        self.fails(write(PARITY, data, features=["mac"]), "mac")
+        self.fails(write(PARITY, data, digest="sha-1"), "sha-1")
+        self.fails(write(PARITY, data, codec="fountain"), "fountain")
+        self.fails([b"", b"no share"], "no valid header")
+
+    def test_the_program_itself(self):
+        data = some_bytes(5000)
+        for index, share in enumerate(write(PARITY, data, shard=1000)):
+            with open(os.path.join(self.folder, f"s{index}"), "wb") as file:
+                file.write(share)
+        run = [sys.executable, recover.__file__]
+        done = subprocess.run([*run, "s2", "s0"], cwd=self.folder, capture_output=True, check=True)
+        self.assertEqual((done.stdout, done.stderr), (data, b""))
+        done = subprocess.run([*run, "s2", "s2"], cwd=self.folder, capture_output=True)
+        self.assertEqual((done.returncode, done.stdout), (1, b""))
+        self.assertIn(b"cannot be recovered", done.stderr)
+
+
+if __name__ == "__main__":
+    unittest.main()

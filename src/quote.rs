@@ -1,0 +1,63 @@
+//! Names and bytes of unknown origin, made fit for a message.
+
+use std::fmt::Write;
+
+/// Most characters of a name that a message shows.
+const LONGEST: usize = 240;
+
+/// `bytes` as text that a terminal only shows: control characters, terminal escapes, marks that turn
+/// the direction of writing and bytes that are not UTF-8 are escaped, and what is very long is cut.
+pub fn quote(bytes: impl AsRef<[u8]>) -> String {
+    let bytes = bytes.as_ref();
+    let mut text = String::with_capacity(bytes.len().min(LONGEST));
+    for chunk in bytes.utf8_chunks() {
+        for c in chunk.valid().chars() {
+            match c {
+                '\'' | '"' => text.push(c),
+                _ => text.extend(c.escape_debug()),
+            }
+        }
+        for byte in chunk.invalid() {
+            let _ = write!(text, "\\x{byte:02x}"); // A string takes everything.
+        }
+        if text.len() > LONGEST * 4 {
+            break; // More than will be shown.
+        }
+    }
+    if let Some((cut, _)) = text.char_indices().nth(LONGEST) {
+        text.truncate(cut);
+        let _ = write!(text, "… ({} bytes)", bytes.len());
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn plain_names_stay_as_they_are() {
+        for name in ["s0", "/a b/ü.share", "exec:ssh host1 \"cat > 'share'\""] {
+            assert_eq!(quote(name), name);
+        }
+    }
+
+    #[test]
+    fn what_a_terminal_would_obey_is_escaped() {
+        assert_eq!(quote("a\x1b[31mb"), "a\\u{1b}[31mb");
+        assert_eq!(quote("a\nb\r"), "a\\nb\\r");
+        assert_eq!(quote("a\u{202e}b"), "a\\u{202e}b");
+        assert_eq!(quote(b"a\xff\\"), "a\\xff\\\\");
+        assert_eq!(quote("\u{9b}31m"), "\\u{9b}31m");
+    }
+
+    #[test]
+    fn what_is_long_is_cut_and_says_so() {
+        assert_eq!(quote("x".repeat(LONGEST)), "x".repeat(LONGEST));
+        assert_eq!(
+            quote("x".repeat(5000)),
+            format!("{}… (5000 bytes)", "x".repeat(LONGEST))
+        );
+        assert!(quote([0xff; 5000]).ends_with("… (5000 bytes)"));
+    }
+}

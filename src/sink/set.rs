@@ -1,0 +1,248 @@
+//! n outputs from what a user gave: one name with `{i}` in it, or n names; no two of them the same.
+
+use std::ffi::{OsStr, OsString};
+use std::fs;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::Path;
+
+use super::file::partial_name;
+use super::is_path;
+use crate::place::Place;
+use crate::quote::quote;
+
+/// What stands for the index of a share in an output's name.
+pub const INDEX: &str = "{i}";
+
+/// Why names do not make n outputs.
+#[derive(Debug, thiserror::Error)]
+pub enum SetError {
+    /// Neither one name with `{i}` nor n names.
+    #[error(
+        "{found} outputs are given for {expected} shares (give {expected}, or one with {{i}} in it)"
+    )]
+    Count {
+        /// How many names there are.
+        found: usize,
+        /// How many there should be.
+        expected: usize,
+    },
+    /// `{i}` in one name of several.
+    #[error(
+        "{name} has {{i}} in it, but is one of {found} outputs (give one with {{i}}, or all without)"
+    )]
+    Mixed {
+        /// The name.
+        name: String,
+        /// How many names there are.
+        found: usize,
+    },
+    /// The number of shares is neither given nor to be seen from the outputs.
+    #[error("{name} has {{i}} in it, so the number of shares must be given (-n)")]
+    Open {
+        /// The name.
+        name: String,
+    },
+    /// Two names, one file.
+    #[error("{first} and {second} are the same file")]
+    Same {
+        /// The first of the two.
+        first: String,
+        /// The second.
+        second: String,
+    },
+    /// An output that is also read from.
+    #[error("{output} would be written over {input}, which is being read")]
+    Input {
+        /// The output.
+        output: String,
+        /// What is read.
+        input: String,
+    },
+}
+
+/// The names of all outputs: `{i}` in a single name counts from 0; else there must be `n` names, or
+/// any number where `n` is not given.
+///
+/// # Errors
+/// The names do not make `n` outputs.
+pub fn expand(names: &[OsString], n: Option<usize>) -> Result<Vec<OsString>, SetError> {
+    let is_template = |name: &OsString| indexed(name, "").is_some();
+    if let [name] = names
+        && is_template(name)
+    {
+        let n = n.ok_or_else(|| SetError::Open {
+            name: quote(name.as_encoded_bytes()),
+        })?;
+        return Ok((0..n)
+            .filter_map(|i| indexed(name, &i.to_string()))
+            .collect());
+    }
+    if let Some(name) = names.iter().find(|name| is_template(name)) {
+        return Err(SetError::Mixed {
+            name: quote(name.as_encoded_bytes()),
+            found: names.len(),
+        });
+    }
+    match n {
+        Some(expected) if expected != names.len() => Err(SetError::Count {
+            found: names.len(),
+            expected,
+        }),
+        _ => Ok(names.to_vec()),
+    }
+}
+
+/// Checks that no two of `outputs` are one file, by whatever name, and that none is one of `inputs`.
+///
+/// What a file is called while it is written counts too. Of commands, descriptors and URLs nothing
+/// is known here; no descriptor can be taken twice.
+///
+/// # Errors
+/// Which two are the same.
+pub fn distinct<'a>(
+    outputs: impl IntoIterator<Item = &'a OsStr>,
+    inputs: &[(String, Place)],
+) -> Result<(), SetError> {
+    let mut earlier: Vec<(String, Place)> = Vec::new();
+    for output in outputs.into_iter().filter(|output| is_path(output)) {
+        let name = quote(output.as_encoded_bytes());
+        let place = written(Path::new(output));
+        if let Some((input, _)) = inputs.iter().find(|(_, input)| input.meets(&place)) {
+            return Err(SetError::Input {
+                output: name,
+                input: input.clone(),
+            });
+        }
+        if let Some((first, _)) = earlier.iter().find(|(_, other)| other.meets(&place)) {
+            return Err(SetError::Same {
+                first: first.clone(),
+                second: name,
+            });
+        }
+        earlier.push((name, place));
+    }
+    Ok(())
+}
+
+fn written(path: &Path) -> Place {
+    let mut place = Place::of(path);
+    // Pipes and devices are written to under their own name alone.
+    if fs::metadata(path).map_or(true, |found| found.is_file()) {
+        let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+        place.add(&partial_name(&target));
+    }
+    place
+}
+
+/// `name` with its every `{i}` replaced; `None` where it has none.
+fn indexed(name: &OsStr, index: &str) -> Option<OsString> {
+    let mut rest = name.as_bytes();
+    let mut whole = Vec::new();
+    while let Some(at) = rest
+        .windows(INDEX.len())
+        .position(|window| window == INDEX.as_bytes())
+    {
+        whole.extend_from_slice(&rest[..at]);
+        whole.extend_from_slice(index.as_bytes());
+        rest = &rest[at + INDEX.len()..];
+    }
+    if rest.len() == name.len() {
+        return None;
+    }
+    whole.extend_from_slice(rest);
+    Some(OsString::from_vec(whole))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    fn names(names: &[&str]) -> Vec<OsString> {
+        names.iter().map(OsString::from).collect()
+    }
+
+    #[test]
+    fn one_template_or_n_names() {
+        assert_eq!(
+            expand(&names(&["s{i}"]), Some(3)).unwrap(),
+            names(&["s0", "s1", "s2"])
+        );
+        assert_eq!(
+            expand(&names(&["exec:ssh h{i} 'cat > d{i}/s'"]), Some(2)).unwrap(),
+            names(&["exec:ssh h0 'cat > d0/s'", "exec:ssh h1 'cat > d1/s'"])
+        );
+        assert_eq!(
+            expand(&names(&["a", "b"]), Some(2)).unwrap(),
+            names(&["a", "b"])
+        );
+        assert_eq!(
+            expand(&names(&["a", "b", "c"]), None).unwrap(),
+            names(&["a", "b", "c"])
+        );
+        assert_eq!(expand(&names(&["a"]), Some(1)).unwrap(), names(&["a"]));
+    }
+
+    #[test]
+    fn names_that_do_not_fit_are_refused() {
+        for (given, n, expected) in [
+            (&["a", "b"][..], Some(3), "2 outputs are given for 3 shares"),
+            (&["a"], Some(3), "1 outputs are given for 3 shares"),
+            (
+                &["s{i}", "b"],
+                Some(2),
+                "s{i} has {i} in it, but is one of 2",
+            ),
+            (&["s{i}"], None, "must be given (-n)"),
+        ] {
+            let error = expand(&names(given), n).unwrap_err().to_string();
+            assert!(error.contains(expected), "{error}");
+        }
+    }
+
+    #[test]
+    fn one_file_by_two_names_is_found() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name).into_os_string();
+        fs::write(at("a"), "").unwrap();
+        fs::hard_link(at("a"), at("hard")).unwrap();
+        symlink(at("a"), at("soft")).unwrap();
+        fs::create_dir(at("d")).unwrap();
+        symlink(at("d"), at("e")).unwrap();
+        let check = |outputs: &[&str], input: Option<&str>| {
+            let outputs: Vec<_> = outputs.iter().map(|name| at(name)).collect();
+            let inputs: Vec<_> = input
+                .map(|name| ("the input".to_owned(), Place::of(Path::new(&at(name)))))
+                .into_iter()
+                .collect();
+            distinct(outputs.iter().map(OsString::as_os_str), &inputs)
+        };
+
+        check(&["a", "b", "c"], Some("in")).unwrap();
+        for same in [
+            ["a", "a"],
+            ["a", "hard"],
+            ["soft", "a"],
+            ["d/new", "e/new"],
+            ["d/new", "d/../d/new"],
+            ["b", "b.partial"],
+        ] {
+            let error = check(&same, None).unwrap_err();
+            assert!(matches!(error, SetError::Same { .. }), "{same:?}: {error}");
+        }
+        for (output, input) in [("a", "hard"), ("soft", "a"), ("b", "b.partial")] {
+            let error = check(&["x", output], Some(input)).unwrap_err();
+            assert!(
+                matches!(error, SetError::Input { .. }),
+                "{output} {input}: {error}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_is_no_file_is_not_compared() {
+        let outputs = ["exec:cat", "exec:cat", "/dev/null", "/dev/null"];
+        distinct(outputs.iter().map(OsStr::new), &[]).unwrap();
+    }
+}

@@ -1,0 +1,265 @@
+//! Operations verify and inspect: what shares say, and whether it is true.
+
+use std::io;
+use std::sync::Arc;
+use std::thread;
+
+use crossbeam_channel::{select, unbounded};
+
+use crate::control::Control;
+use crate::decode::{GatherError, SourceFailure, SourceOutcome};
+use crate::format::digest::StreamDigest;
+use crate::format::frame::HEAD_LEN;
+use crate::format::header::HeaderFault;
+use crate::format::scan::{End, Ending, Found, OpenShare};
+use crate::format::{Common, Totals};
+use crate::source::Source;
+
+/// What was found out about one share, from itself alone.
+#[derive(Debug)]
+pub struct Verdict {
+    /// What is wrong, if anything is.
+    pub outcome: SourceOutcome,
+    /// What all shares of its stream say alike.
+    pub common: Option<Arc<Common>>,
+    /// What the stream came to, by its trailer.
+    pub totals: Option<Totals>,
+    /// Bytes that stand after its end, and are no part of it.
+    pub following: u64,
+}
+
+impl Verdict {
+    /// Whether the share is whole: every frame good, and the trailer true.
+    pub fn is_whole(&self) -> bool {
+        self.outcome.is_good() && self.outcome.complete
+    }
+}
+
+/// Reads each share to its end, side by side, and checks each by itself: no share needs another to
+/// be vouched for.
+///
+/// # Errors
+/// Asked to stop.
+pub fn verify(
+    sources: Vec<Box<dyn Source>>,
+    control: &Control,
+) -> Result<Vec<Verdict>, GatherError> {
+    let mut verdicts: Vec<Option<Verdict>> = Vec::new();
+    let (report, done) = unbounded();
+    let count = sources.len();
+    for (lane, source) in sources.into_iter().enumerate() {
+        let name = source.name();
+        let (report, progress) = (report.clone(), Arc::clone(&control.progress));
+        let check = move || {
+            let verdict = verify_one(source, |bytes| {
+                progress
+                    .bytes
+                    .fetch_add(bytes, std::sync::atomic::Ordering::Relaxed);
+            });
+            // Whoever would hear it may be gone.
+            let _ = report.send((lane, verdict));
+        };
+        let spawned = thread::Builder::new()
+            .name(format!("verify {lane}"))
+            .spawn(check);
+        verdicts.push(
+            spawned
+                .err()
+                .map(|error| Verdict::failed(name, SourceFailure::Open(error))),
+        );
+    }
+    drop(report);
+    while verdicts.iter().any(Option::is_none) {
+        select! {
+            recv(done) -> item => {
+                // A thread that panicked has said so.
+                let Ok((lane, verdict)) = item else { break };
+                verdicts[lane] = Some(verdict);
+            }
+            recv(control.cancelled) -> _ => return Err(GatherError::Cancelled),
+        }
+    }
+    let missing = || {
+        let failure = SourceFailure::Read(io::Error::other("the check did not end"));
+        Verdict::failed(String::new(), failure)
+    };
+    debug_assert_eq!(verdicts.len(), count);
+    Ok(verdicts
+        .into_iter()
+        .map(|verdict| verdict.unwrap_or_else(missing))
+        .collect())
+}
+
+fn verify_one(source: Box<dyn Source>, passed: impl Fn(u64)) -> Verdict {
+    let name = source.name();
+    let share = match source.open().and_then(OpenShare::open) {
+        Ok(share) => share,
+        Err(error) => return Verdict::failed(name, SourceFailure::Open(error)),
+    };
+    let mut outcome = SourceOutcome::new(name);
+    if let Err(fault) = &share.header {
+        outcome.remarks.push(fault.to_string());
+    }
+    let Some((common, index)) = share.claims() else {
+        // The header's fault says all there is to say.
+        let what = outcome.remarks.pop().unwrap_or_default();
+        outcome.failure = Some(SourceFailure::NoShare(what));
+        return Verdict {
+            outcome,
+            common: None,
+            totals: None,
+            following: 0,
+        };
+    };
+    outcome.index = Some(index);
+    let common = Arc::new(common.clone());
+    let mut verdict = Verdict {
+        outcome,
+        common: Some(common.clone()),
+        totals: None,
+        following: 0,
+    };
+    match read_through(share, &common, &mut verdict.outcome, passed) {
+        Ok(Read { stream, end, len }) => verdict.judge(&stream, end, len),
+        Err(error) => verdict.outcome.failure = Some(SourceFailure::Read(error)),
+    }
+    verdict
+}
+
+/// A share read to its end.
+struct Read {
+    /// Over all of its frames; `None` if one of them was bad.
+    stream: Option<StreamDigest>,
+    end: End,
+    len: Option<u64>,
+}
+
+fn read_through(
+    share: OpenShare,
+    common: &Arc<Common>,
+    outcome: &mut SourceOutcome,
+    passed: impl Fn(u64),
+) -> io::Result<Read> {
+    let len = share.len;
+    let stripes = share
+        .ending
+        .as_ref()
+        .map(|ending| ending.trailer.totals.stripes);
+    let mut reader = share.frames(Arc::clone(common));
+    let mut buffer = vec![0; HEAD_LEN + common.shard_len()];
+    let mut stream = Some(StreamDigest::default());
+    for stripe in 0.. {
+        let ended = stripes == Some(stripe);
+        if let (true, Some(ending)) = (ended, reader.ending()) {
+            let end = End {
+                offset: ending.offset,
+                ending: Some(ending.clone()),
+            };
+            return Ok(Read { stream, end, len });
+        }
+        match reader.read(stripe, &mut buffer)? {
+            Found::Frame(checked) => {
+                outcome.frames += 1;
+                let claim = checked.head.claim;
+                if let Some(stream) = &mut stream {
+                    stream.push(claim.digest, claim.data_len);
+                }
+                passed(checked.len as u64);
+            }
+            Found::Fault(fault) => {
+                outcome.fault(stripe, fault.to_string());
+                stream = None;
+            }
+            Found::End(end) => {
+                // Frames that the trailer tells of, and that are not there, are bad ones too.
+                let told = end
+                    .ending
+                    .as_ref()
+                    .map(|ending| ending.trailer.totals.stripes);
+                for missing in stripe..told.or(stripes).unwrap_or(stripe) {
+                    outcome.fault(missing, "missing: the share ends before it".into());
+                    stream = None;
+                }
+                return Ok(Read { stream, end, len });
+            }
+        }
+    }
+    unreachable!("the share ends before stripes can no longer be counted")
+}
+
+impl Verdict {
+    fn failed(name: String, failure: SourceFailure) -> Self {
+        let mut outcome = SourceOutcome::new(name);
+        outcome.failure = Some(failure);
+        Self {
+            outcome,
+            common: None,
+            totals: None,
+            following: 0,
+        }
+    }
+
+    /// Holds the ending against the frames.
+    fn judge(&mut self, stream: &Option<StreamDigest>, end: End, len: Option<u64>) {
+        let remarks = &mut self.outcome.remarks;
+        let Some(ending) = end.ending else {
+            remarks.push(format!("incomplete: {end}"));
+            return;
+        };
+        let totals = ending.trailer.totals;
+        self.totals = Some(totals);
+        if !ending.in_place() {
+            remarks.push("its end is not where it says: bytes were inserted or lost".into());
+        }
+        let true_totals = stream.as_ref().map(StreamDigest::totals);
+        if true_totals.is_some_and(|found| found != totals) {
+            remarks.push("its trailer tells of another length or digest than its frames".into());
+        }
+        self.outcome.complete = true_totals == Some(totals);
+        let own_len = ending.offset
+            + u64::from(ending.footer.trailer_len)
+            + crate::format::ending::FOOTER_LEN as u64;
+        self.following = len.map_or(0, |len| len.saturating_sub(own_len));
+    }
+}
+
+/// What a share says of itself.
+#[derive(Debug)]
+pub struct Inspection {
+    /// The source's own name.
+    pub name: String,
+    /// What all shares of its stream say alike, and which this one is; from its header, or from its
+    /// trailer if that is damaged.
+    pub claims: Option<(Common, usize)>,
+    /// What is wrong with the header.
+    pub fault: Option<HeaderFault>,
+    /// Its good ending, if it can be positioned and has one.
+    pub ending: Option<Ending>,
+    /// Its length in bytes, if it can be positioned.
+    pub len: Option<u64>,
+}
+
+/// Looks at a share's header and ending, and at nothing between.
+///
+/// # Errors
+/// It cannot be opened or read.
+pub fn inspect(source: Box<dyn Source>) -> io::Result<Inspection> {
+    let name = source.name();
+    let share = source.open().and_then(OpenShare::open)?;
+    let claims = share
+        .claims()
+        .map(|(common, index)| (common.clone(), index));
+    let OpenShare {
+        header,
+        ending,
+        len,
+        ..
+    } = share;
+    Ok(Inspection {
+        name,
+        claims,
+        fault: header.err(),
+        ending,
+        len,
+    })
+}
