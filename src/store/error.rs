@@ -7,6 +7,7 @@ use super::host::HostError;
 use super::key::{NameError, Version};
 use crate::decode::DecodeError;
 use crate::encode::EncodeError;
+use crate::quote::quote;
 
 /// Why an operation on the store failed. Messages leave causes to `source`; hosts that were silent
 /// stand in `hosts`.
@@ -70,13 +71,13 @@ pub enum StoreError {
         hosts: Vec<HostError>,
     },
     /// There is no such object.
-    #[error("there is no object {}", name.escape_ascii())]
+    #[error("there is no object {}", quote(name))]
     NotFound {
         /// Its name.
         name: Vec<u8>,
     },
     /// Nobody can say what is current under the name.
-    #[error("cannot tell what is current of object {}: {reason}", name.escape_ascii())]
+    #[error("cannot tell what is current of object {}: {reason}", quote(name))]
     Unknown {
         /// The object's name.
         name: Vec<u8>,
@@ -86,7 +87,7 @@ pub enum StoreError {
         hosts: Vec<HostError>,
     },
     /// The stream could not be encoded and stored; the object is as it was before.
-    #[error("object {} was not stored", name.escape_ascii())]
+    #[error("object {} was not stored", quote(name))]
     Encode {
         /// The object's name.
         name: Vec<u8>,
@@ -96,7 +97,7 @@ pub enum StoreError {
         remains: Vec<HostError>,
     },
     /// The object's shares are there, but cannot be decoded.
-    #[error("object {} cannot be read", name.escape_ascii())]
+    #[error("object {} cannot be read", quote(name))]
     Decode {
         /// The object's name.
         name: Vec<u8>,
@@ -108,7 +109,7 @@ pub enum StoreError {
     /// Too few hosts took the deletion marker; the object is still there.
     #[error(
         "object {} was not deleted: {took} hosts took note, and at least {min_shares} must",
-        name.escape_ascii()
+        quote(name)
     )]
     NotDeleted {
         /// The object's name.
@@ -121,7 +122,10 @@ pub enum StoreError {
         hosts: Vec<HostError>,
     },
     /// A key with a generation that nothing can be newer than: no store writes such.
-    #[error("the generation of object {} is {generation}, and has no successor", name.escape_ascii())]
+    #[error(
+        "the generation of object {} is {generation}, and has no successor",
+        quote(name)
+    )]
     NoSuccessor {
         /// The object's name.
         name: Vec<u8>,

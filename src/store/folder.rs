@@ -1,24 +1,32 @@
 //! A folder as a host: one file for each key.
 
-use std::ffi::OsStr;
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, IoSlice, Read, Seek, SeekFrom, Write};
+use std::fs::{self, File};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use rustix::fs::{FlockOperation, RenameFlags};
+use rustix::fs::FlockOperation;
 use rustix::io::Errno;
 
 use super::host::{Host, HostError, Leftover, Listing, Stamp};
 use super::key::Key;
-use crate::sink::{Sink, SinkWriter};
-use crate::source::{Source, SourceReader};
+use crate::quote::quote;
+use crate::sink::file::FileSink;
+use crate::sink::{Options, Sink, SinkWriter};
+use crate::source::Source;
+use crate::source::file::FileSource;
 
 /// The file that makes a folder a host. An empty mount point, whose disk is elsewhere, has none.
 const STAMP: &str = "distdup-host";
+/// What [`FileSink`] adds to the name of a file until it is whole.
+const PARTIAL: &str = ".partial";
+const WRITE_ONCE: Options = Options {
+    force: false,
+    sync: true,
+};
 
 /// A folder that was made a host by [`FolderHost::create`]. A share is the file named by its key; while
-/// it is being written it is `.KEY.part`, locked by its writer.
+/// it is being written it is `KEY.partial`, locked by its writer.
 #[derive(Debug, Clone)]
 pub struct FolderHost {
     path: PathBuf,
@@ -69,10 +77,9 @@ impl FolderHost {
                 .and_then(|now| u64::try_from(now.as_nanos()).ok())
                 .unwrap_or(u64::MAX),
         };
-        let mut writer =
-            FolderWriter::create(&self.path, &format!(".{STAMP}.part"), OsStr::new(STAMP))?;
+        let mut writer = Box::new(FileSink::new(self.path.join(STAMP), WRITE_ONCE)?).open()?;
         writer.write_all(render_stamp(Stamp { id, since }).as_bytes())?;
-        Box::new(writer).finish()?;
+        writer.finish()?;
         // The folder's own name is durable once its parent is.
         match self.path.canonicalize()?.parent() {
             Some(parent) => sync_folder(parent),
@@ -137,13 +144,18 @@ impl FolderHost {
 
 impl Host for FolderHost {
     fn name(&self) -> String {
-        self.path.display().to_string()
+        quote(self.path.as_os_str().as_encoded_bytes())
     }
 
     fn list(&self, prefix: &str) -> Result<Listing, HostError> {
         let stamp = self.stamp()?;
         let mut keys = self.names()?;
-        keys.retain(|name| !name.starts_with('.') && name != STAMP && name.starts_with(prefix));
+        keys.retain(|name| {
+            name.starts_with(prefix)
+                && name != STAMP
+                && !name.ends_with(PARTIAL)
+                && !name.starts_with('.')
+        });
         Ok(Listing { stamp, keys })
     }
 
@@ -155,7 +167,7 @@ impl Host for FolderHost {
     }
 
     fn source(&self, key: &Key) -> Box<dyn Source> {
-        Box::new(FolderSource(self.path.join(key.to_string())))
+        Box::new(FileSource::new(self.path.join(key.to_string())))
     }
 
     fn delete(&self, key: &Key) -> Result<(), HostError> {
@@ -185,11 +197,11 @@ impl Host for FolderHost {
 }
 
 fn part_name(key: &str) -> String {
-    format!(".{key}.part")
+    format!("{key}{PARTIAL}")
 }
 
 fn parse_part(name: &str) -> Option<Key> {
-    Key::parse(name.strip_prefix('.')?.strip_suffix(".part")?)
+    Key::parse(name.strip_suffix(PARTIAL)?)
 }
 
 fn look_at_part(path: &Path, key: Key) -> io::Result<Leftover> {
@@ -235,9 +247,21 @@ struct FolderSink {
     key: String,
 }
 
+impl FolderSink {
+    fn file(&self) -> io::Result<FileSink> {
+        Ok(FileSink::new(self.host.path.join(&self.key), WRITE_ONCE)?)
+    }
+}
+
 impl Sink for FolderSink {
     fn name(&self) -> String {
-        self.host.path.join(&self.key).display().to_string()
+        quote(
+            self.host
+                .path
+                .join(&self.key)
+                .as_os_str()
+                .as_encoded_bytes(),
+        )
     }
 
     fn open(self: Box<Self>) -> io::Result<Box<dyn SinkWriter>> {
@@ -246,129 +270,7 @@ impl Sink for FolderSink {
             HostError::Down { source, .. } => source,
             other => io::Error::new(io::ErrorKind::NotFound, other),
         })?;
-        if self.host.path.join(&self.key).try_exists()? {
-            return Err(io::ErrorKind::AlreadyExists.into());
-        }
-        let part = part_name(&self.key);
-        Ok(Box::new(FolderWriter::create(
-            &self.host.path,
-            &part,
-            OsStr::new(&self.key),
-        )?))
-    }
-}
-
-/// Writes under a temporary name in the same folder.
-#[derive(Debug)]
-struct FolderWriter {
-    file: File,
-    folder: PathBuf,
-    /// `None` once it is gone.
-    part: Option<PathBuf>,
-    target: PathBuf,
-}
-
-impl FolderWriter {
-    fn create(folder: &Path, part: &str, target: &OsStr) -> io::Result<Self> {
-        let path = folder.join(part);
-        let file = OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .open(&path)?;
-        // Tells that the writer lives; without locks on this file system, age has to do.
-        let _ = rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive);
-        Ok(Self {
-            file,
-            folder: folder.to_owned(),
-            part: Some(path),
-            target: folder.join(target),
-        })
-    }
-}
-
-impl Write for FolderWriter {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.file.write(bytes)
-    }
-
-    fn write_vectored(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
-        self.file.write_vectored(slices)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.file.flush()
-    }
-}
-
-impl SinkWriter for FolderWriter {
-    fn finish(mut self: Box<Self>) -> io::Result<()> {
-        self.file.sync_all()?;
-        if let Some(part) = &self.part {
-            rename_new(part, &self.target)?;
-        }
-        self.part = None;
-        sync_folder(&self.folder).inspect_err(|_| {
-            // Whether the name lasts is unknown: then it had better be gone.
-            let _ = fs::remove_file(&self.target);
-        })
-    }
-}
-
-impl Drop for FolderWriter {
-    fn drop(&mut self) {
-        if let Some(part) = &self.part {
-            // If it cannot be removed now, it is a leftover, and found as one.
-            let _ = fs::remove_file(part);
-        }
-    }
-}
-
-/// Renames, but never over what exists.
-fn rename_new(from: &Path, to: &Path) -> io::Result<()> {
-    let here = rustix::fs::CWD;
-    match rustix::fs::renameat_with(here, from, here, to, RenameFlags::NOREPLACE) {
-        // File systems without it (network, FUSE). Keys are random: nobody else makes this one.
-        Err(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP) => {
-            if to.try_exists()? {
-                return Err(io::ErrorKind::AlreadyExists.into());
-            }
-            fs::rename(from, to)
-        }
-        other => Ok(other?),
-    }
-}
-
-#[derive(Debug)]
-struct FolderSource(PathBuf);
-
-impl Source for FolderSource {
-    fn name(&self) -> String {
-        self.0.display().to_string()
-    }
-
-    fn open(self: Box<Self>) -> io::Result<Box<dyn SourceReader>> {
-        Ok(Box::new(FolderReader(File::open(self.0)?)))
-    }
-}
-
-#[derive(Debug)]
-struct FolderReader(File);
-
-impl Read for FolderReader {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.0.read(buffer)
-    }
-}
-
-impl Seek for FolderReader {
-    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
-        self.0.seek(to)
-    }
-}
-
-impl SourceReader for FolderReader {
-    fn seekable(&mut self) -> Option<&mut dyn Seek> {
-        Some(self)
+        Box::new(self.file()?).open()
     }
 }
 
@@ -383,6 +285,16 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let host = FolderHost::create(dir.path().join("some/host"), Origin::NewStore).unwrap();
         (dir, host)
+    }
+
+    #[test]
+    fn partial_names_are_those_of_the_sink() {
+        let path = Path::new("a/b");
+        assert_eq!(
+            crate::sink::file::partial_name(path),
+            Path::new("a").join(part_name("b"))
+        );
+        assert!(crate::store::key::MAX_KEY + PARTIAL.len() <= 255);
     }
 
     #[test]

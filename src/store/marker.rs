@@ -77,8 +77,7 @@ impl Marker {
         let mut rest = bytes;
         let Required(Required(Wire(version, body, digest))): Tagged<Wire> =
             ciborium::from_reader(&mut rest).ok()?;
-        if version != VERSION || !rest.is_empty() || check(&body).as_bytes() != &digest.into_array()
-        {
+        if version != VERSION || check(&body).as_bytes() != &digest.into_array() {
             return None;
         }
         let body: Body = ciborium::from_reader(body.as_slice()).ok()?;
@@ -93,10 +92,12 @@ impl Marker {
         let key = kind
             .is_possible()
             .then(|| Key::new(&body.name, version, kind).ok())??;
-        Some(Self {
+        let marker = Self {
             key,
             time: body.time,
-        })
+        };
+        // There is one way to write each.
+        (marker.encode()? == bytes).then_some(marker)
     }
 }
 
@@ -136,13 +137,9 @@ mod tests {
             616e06\
             6a6d696e5f73686172657305\
             646e616d6543612f62";
-        assert_eq!(&hex[..30], "d9d9f7da6464646d83015853a66269");
-        assert!(hex.contains(body), "{hex}");
-        let hashed: Vec<u8> = std::iter::once(1)
-            .chain(bytes[12..12 + 0x53].iter().copied())
-            .collect();
-        assert_eq!(bytes[12 + 0x53], 0x50);
-        assert_eq!(bytes[12 + 0x53 + 1..], *Digest::of(&hashed).as_bytes());
+        let head = "d9d9f7da6464646d830158";
+        let digest = Digest::of(&[&[1], &bytes[12..12 + 0x4b]].concat()).to_string();
+        assert_eq!(hex, format!("{head}4b{body}50{digest}"));
     }
 
     #[test]

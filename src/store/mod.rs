@@ -22,6 +22,8 @@ pub mod key;
 pub mod marker;
 mod objects;
 mod put;
+#[cfg(test)]
+mod tests;
 
 pub use delete::DeleteReport;
 pub use error::{Reason, StoreError};

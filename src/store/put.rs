@@ -1,6 +1,6 @@
 //! Puts an object: n shares on n hosts, and the older generations away once it is committed.
 
-use std::io::{self, Read};
+use std::io;
 
 use super::error::StoreError;
 use super::host::HostError;
@@ -9,7 +9,7 @@ use super::objects::{Store, Survey};
 use crate::control::Control;
 use crate::encode::{EncodeOptions, SinkFailure, SinkOutcome, encode};
 use crate::format::Identity;
-use crate::input::Input;
+use crate::input::{Input, Promised};
 use crate::sink::{Sink, SinkWriter};
 
 /// What a put left behind: an object that at least `min_shares` hosts have.
@@ -91,7 +91,7 @@ impl Store {
             ..self.options.encode.clone()
         };
         let input: Box<dyn Input> = match size {
-            Some(size) => Box::new(Sized { input, size }),
+            Some(size) => Box::new(Promised::new(input, size)),
             None => input,
         };
 
@@ -224,31 +224,5 @@ impl Sink for Silent {
 
     fn open(self: Box<Self>) -> io::Result<Box<dyn SinkWriter>> {
         Err(io::ErrorKind::NotConnected.into())
-    }
-}
-
-/// An input whose length was promised.
-struct Sized {
-    input: Box<dyn Input>,
-    size: u64,
-}
-
-impl Read for Sized {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.input.read(buffer)
-    }
-}
-
-impl Input for Sized {
-    fn confirm_end(&mut self, total: u64) -> io::Result<()> {
-        self.input.confirm_end(total)?;
-        if total == self.size {
-            return Ok(());
-        }
-        let message = format!(
-            "it ended after {total} bytes, and {} were promised",
-            self.size
-        );
-        Err(io::Error::new(io::ErrorKind::UnexpectedEof, message))
     }
 }
