@@ -36,24 +36,80 @@ def warn(message):
     print(f"recover.py: {message}", file=sys.stderr)
 
 
-# --- Codecs, section 7. Shard i is the sum of rows[i][j] x data shard j; zeros are left out of a row.
+# --- The field GF(2^16), section 7.2; `copy` and `xor` know 0 and 1 alone
+
+CANTOR = "0001 ACCA 3C0E 163E C582 ED2E 914C 4012 6C98 10D8 6A72 B900 FDB8 FB34 FF38 991E"
+TO = [0]  # TO[e] is the polynomial that element e stands for
+for word in CANTOR.split():
+    TO += [value ^ int(word, 16) for value in TO]
+EXP, LOG, power = [0] * 65535, [0] * 65536, 1  # of the polynomial x
+FROM = {value: element for element, value in enumerate(TO)}
+for exponent in range(65535):
+    EXP[exponent] = FROM[power]
+    LOG[FROM[power]] = exponent
+    power = power << 1 ^ (0x1002D if power & 0x8000 else 0)
 
 
-def rows_of(codec, params, k, n):
-    if codec == "copy":
-        return [{0: 1}] * n
-    rows = [{j: 1} for j in range(k)]
-    if codec == "xor":
-        return rows + [{int(j) - 1: 1 for j in term.split("^")} for term in params.split(",")]
-    raise Failure(f"codec {codec!r} is not known")
-
-
-def times(a, b):  # in GF(2^16); 0 and 1, all that `copy` and `xor` have, need no tables
-    return a * b if a < 2 or b < 2 else EXP[(LOG[a] + LOG[b]) % 65535]
+def times(a, b):
+    return EXP[(LOG[a] + LOG[b]) % 65535] if a and b else 0
 
 
 def inverse(a):
-    return a if a == 1 else EXP[-LOG[a] % 65535]
+    return EXP[-LOG[a] % 65535]
+
+
+def number(data):
+    return int.from_bytes(data, "little")
+
+
+@functools.lru_cache(4096)
+def tables(factor):
+    """What the low and the high byte of an element add to the low and high byte of its product."""
+    products = [[times(factor, byte << shift) for byte in range(256)] for shift in (0, 8)]
+    return [bytes(product >> shift & 255 for product in row) for row in products for shift in (0, 8)]
+
+
+def combine(parts):
+    """The sum of factor x shard over (factor, shard) pairs; all elements of a shard at once."""
+    length = len(parts[0][1])
+    if all(factor == 1 for factor, _ in parts):
+        return functools.reduce(lambda sum, part: sum ^ number(part[1]), parts, 0).to_bytes(length, "little")
+    sums = [0, 0]  # of the low bytes, of the high bytes
+    for factor, shard in parts:
+        blocks = [shard[at : at + 64] for at in range(0, length, 64)]
+        low = b"".join(block[: len(block) // 2] for block in blocks)
+        high = b"".join(block[len(block) // 2 :] for block in blocks)
+        low_low, low_high, high_low, high_high = tables(factor)
+        sums[0] ^= number(low.translate(low_low)) ^ number(high.translate(high_low))
+        sums[1] ^= number(low.translate(low_high)) ^ number(high.translate(high_high))
+    low, high = (sum.to_bytes(length // 2, "little") for sum in sums)
+    return b"".join(low[at : at + 32] + high[at : at + 32] for at in range(0, length // 2, 32))
+
+
+# --- Codecs, section 7: shard i is the sum of rows[i][j] x data shard j
+
+
+def lagrange(points, point, x):
+    """At x, the polynomial that is 1 at `point` and 0 at the other points."""
+    above = functools.reduce(times, (x ^ p for p in points if p != point), 1)
+    below = functools.reduce(times, (point ^ p for p in points if p != point), 1)
+    return times(above, inverse(below))
+
+
+def rows_of(codec, params, k, n):
+    data = [{j: 1} for j in range(k)]
+    if codec == "copy":
+        return data * n
+    if codec == "xor":
+        return data + [{int(j) - 1: 1 for j in term.split("^")} for term in params.split(",")]
+    if (codec, params) == ("rs16", "low"):
+        K = 1 << (k - 1).bit_length()
+        return data + [{i: lagrange(range(K), i, K + j) for i in range(k)} for j in range(n - k)]
+    if (codec, params) == ("rs16", "high"):
+        M = 1 << (n - k - 1).bit_length()
+        chunks = [range(i // M * M + M, i // M * M + 2 * M) for i in range(k)]
+        return data + [{i: lagrange(chunks[i], M + i, j) for i in range(k)} for j in range(n - k)]
+    raise Failure(f"this reader does not know the codec {codec} {params}")
 
 
 def add(row, other, factor):
@@ -84,15 +140,6 @@ def recipes(rows, present, k):
         if len(solved) == k:
             return [{c - k: value for c, value in solved[j].items() if c >= k} for j in range(k)]
     return None
-
-
-def xor(a, b):
-    return (int.from_bytes(a, "little") ^ int.from_bytes(b, "little")).to_bytes(len(a), "little")
-
-
-def combine(parts):
-    """The sum of factor x shard over (factor, shard) pairs."""
-    return functools.reduce(xor, (shard for _, shard in parts))
 
 
 # --- Shares and streams

@@ -4,6 +4,7 @@
 """
 import collections
 import contextlib
+import functools
 import io
 import itertools
 import os
@@ -56,6 +57,10 @@ XOR = Code("xor", TEN, 6, 10, 1)
 PARITY = Code("xor", "1^2", 2, 3, 1)
 
 
+def rs16(k, n, rate):
+    return Code("rs16", rate, k, n, 2)
+
+
 def parity(code, data):
     if code.id == "copy":
         return [data[0]] * (code.n - 1)
@@ -69,6 +74,84 @@ def parity(code, data):
             out.append(bytes(shard))
         return out
     return rs16_parity(code, data)
+
+
+# rs16, element by element, with no tables of logarithms.
+
+BASIS = [0x0001, 0xACCA, 0x3C0E, 0x163E, 0xC582, 0xED2E, 0x914C, 0x4012]
+BASIS += [0x6C98, 0x10D8, 0x6A72, 0xB900, 0xFDB8, 0xFB34, 0xFF38, 0x991E]
+
+
+@functools.lru_cache(None)
+def to(element):
+    return functools.reduce(lambda sum, bit: sum ^ (BASIS[bit] if element >> bit & 1 else 0), range(16), 0)
+
+
+@functools.lru_cache(None)
+def from_table():
+    return {to(element): element for element in range(65536)}
+
+
+@functools.lru_cache(None)
+def mul(a, b):
+    x, y, product = to(a), to(b), 0
+    while y:
+        product ^= x if y & 1 else 0
+        y >>= 1
+        x <<= 1
+        x ^= 0x1002D if x >> 16 else 0
+    return from_table()[product]
+
+
+@functools.lru_cache(None)
+def div(a, b):
+    quotient, square = a, b
+    for _ in range(15):  # a * b^(2^16 - 2)
+        square = mul(square, square)
+        quotient = mul(quotient, square)
+    return quotient
+
+
+@functools.lru_cache(None)
+def generator(code):
+    power = 1
+    while power < (code.k if code.params == "low" else code.n - code.k):
+        power *= 2
+    rows = []
+    for j in range(code.n - code.k):
+        row = []
+        for i in range(code.k):
+            first = 0 if code.params == "low" else power * (i // power + 1)
+            x, q = (power + j, i) if code.params == "low" else (j, power + i)
+            factor = 1
+            for p in range(first, first + power):
+                if p != q:
+                    factor = mul(factor, div(x ^ p, q ^ p))
+            row.append(factor)
+        rows.append(row)
+    return rows
+
+
+def element_places(length):
+    tail = length % 64
+    for block in range(length // 64):
+        for i in range(32):
+            yield 64 * block + i, 64 * block + 32 + i
+    for i in range(tail // 2):
+        yield length - tail + i, length - tail + tail // 2 + i
+
+
+def rs16_parity(code, data):
+    out = []
+    for row in generator(code):
+        shard = bytearray(len(data[0]))
+        for low, high in element_places(len(shard)):
+            total = 0
+            for factor, source in zip(row, data):
+                total ^= mul(factor, source[low] | source[high] << 8)
+            shard[low], shard[high] = total & 255, total >> 8
+        out.append(bytes(shard))
+    return out
 
 
 def common_of(code, shard, stream=STREAM, **more):
@@ -177,7 +260,7 @@ class Recover(unittest.TestCase):
         self.assertIn(reason, messages)
 
     def test_every_length_at_the_edges(self):
-        for code in (COPY, PARITY, XOR):
+        for code in (COPY, PARITY, XOR, rs16(4, 6, "low"), rs16(2, 3, "high")):
             size = code.k * 8
             for length in (0, 1, 2, code.k, size - 1, size, size + 1, 3 * size - 1, 3 * size, 5 * size + 3):
                 with self.subTest(code=code, length=length):
@@ -196,6 +279,58 @@ class Recover(unittest.TestCase):
                 self.assertIn((code, out), ((0, data), (1, None)))
                 good += code == 0
             self.assertEqual(good, expected, f"{lost} lost")
+
+    def test_rs16_arithmetic_and_matrices_are_those_of_the_format(self):
+        for a, b, product in (
+            (2, 2, 3),
+            (2, 3, 1),
+            (4, 4, 6),
+            (0x100, 0x100, 0x180),
+            (0x1234, 0x5678, 0x35C9),
+            (0x8000, 0x8000, 0xC000),
+        ):
+            self.assertEqual((mul(a, b), recover.times(a, b)), (product, product))
+            self.assertEqual((div(product, b), recover.times(product, recover.inverse(b))), (a, a))
+        for k, n, rate, rows in (
+            (2, 3, "high", "1 1"),
+            (2, 3, "low", "3 2"),
+            (4, 6, "high", "3 2 5 4 / 2 3 4 5"),
+            (4, 6, "low", "C F A 8 / F C 8 A"),
+            (6, 10, "high", "C F A 8 A F / F C 8 A F A / A 8 C F 8 C / 8 A F C C 8"),
+            (6, 10, "low", "7 B 6 9 4 E / B 7 9 6 E 4 / 6 9 7 B D 5 / 9 6 B 7 5 D"),
+        ):
+            wanted = [[int(word, 16) for word in row.split()] for row in rows.split("/")]
+            self.assertEqual(generator(rs16(k, n, rate)), wanted)
+            read = recover.rows_of("rs16", rate, k, n)[k:]
+            self.assertEqual([[row[i] for i in range(k)] for row in read], wanted)
+        for rate, shards, wanted in (
+            ("high", (b"\1\2", b"\x10\x20"), "11 22"),
+            ("low", (b"\1\2", b"\x10\x20"), "4a 38"),
+            (
+                "low",
+                (bytes(range(66)), bytes(range(100, 166))),
+                "adacafaed9d8dbda a5a4a7a600010203 bdbcbfbec9c8cbca b5b4b7b687868584"
+                "f5f4f7f6fffefdfc fdfcfffedbdad9d8 e5e4e7e6efeeedec edecefeef2f3f0f1 fe27",
+            ),
+        ):
+            code = rs16(2, 3, rate)
+            self.assertEqual(rs16_parity(code, shards), [bytes.fromhex(wanted)])
+            self.assertEqual(recover.combine(list(zip(generator(code)[0], shards))), bytes.fromhex(wanted))
+
+    def test_rs16_recovers_from_any_k(self):
+        for k, n, rate in ((2, 3, "high"), (2, 3, "low"), (4, 6, "high"), (4, 6, "low"), (3, 8, "high"), (5, 7, "low")):
+            data = some_bytes(k * 132 * 2 + 77)
+            shares = write(rs16(k, n, rate), data, shard=132)
+            for left in itertools.combinations(shares, k):
+                self.gives(data, left)
+            self.fails(shares[n - k + 1 :], "cannot be recovered")
+
+    def test_rs16_with_many_shards(self):
+        for k, n, rate in ((20, 30, "high"), (20, 30, "low"), (17, 50, "low"), (50, 67, "high")):
+            data = some_bytes(k * 2 + 5)
+            shares = write(rs16(k, n, rate), data, shard=2)
+            for seed in range(3):
+                self.gives(data, random.Random(seed).sample(shares, k))
 
     def test_one_copy_is_enough(self):
         data = some_bytes(100)
