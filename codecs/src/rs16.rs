@@ -1,12 +1,13 @@
 //! Reed-Solomon over GF(2^16): any k of n shards give all of them.
 //!
 //! The kernels are those of the crate reed-solomon-simd, which follow Leopard-RS: encoding and
-//! decoding by the additive FFT of Lin, Han and Chung, "Novel Polynomial Basis and Its Application
+//! decoding by the additive FFT of Lin, Chung and Han, "Novel Polynomial Basis and Its Application
 //! to Reed-Solomon Erasure Codes" (FOCS 2014), in Cantor's basis. Cost grows as n log n.
 //!
 //! There are two codes for each geometry, called rates: `high` puts parity at the first points of
-//! the field and data behind it, `low` the other way round. Their parities differ, so a share must
-//! record which it is; the crate's own choice between them is a rule of thumb that may change.
+//! the field and data behind it, `low` the other way round. Their parities differ (but where k and
+//! n - k round up to the same power of two), so whoever stores shards must record which it is; the
+//! choice that the kernels would make by themselves may change.
 
 mod engine;
 
