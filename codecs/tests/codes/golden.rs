@@ -170,6 +170,25 @@ fn parity_is_what_it_was() {
     }
 }
 
+/// The worked examples of docs/FORMAT.md, section 7.2.
+#[test]
+fn rs16_is_as_its_documentation_shows() {
+    let parity = |rate, data: [Vec<u8>; 2]| {
+        let code = Subject::new("rs16", 2, 3, Some(rate)).code;
+        encode(code.coder().as_mut(), &data, 1).remove(0)
+    };
+    let two = || [vec![0x01, 0x02], vec![0x10, 0x20]];
+    assert_eq!(parity("high", two()), [0x11, 0x22]);
+    assert_eq!(parity("low", two()), [0x4a, 0x38]);
+
+    let counting = parity("low", [(0..66).collect(), (100..166).collect()]);
+    assert_eq!(
+        counting[..8],
+        [0xad, 0xac, 0xaf, 0xae, 0xd9, 0xd8, 0xdb, 0xda]
+    );
+    assert_eq!(counting[60..], [0xf2, 0xf3, 0xf0, 0xf1, 0xfe, 0x27]);
+}
+
 /// FNV-1a with 64 bits.
 fn fnv1a<'a>(bytes: impl Iterator<Item = &'a u8>) -> u64 {
     bytes.fold(0xcbf2_9ce4_8422_2325, |hash: u64, byte| {
