@@ -1,8 +1,18 @@
 //! What is bad: each gets an error that names it, and leaves nothing that looks whole.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by it")]
+
 mod desk;
 
+use std::ffi::OsString;
+
 use desk::{Desk, bytes};
+use distdup::control::Control;
+use distdup::encode::{EncodeOptions, encode};
+use distdup::format::{Identity, StreamId};
+use distdup::input::FileInput;
+use distdup::sink::{self, set};
+use distdup_codecs::Geometry;
 
 /// A desk with a stream in shares s0 to s3, of which two suffice.
 fn desk() -> Desk {
@@ -219,6 +229,55 @@ fn the_same_share_twice() {
     desk.complains(1, "distdup decode s1 s1 -o out", &["too few shares"]);
     desk.complains(1, "distdup decode s1 copy -o out", &["too few shares"]);
     assert!(!desk.at("out").exists());
+}
+
+#[test]
+fn two_differing_shares_with_the_same_index() {
+    let desk = two_as_one();
+    // Frames that differ cannot both be right; those that others agree with are confirmed by the
+    // stripe's digest.
+    desk.exits(1, "distdup decode s0 t0 -o out");
+    assert!(!desk.at("out").exists());
+    desk.complains(3, "distdup decode s0 t0 s1 s2 s3 -o out", &["share 0, t0"]);
+    assert!(desk.read("out") == desk.read("in"));
+}
+
+#[test]
+#[ignore = "decode takes the first of two streams that contradict each other equally well"]
+fn of_two_sets_that_contradict_each_other_none_is_believed() {
+    let desk = two_as_one();
+    desk.exits(1, "distdup decode s0 t0 s1 t1 -o out");
+    desk.exits(1, "distdup decode t1 s1 t0 s0 -o out");
+    assert!(!desk.at("out").exists());
+}
+
+/// Shares s0 to s3 of one stream and t0 to t3 of another, whose headers say that they are one; every
+/// frame is good by itself.
+fn two_as_one() -> Desk {
+    let desk = Desk::with_input(300_000);
+    desk.write("other", &vec![7; 300_000]);
+    encode_as_one_stream(&desk, "in", "s{i}");
+    encode_as_one_stream(&desk, "other", "t{i}");
+    desk.exits(0, "distdup verify s0 t0");
+    desk
+}
+
+/// As an encode would be that was run twice with the same stream id, which `distdup` never does.
+fn encode_as_one_stream(desk: &Desk, input: &str, outputs: &str) {
+    let code = distdup_codecs::resolve("rs", Geometry::new(2, 4).unwrap(), None).unwrap();
+    let mut options = EncodeOptions::new(code);
+    let stream = StreamId([7; 16]);
+    options.identity = Some(Identity {
+        stream,
+        generation: 1,
+        time: 1,
+        name: None,
+    });
+    let outputs = set::expand(&[desk.at(outputs).into_os_string()], Some(4)).unwrap();
+    let sink = |name: &OsString| sink::parse(name, sink::Options::default()).unwrap();
+    let sinks = outputs.iter().map(sink).collect();
+    let input = Box::new(FileInput::new(desk.at(input)).unwrap());
+    encode(input, sinks, &options, &Control::new().0).unwrap();
 }
 
 #[test]
