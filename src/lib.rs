@@ -26,4 +26,5 @@ pub mod repair;
 pub mod sink;
 pub mod source;
 pub mod store;
+pub mod survival;
 pub mod verify;
