@@ -37,6 +37,9 @@ pub struct Generation {
     pub silent: usize,
 }
 
+/// What is found of an object: by generation, hosts and their keys.
+type Found = BTreeMap<(Version, What), Vec<(usize, Key)>>;
+
 /// What a generation is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum What {
@@ -106,8 +109,7 @@ impl Catalog {
     /// What the hosts show; `None` for one that is silent. Their order is only that in which
     /// [`Generation::holders`] counts them.
     pub fn new(hosts: &[Option<&Listing>]) -> Self {
-        let mut found: BTreeMap<Vec<u8>, BTreeMap<(Version, What), Vec<(usize, Key)>>> =
-            BTreeMap::new();
+        let mut found: BTreeMap<Vec<u8>, Found> = BTreeMap::new();
         let mut strangers = Vec::new();
         for (host, text) in hosts
             .iter()

@@ -89,7 +89,7 @@ pub fn suite(host: &dyn Host) {
     assert_eq!(host.leftovers().unwrap(), []);
 
     // Prefixes.
-    write(host, &other, &[7; 100_000]).unwrap();
+    write(host, &other, &vec![7; 100_000]).unwrap();
     let mut both = [a.to_string(), b.to_string()];
     both.sort_unstable();
     assert_eq!(keys(host, &Key::prefix(b"a").unwrap()), both);

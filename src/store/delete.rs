@@ -51,7 +51,7 @@ impl Store {
                 name: name.to_vec(),
             });
         }
-        let identity = self.successor(name, &survey)?;
+        let identity = survey.successor(name)?;
         let version = Version {
             generation: identity.generation,
             id: identity.stream.0,

@@ -92,7 +92,7 @@ pub enum StoreError {
         /// The object's name.
         name: Vec<u8>,
         /// Why not.
-        source: EncodeError,
+        source: Box<EncodeError>,
         /// Hosts on which what had been written could not be removed. It is too little to count.
         remains: Vec<HostError>,
     },
@@ -102,7 +102,7 @@ pub enum StoreError {
         /// The object's name.
         name: Vec<u8>,
         /// Why not.
-        source: DecodeError,
+        source: Box<DecodeError>,
         /// What became of the hosts that did not answer.
         hosts: Vec<HostError>,
     },

@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use super::catalog::{Generation, Verdict};
+use super::catalog::Verdict;
 use super::error::{Reason, StoreError};
 use super::host::HostError;
 use super::key::{Key, Kind, Version};
 use super::objects::Store;
+use super::survey::Survey;
 use crate::control::Control;
 use crate::decode::{DecodeError, DecodeOptions, GatherError, SourceOutcome, decode};
 use crate::format::{Common, StreamId, Totals};
@@ -132,56 +133,42 @@ impl Store {
             stream: Some(StreamId(version.id)),
             ..self.options.decode.clone()
         };
-        let decoded = decode(sources, output, &options, control);
-        let missing = self.without_share(generation);
-        let report = match decoded {
+        let report = match decode(sources, output, &options, control) {
             Ok(report) => report,
             Err(DecodeError::Gather(GatherError::Cancelled)) => return Err(StoreError::Cancelled),
             Err(source) => {
-                let hosts = survey.errors();
                 return Err(StoreError::Decode {
                     name: name.to_vec(),
-                    source,
-                    hosts,
+                    source: source.into(),
+                    hosts: survey.errors(),
                 });
             }
         };
-        states.extend(
-            holders
-                .into_iter()
-                .zip(report.sources.into_iter().map(ShareState::Read)),
-        );
-        for host in missing {
-            states.push((host, ShareState::Missing));
-        }
-        for (host, answer) in survey.answers.into_iter().enumerate() {
-            if let Err(error) = answer {
-                states.retain(|(other, _)| *other != host);
-                states.push((host, ShareState::Silent(error)));
-            }
-        }
-        states.sort_by_key(|(host, _)| *host);
-        let hosts = states
-            .into_iter()
-            .map(|(host, state)| HostShare {
-                host: self.hosts[host].name(),
-                state,
-            })
-            .collect();
-        let (common, totals) = (report.common, report.totals);
+        let read = report.sources.into_iter().map(ShareState::Read);
+        states.extend(holders.into_iter().zip(read));
         Ok(GetReport {
             version,
-            common,
-            totals,
+            common: report.common,
+            totals: report.totals,
             stale: doubt,
-            hosts,
+            hosts: self.by_host(survey, states),
         })
     }
 
-    fn without_share(&self, generation: &Generation) -> Vec<usize> {
-        (0..self.hosts.len())
-            .filter(|host| !generation.holders.iter().any(|(holder, _)| holder == host))
-            .collect()
+    /// What each host had, those without a share included.
+    fn by_host(&self, survey: Survey, mut states: Vec<(usize, ShareState)>) -> Vec<HostShare> {
+        for (host, answer) in survey.answers.into_iter().enumerate() {
+            if !states.iter().any(|(holder, _)| *holder == host) {
+                let state = answer.map_or_else(ShareState::Silent, |_| ShareState::Missing);
+                states.push((host, state));
+            }
+        }
+        states.sort_by_key(|(host, _)| *host);
+        let name = |(host, state): (usize, ShareState)| HostShare {
+            host: self.hosts[host].name(),
+            state,
+        };
+        states.into_iter().map(name).collect()
     }
 }
 

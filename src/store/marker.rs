@@ -103,6 +103,8 @@ impl Marker {
 
 #[cfg(test)]
 mod tests {
+    use std::fmt::Write;
+
     use super::*;
     use crate::store::key::Shape;
 
@@ -129,7 +131,10 @@ mod tests {
     #[test]
     fn the_bytes_are_those_of_the_document() {
         let bytes = marker().encode().unwrap();
-        let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+        let mut hex = String::new();
+        for byte in &bytes {
+            write!(hex, "{byte:02x}").unwrap();
+        }
         let body = "a6\
             626964503031323334353637383961626364656\
             66a67656e65726174696f6e1b17a5f0c2e4b60001\
@@ -160,7 +165,7 @@ mod tests {
             n: 2,
             min_shares: 1,
         };
-        let share = Key::new(
+        let of_a_share = Key::new(
             b"a",
             marker().key.version(),
             Kind::Share { index: 0, shape },
@@ -168,7 +173,7 @@ mod tests {
         .unwrap();
         assert_eq!(
             Marker {
-                key: share,
+                key: of_a_share,
                 time: 0
             }
             .encode(),

@@ -11,6 +11,7 @@
 
 mod ask;
 pub mod catalog;
+mod claim;
 #[cfg(test)]
 mod conformance;
 mod delete;
@@ -22,6 +23,7 @@ pub mod key;
 pub mod marker;
 mod objects;
 mod put;
+mod survey;
 #[cfg(test)]
 mod tests;
 

@@ -1,4 +1,4 @@
-//! The store itself: what it is opened with, how it surveys its hosts, and what it holds.
+//! The store itself: what it is opened with, and what it holds.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -6,16 +6,15 @@ use std::time::Duration;
 
 use distdup_codecs::{Code, ShardSet};
 
-use super::ask::{Cancelled, ask};
-use super::catalog::{Catalog, Generation, Rules, Verdict, What};
+use super::catalog::{Catalog, Rules, Verdict};
+use super::claim::{Claim, look};
 use super::error::{Reason, StoreError};
-use super::host::{Host, HostError, Listing};
+use super::host::{Host, HostError};
 use super::key::{Key, Kind, Shape, Version};
+use super::survey::list_all;
 use crate::control::Control;
 use crate::decode::DecodeOptions;
 use crate::encode::{EncodeOptions, default_min_shares};
-use crate::format::Common;
-use crate::format::scan::OpenShare;
 
 /// How long a host may take to answer unless told otherwise.
 pub const DEFAULT_HOST_TIMEOUT: Duration = Duration::from_secs(30);
@@ -268,28 +267,6 @@ impl Store {
             .map(|(length, _)| length))
     }
 
-    /// Asks all hosts for their keys.
-    pub(super) fn survey(&self, prefix: &str, control: &Control) -> Result<Survey, StoreError> {
-        let answers = list_all(&self.hosts, prefix, self.options.host_timeout, control)?;
-        let mut stamps = BTreeMap::new();
-        for (answer, host) in answers.iter().zip(&self.hosts) {
-            let Ok(Listing { stamp, .. }) = answer else {
-                continue;
-            };
-            if let Some(first) = stamps.insert(stamp.id, host.name()) {
-                return Err(StoreError::SameHost {
-                    first,
-                    second: host.name(),
-                });
-            }
-        }
-        // Hosts that were not even given are as silent as those that are down.
-        let mut views: Vec<_> = answers.iter().map(|answer| answer.as_ref().ok()).collect();
-        views.resize(self.shape().n, None);
-        let catalog = Catalog::new(&views);
-        Ok(Survey { answers, catalog })
-    }
-
     pub(super) fn verdict<'a>(&self, catalog: &'a Catalog, name: &[u8]) -> Verdict<'a> {
         let code = &self.options.encode.code;
         let own = self.shape();
@@ -308,159 +285,5 @@ impl Store {
                 recovers: &recovers,
             },
         )
-    }
-
-    /// What each share of a generation says of itself, in the order of its holders.
-    pub(super) fn look(
-        &self,
-        generation: &Generation,
-        control: &Control,
-    ) -> Result<Vec<Result<Claim, HostError>>, StoreError> {
-        debug_assert!(matches!(generation.what, What::Stream(_)));
-        let holders = generation.holders.iter();
-        let shares = holders.map(|(host, key)| (Arc::clone(&self.hosts[*host]), key.clone()));
-        Ok(look(shares.collect(), self.options.host_timeout, control)?)
-    }
-
-    /// Removes keys from hosts, by their position; what is not there is removed. Says which host
-    /// failed, and why.
-    pub(super) fn remove(&self, work: Vec<(usize, Vec<Key>)>) -> Vec<(usize, HostError)> {
-        let positions: Vec<_> = work.iter().map(|(host, _)| *host).collect();
-        let tasks = work.into_iter().map(|(host, keys)| {
-            let task = move |host: &dyn Host| {
-                keys.iter().try_for_each(|key| match host.delete(key) {
-                    Err(HostError::NoSuchKey { .. }) => Ok(()),
-                    other => other,
-                })
-            };
-            (Arc::clone(&self.hosts[host]), task)
-        });
-        // Not to be stopped halfway: nothing is gained by it.
-        let removed = ask(tasks, "delete", self.options.host_timeout, None).unwrap_or_default();
-        let failed = positions.into_iter().zip(removed);
-        failed
-            .filter_map(|(host, result)| Some((host, result.err()?)))
-            .collect()
-    }
-}
-
-/// What the hosts showed at one moment.
-pub(super) struct Survey {
-    /// One for each host that was given.
-    pub(super) answers: Vec<Result<Listing, HostError>>,
-    pub(super) catalog: Catalog,
-}
-
-impl Survey {
-    /// Hosts that answered, by position.
-    pub(super) fn up(&self) -> Vec<usize> {
-        (0..self.answers.len())
-            .filter(|&host| self.answers[host].is_ok())
-            .collect()
-    }
-
-    /// What the others said.
-    pub(super) fn errors(self) -> Vec<HostError> {
-        self.answers.into_iter().filter_map(Result::err).collect()
-    }
-
-    /// By host, the keys of an object's generations older than `version`.
-    pub(super) fn older_than(&self, name: &[u8], version: Version) -> Vec<(usize, Vec<Key>)> {
-        let mut keys: BTreeMap<usize, Vec<Key>> = BTreeMap::new();
-        for generation in self
-            .catalog
-            .generations(name)
-            .iter()
-            .filter(|g| g.version < version)
-        {
-            for (host, key) in &generation.holders {
-                keys.entry(*host).or_default().push(key.clone());
-            }
-        }
-        keys.into_iter().collect()
-    }
-}
-
-/// What a share says of itself.
-#[derive(Debug)]
-pub(super) struct Claim {
-    /// What it shares with the others; `None` if neither header nor trailer can be read.
-    pub(super) common: Option<Common>,
-    /// Whether that agrees with its key. A share that says nothing does not disagree, but does not
-    /// agree either.
-    pub(super) agrees: bool,
-    /// Bytes of the stream, if the share is complete.
-    pub(super) length: Option<u64>,
-}
-
-impl Claim {
-    /// Whether it says that it is something else than its key does.
-    pub(super) fn contradicts(&self) -> bool {
-        self.common.is_some() && !self.agrees
-    }
-}
-
-fn list_all(
-    hosts: &[Arc<dyn Host>],
-    prefix: &str,
-    patience: Duration,
-    control: &Control,
-) -> Result<Vec<Result<Listing, HostError>>, StoreError> {
-    let tasks = hosts.iter().map(|host| {
-        let prefix = prefix.to_owned();
-        (Arc::clone(host), move |host: &dyn Host| host.list(&prefix))
-    });
-    Ok(ask(tasks, "list its keys", patience, Some(control))?)
-}
-
-fn look(
-    shares: Vec<(Arc<dyn Host>, Key)>,
-    patience: Duration,
-    control: &Control,
-) -> Result<Vec<Result<Claim, HostError>>, Cancelled> {
-    const ACTION: &str = "open a share";
-    let tasks = shares.into_iter().map(|(host, key)| {
-        let task = move |host: &dyn Host| {
-            let opened = host.source(&key).open().and_then(OpenShare::open);
-            let share = opened.map_err(|error| HostError::from_io(host, ACTION, error))?;
-            let agrees = share
-                .claims()
-                .is_some_and(|(common, index)| is_of(common, index, &key));
-            let common = share.claims().map(|(common, _)| common.clone());
-            let ending = share.ending.filter(|ending| {
-                ending.in_place() && is_of(&ending.trailer.common, ending.trailer.index, &key)
-            });
-            Ok(Claim {
-                common,
-                agrees,
-                length: ending.map(|ending| ending.trailer.totals.length),
-            })
-        };
-        (host, task)
-    });
-    ask(tasks, ACTION, patience, Some(control))
-}
-
-/// Whether a share that says this of itself belongs under that key.
-fn is_of(common: &Common, index: usize, key: &Key) -> bool {
-    let identity = common.identity();
-    let geometry = common.geometry();
-    let shape = Shape {
-        k: geometry.k(),
-        n: geometry.n(),
-        min_shares: common.min_shares(),
-    };
-    key.kind() == Kind::Share { index, shape }
-        && key.version()
-            == Version {
-                generation: identity.generation,
-                id: identity.stream.0,
-            }
-        && identity.name.as_deref() == Some(key.name())
-}
-
-impl From<Cancelled> for StoreError {
-    fn from(_: Cancelled) -> Self {
-        Self::Cancelled
     }
 }

@@ -5,10 +5,10 @@ use std::io;
 use super::error::StoreError;
 use super::host::HostError;
 use super::key::{Key, Kind, Shape, Version};
-use super::objects::{Store, Survey};
+use super::objects::Store;
+use super::survey::Survey;
 use crate::control::Control;
-use crate::encode::{EncodeOptions, SinkFailure, SinkOutcome, encode};
-use crate::format::Identity;
+use crate::encode::{EncodeError, EncodeOptions, SinkFailure, SinkOutcome, encode};
 use crate::input::{Input, Promised};
 use crate::sink::{Sink, SinkWriter};
 
@@ -72,7 +72,7 @@ impl Store {
         control: &Control,
     ) -> Result<PutReport, StoreError> {
         let survey = self.survey_for_writing(name, control)?;
-        let identity = self.successor(name, &survey)?;
+        let identity = survey.successor(name)?;
         let version = Version {
             generation: identity.generation,
             id: identity.stream.0,
@@ -104,9 +104,12 @@ impl Store {
                     .map(|host| (host, vec![keys[host].clone()]));
                 let remains = self.remove(written.collect());
                 let remains = remains.into_iter().map(|(_, error)| error).collect();
+                if matches!(source, EncodeError::Cancelled) {
+                    return Err(StoreError::Cancelled);
+                }
                 return Err(StoreError::Encode {
                     name: name.to_vec(),
-                    source,
+                    source: source.into(),
                     remains,
                 });
             }
@@ -187,22 +190,6 @@ impl Store {
             });
         }
         Ok(survey)
-    }
-
-    /// Someone newer than all that is seen of the object.
-    pub(super) fn successor(&self, name: &[u8], survey: &Survey) -> Result<Identity, StoreError> {
-        let mut identity = Identity::fresh(Some(name.to_vec())).map_err(StoreError::Random)?;
-        if let Some(newest) = survey.catalog.generations(name).first() {
-            let generation = newest.version.generation;
-            let successor = generation
-                .checked_add(1)
-                .ok_or_else(|| StoreError::NoSuccessor {
-                    name: name.to_vec(),
-                    generation,
-                })?;
-            identity.generation = identity.generation.max(successor);
-        }
-        Ok(identity)
     }
 
     fn sink(&self, survey: &Survey, index: usize, key: &Key) -> Box<dyn Sink> {

@@ -450,7 +450,7 @@ proptest! {
             let event = match event {
                 Event::Put(up, steps) => Event::Put(up & ((1 << n) - 1), steps),
                 Event::Delete(up, steps) => Event::Delete(up & ((1 << n) - 1), steps),
-                other => other,
+                Event::Replace(host) => Event::Replace(host),
             };
             world.happens(event);
         }

@@ -173,13 +173,7 @@ fn a_put_that_too_few_hosts_take_fails_and_is_taken_back() {
         };
         failed += 1;
         assert!(
-            matches!(
-                &error,
-                StoreError::Encode {
-                    source: EncodeError::TooFewSinks { .. },
-                    ..
-                }
-            ),
+            matches!(&error, StoreError::Encode { source, .. } if matches!(**source, EncodeError::TooFewSinks { .. })),
             "{error:?}"
         );
         assert_eq!(get(&store, NAME).unwrap(), b"old", "{error:?}");
@@ -212,9 +206,9 @@ fn a_delete_that_too_few_hosts_take_fails() {
         ),
         "{error:?}"
     );
-    hosts
-        .iter()
-        .for_each(|host| host.set_strength(i64::MAX / 2));
+    for host in &hosts {
+        host.set_strength(i64::MAX / 2);
+    }
     assert_eq!(get(&store, NAME).unwrap(), b"old");
     assert_eq!(hosts[1].files().len(), 1);
 }

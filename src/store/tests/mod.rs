@@ -118,7 +118,7 @@ fn what_is_put_is_got_listed_and_measured_and_what_is_deleted_is_gone() {
         assert_eq!((report.length, report.hosts.len()), (length as u64, 3));
         assert_eq!(get(&store, &name).unwrap(), text(length));
         assert_eq!(store.query(&name, &control()).unwrap(), Some(length as u64));
-        assert_eq!(names(&store), [name.clone()]);
+        assert_eq!(names(&store), std::slice::from_ref(&name));
         // Again, another content: what was there is replaced.
         put(&store, &name, b"other").unwrap();
         assert_eq!(get(&store, &name).unwrap(), b"other");
@@ -318,13 +318,7 @@ fn an_input_that_is_not_as_long_as_promised_changes_nothing() {
             .put(NAME, input(bytes), Some(size), &control())
             .unwrap_err();
         assert!(
-            matches!(
-                error,
-                StoreError::Encode {
-                    source: EncodeError::Input { .. },
-                    ..
-                }
-            ),
+            matches!(&error, StoreError::Encode { source, .. } if matches!(**source, EncodeError::Input { .. })),
             "{error:?}"
         );
         assert_eq!(get(&store, NAME).unwrap(), b"before");
