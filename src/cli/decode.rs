@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use clap::Args;
-use distdup::decode::{DecodeOptions, DecodeReport, decode};
+use distdup::decode::{DecodeOptions, DecodeReport, SourceFailure, SourceOutcome, decode};
 use distdup::format::StreamId;
 use distdup::sink::Options;
 use serde_json::json;
@@ -92,49 +92,60 @@ impl Decode {
         let (elapsed, stopped) = (watch.elapsed(), watch.was_stopped());
         drop(watch);
         match result {
-            Ok(done) => print(console, &done, elapsed),
+            Ok(done) => self.print(console, &done, elapsed),
             Err(error) if stopped => Err(error).context("stopped by a signal"),
             Err(error) => Err(error).context("the stream was not restored"),
         }
     }
-}
 
-fn print(console: Console, done: &DecodeReport, elapsed: Duration) -> anyhow::Result<Outcome> {
-    report::sources(console, &done.sources);
-    if !done.is_proven() {
-        warn("no share has a good trailer: the stream may never have been completed");
-    }
-    let bad = done
-        .sources
-        .iter()
-        .filter(|source| !source.is_good())
-        .count();
-    let outcome = Outcome::degraded_if(bad > 0 || !done.is_proven());
+    fn print(
+        &self,
+        console: Console,
+        done: &DecodeReport,
+        elapsed: Duration,
+    ) -> anyhow::Result<Outcome> {
+        // Of several streams one was asked for: the shares of the others are none that failed.
+        let is_stray = |source: &&SourceOutcome| {
+            self.sources.stream.is_some()
+                && matches!(source.failure, Some(SourceFailure::OtherStream(_)))
+        };
+        let used = || done.sources.iter().filter(|source| !is_stray(source));
+        report::sources(console, used());
+        if !done.is_proven() {
+            warn("no share has a good trailer: the stream may never have been completed");
+        }
+        let bad = done
+            .sources
+            .iter()
+            .filter(|source| !source.is_good())
+            .count();
+        let outcome = Outcome::degraded_if(bad > 0 || !done.is_proven());
 
-    let mut object = report::stream_json(&done.common);
-    report::add_totals(&mut object, &done.totals);
-    object.insert("status".into(), json!(outcome.status()));
-    object.insert("proven".into(), json!(done.is_proven()));
-    object.insert("seconds".into(), json!(elapsed.as_secs_f64()));
-    object.insert(
-        "shares".into(),
-        done.sources.iter().map(report::source_json).collect(),
-    );
-
-    let mut text = format!(
-        "{} restored in {}",
-        show_size(done.totals.length),
-        show_time(elapsed)
-    );
-    if bad > 0 {
-        let given = report::count(done.sources.len(), "share");
-        let _ = write!(
-            text,
-            "; of {given}, {bad} could not be used or in part only: see distdup repair"
+        let mut object = report::stream_json(&done.common);
+        report::add_totals(&mut object, &done.totals);
+        object.insert("status".into(), json!(outcome.status()));
+        object.insert("proven".into(), json!(done.is_proven()));
+        object.insert("seconds".into(), json!(elapsed.as_secs_f64()));
+        object.insert(
+            "shares".into(),
+            done.sources.iter().map(report::source_json).collect(),
         );
+
+        let mut text = format!(
+            "{} restored in {}",
+            show_size(done.totals.length),
+            show_time(elapsed)
+        );
+        if bad > 0 {
+            let given = report::count(used().count(), "share");
+            let _ = write!(
+                text,
+                "; of {given}, {bad} could not be used or in part only: see distdup repair"
+            );
+        }
+        console
+            .result(text, &object.into())
+            .context("cannot print the result")?;
+        Ok(outcome)
     }
-    console
-        .result(text, &object.into())
-        .context("cannot print the result")?;
-    Ok(outcome)
 }

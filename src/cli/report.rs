@@ -42,7 +42,7 @@ pub fn sinks_json(sinks: &[SinkOutcome]) -> Value {
 }
 
 /// Warns of everything that is wrong with a share that was read.
-pub fn sources(console: Console, sources: &[SourceOutcome]) {
+pub fn sources<'a>(console: Console, sources: impl IntoIterator<Item = &'a SourceOutcome>) {
     for source in sources {
         for fault in faults(source) {
             warn(format!("{}: {fault}", title(source)));

@@ -499,15 +499,14 @@ impl Gather {
             .collect();
         let geometry = self.common.geometry();
         let why = match unconfirmed {
+            Unconfirmed::TooFew if have.is_empty() => "no good frame of it is there".into(),
             Unconfirmed::TooFew => format!(
-                "frames {have:?} are good, and do not suffice for {} ({}, {})",
+                "good frames are those of shares {have}, which do not suffice for {} {geometry}",
                 self.common.code().id(),
-                geometry.k(),
-                geometry.n()
             ),
             Unconfirmed::Digest => format!(
-                "frames {have:?} are as they were written, and no set of them gives the stripe's \
-                 digest: some were written wrong, or forged"
+                "the frames of shares {have} are as they were written, and no set of them gives \
+                 the stripe's digest: some were written wrong, or forged"
             ),
             Unconfirmed::Padding => "bytes beyond the stream's end are not zero".into(),
         };
