@@ -14,8 +14,6 @@ use crate::format::digest::Hasher;
 const VERSION: u8 = 1;
 const SELF_DESCRIBED: u64 = 55_799;
 const TAG: u64 = 0x6464_646d; // "dddm"
-/// More than any marker of this version has.
-const MAX_MARKER: usize = 4096;
 
 /// Says that an object was deleted.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,6 +44,9 @@ fn check(body: &[u8]) -> Digest {
 }
 
 impl Marker {
+    /// More bytes than any marker of this version has.
+    pub const MAX_LEN: u64 = 4096;
+
     /// Its bytes; `None` if the key is that of a share.
     pub fn encode(&self) -> Option<Vec<u8>> {
         let Kind::Marker { n, min_shares } = self.key.kind() else {
@@ -71,7 +72,7 @@ impl Marker {
 
     /// The marker that `bytes` are, or `None` if they are not all of one.
     pub fn decode(bytes: &[u8]) -> Option<Self> {
-        if bytes.len() > MAX_MARKER {
+        if bytes.len() as u64 > Self::MAX_LEN {
             return None;
         }
         let mut rest = bytes;

@@ -23,6 +23,7 @@ pub mod key;
 pub mod marker;
 mod objects;
 mod put;
+mod remains;
 mod survey;
 #[cfg(test)]
 mod tests;
@@ -37,3 +38,4 @@ pub use objects::{
     DEFAULT_HOST_TIMEOUT, Discovered, List, ObjectEntry, ObjectState, Store, StoreOptions,
 };
 pub use put::{HostFailure, HostOutcome, PutReport};
+pub use remains::Remains;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use distdup_codecs::{Code, ShardSet};
 
-use super::catalog::{Catalog, Rules, Verdict};
+use super::catalog::{Catalog, Generation, Rules, Verdict, What};
 use super::claim::{Claim, look};
 use super::error::{Reason, StoreError};
 use super::host::{Host, HostError};
@@ -268,22 +268,30 @@ impl Store {
     }
 
     pub(super) fn verdict<'a>(&self, catalog: &'a Catalog, name: &[u8]) -> Verdict<'a> {
-        let code = &self.options.encode.code;
-        let own = self.shape();
-        let recovers = |shape: Shape, indices: &[usize]| {
-            if (shape.k, shape.n) == (own.k, own.n) {
-                code.is_recoverable(indices.iter().copied().collect::<ShardSet>())
-            } else {
-                // Of another time's geometry; its header has the last word.
-                indices.len() >= shape.k
-            }
+        let recovers = |shape: Shape, indices: &[usize]| self.recovers(shape, indices);
+        let rules = Rules {
+            min_shares: self.min_shares,
+            recovers: &recovers,
         };
-        catalog.verdict(
-            name,
-            Rules {
-                min_shares: own.min_shares,
-                recovers: &recovers,
-            },
-        )
+        catalog.verdict(name, rules)
+    }
+
+    /// Whether a generation is a stream that can be had from the shares that are seen.
+    pub(super) fn is_readable(&self, generation: &Generation) -> bool {
+        match generation.what {
+            What::Stream(shape) => self.recovers(shape, &generation.indices()),
+            What::Deletion { .. } => false,
+        }
+    }
+
+    fn recovers(&self, shape: Shape, indices: &[usize]) -> bool {
+        let own = self.shape();
+        if (shape.k, shape.n) == (own.k, own.n) {
+            let code = &self.options.encode.code;
+            code.is_recoverable(indices.iter().copied().collect::<ShardSet>())
+        } else {
+            // Of another time's geometry; its header has the last word.
+            indices.len() >= shape.k
+        }
     }
 }

@@ -3,6 +3,7 @@
 use std::sync::atomic::Ordering;
 
 use super::*;
+use crate::store::catalog::Standing;
 
 const NEW: &[u8] = b"what is put while the process dies, in more than one stripe: \
     0123456789012345678901234567890123456789012345678901234567890123456789\
@@ -211,4 +212,96 @@ fn a_delete_that_too_few_hosts_take_fails() {
     }
     assert_eq!(get(&store, NAME).unwrap(), b"old");
     assert_eq!(hosts[1].files().len(), 1);
+}
+
+/// Whatever a put or delete leaves that dies: clean-up takes all away that is not current, and changes
+/// nothing else.
+#[test]
+fn clean_up_takes_away_what_dead_processes_left_and_nothing_else() {
+    for is_put in [true, false] {
+        for geometry in [(2, 3), (4, 6)] {
+            die_everywhere(
+                geometry,
+                |store| drop(put(store, NAME, b"old").unwrap()),
+                |store| {
+                    if is_put {
+                        put(store, NAME, NEW).is_ok()
+                    } else {
+                        store.delete(NAME, &control()).is_ok()
+                    }
+                },
+                |hosts, store, _, context| {
+                    let before = get(store, NAME).ok();
+                    // With a host down, what is there stays readable without it, or as unreadable.
+                    hosts[0].set_down(true);
+                    let without = get(store, NAME).ok();
+                    let remains = store.find_remains(Duration::ZERO, &control()).unwrap();
+                    assert_eq!(remains.silent.len(), 1);
+                    assert!(remains.markers.is_empty(), "{context}");
+                    assert!(store.remove_remains(&remains).is_empty());
+                    let after = get(store, NAME).ok();
+                    assert!(without.is_none() || after == without, "{context}");
+                    hosts[0].set_down(false);
+                    assert_eq!(get(store, NAME).ok(), before, "{context}");
+
+                    let remains = store.find_remains(Duration::ZERO, &control()).unwrap();
+                    assert!(store.remove_remains(&remains).is_empty());
+                    assert_eq!(get(store, NAME).ok(), before, "{context}");
+                    // One that can be read, but was not committed, is not for clean-up to judge.
+                    let survey = store.survey("", &control()).unwrap();
+                    let current = survey.catalog.generations(NAME).first();
+                    let is_committed =
+                        current.is_none_or(|one| one.standing() == Standing::Committed);
+                    let most = if is_committed {
+                        usize::from(before.is_some())
+                    } else {
+                        2
+                    };
+                    for host in hosts {
+                        assert!(host.files().len() <= most, "{context}");
+                    }
+                    let again = store.find_remains(Duration::ZERO, &control()).unwrap();
+                    assert!(
+                        again.keys.is_empty() && again.markers.is_empty(),
+                        "{context}"
+                    );
+                },
+            );
+        }
+    }
+}
+
+#[test]
+fn clean_up_believes_no_file_name_and_leaves_what_is_young() {
+    let (hosts, _) = MemoryHost::many(3);
+    let store = store(&hosts, 2);
+    put(&store, NAME, b"current").unwrap();
+    let old = hosts
+        .iter()
+        .map(|host| host.files().clone())
+        .collect::<Vec<_>>();
+    put(&store, NAME, b"next").unwrap();
+    // As if nothing older had been removed, and the newer shares were not what their keys say.
+    for (host, old) in hosts.iter().zip(old) {
+        for bytes in host.files().values_mut() {
+            bytes.truncate(bytes.len() - 1);
+        }
+        host.files().extend(old);
+    }
+    let remains = store.find_remains(Duration::ZERO, &control()).unwrap();
+    assert!(remains.keys.is_empty(), "{remains:?}");
+
+    // One share of what never was: young, then old.
+    let stray = conformance::key(b"stray", 1_700_000_000_000_000_000);
+    hosts[0].files().insert(stray.to_string(), Vec::new());
+    let century = Duration::from_secs(100 * 365 * 86_400);
+    assert!(
+        store
+            .find_remains(century, &control())
+            .unwrap()
+            .keys
+            .is_empty()
+    );
+    let remains = store.find_remains(Duration::ZERO, &control()).unwrap();
+    assert_eq!(remains.keys, [(0, stray)]);
 }

@@ -128,6 +128,15 @@ fn what_killed_writers_left_is_no_share() {
     let leftovers = store.hosts()[0].leftovers().unwrap();
     assert_eq!(leftovers.len(), 1);
     assert!(!leftovers[0].in_use);
+    let hour = store
+        .find_remains(Duration::from_secs(3600), &control())
+        .unwrap();
+    assert!(hour.leftovers.is_empty(), "it may still be written to");
+    let remains = store.find_remains(Duration::ZERO, &control()).unwrap();
+    assert_eq!(remains.leftovers.len(), 1);
+    assert!(store.remove_remains(&remains).is_empty());
+    assert_eq!(store.hosts()[0].leftovers().unwrap(), []);
+    assert_eq!(folders.files(0).len(), 2);
 }
 
 #[test]
