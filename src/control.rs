@@ -52,14 +52,14 @@ impl Control {
     /// [`Canceller::cancel`]; dropping the canceller does nothing.)
     pub fn new() -> (Self, Canceller) {
         let (sender, cancelled) = crossbeam_channel::bounded(1);
-        let canceller = Canceller(sender.clone());
+        let stop = Canceller(sender.clone());
         (
             Self {
                 progress: Arc::default(),
                 cancelled,
                 _open: sender,
             },
-            canceller,
+            stop,
         )
     }
 }

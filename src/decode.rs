@@ -16,7 +16,7 @@ pub use crate::pipeline::gather::{FrameFault, GatherError, SourceOutcome};
 use crate::pipeline::gather::{Gather, Plan};
 use crate::pipeline::muster;
 pub use crate::pipeline::muster::{Candidate, ChooseError, SourceFailure};
-use crate::pipeline::stripe::GoodStripe;
+use crate::pipeline::rebuild::GoodStripe;
 use crate::sink::{Sink, SinkWriter};
 use crate::source::Source;
 
@@ -216,7 +216,7 @@ impl Drop for Output {
 
 fn write(sink: Box<dyn Sink>, k: usize, queue: &Receiver<Message>) -> Result<(), DecodeError> {
     let mut offset = 0;
-    let mut write = || -> io::Result<()> {
+    let write = || -> io::Result<()> {
         let mut writer: Box<dyn SinkWriter> = sink.open()?;
         for message in queue {
             let Message::Stripe(stripe) = message else {

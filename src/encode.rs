@@ -201,7 +201,7 @@ pub fn encode(
     let spare = geometry.n() - least;
     let shard_len =
         budget::encode_shard_len(&**code, options.shard_len, options.memory, workers, spare)?;
-    let common = Arc::new(Common::new(identity, Arc::clone(code), shard_len, least)?);
+    let common = Arc::new(Common::new(&identity, Arc::clone(code), shard_len, least)?);
 
     let pool = Pool::fixed(budget::encode_buffers(workers), stripe::buffer_len(&common));
     let rule = Rule {
@@ -434,7 +434,7 @@ impl Reader {
             let mut filled = 0;
             while filled < place.len() {
                 match self.input.read(&mut place[filled..]) {
-                    Ok(0) => return Ok((*total - before) as u32),
+                    Ok(0) => return Ok(stripe_len(*total - before)),
                     Ok(count) => {
                         filled += count;
                         *total += count as u64;
@@ -444,6 +444,10 @@ impl Reader {
                 }
             }
         }
-        Ok((*total - before) as u32) // a stripe is at most 64 MiB
+        Ok(stripe_len(*total - before))
     }
+}
+
+fn stripe_len(bytes: u64) -> u32 {
+    u32::try_from(bytes).expect("a stripe is at most 64 MiB")
 }

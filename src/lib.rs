@@ -25,4 +25,5 @@ pub mod quote;
 pub mod repair;
 pub mod sink;
 pub mod source;
+pub mod survival;
 pub mod verify;

@@ -31,6 +31,25 @@ pub fn quote(bytes: impl AsRef<[u8]>) -> String {
     text
 }
 
+/// An error and its causes, in a line.
+pub fn with_causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let _ = write!(text, ": {error}"); // A string takes everything.
+        cause = error.source();
+    }
+    text
+}
+
+/// Items below each other, each on a line of its own that begins here.
+pub(crate) fn lines(items: impl IntoIterator<Item = impl std::fmt::Display>) -> String {
+    items.into_iter().fold(String::new(), |mut text, item| {
+        let _ = write!(text, "\n  {item}"); // A string takes everything.
+        text
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -46,7 +46,6 @@ pub fn verify(
 ) -> Result<Vec<Verdict>, GatherError> {
     let mut verdicts: Vec<Option<Verdict>> = Vec::new();
     let (report, done) = unbounded();
-    let count = sources.len();
     for (lane, source) in sources.into_iter().enumerate() {
         let name = source.name();
         let (report, progress) = (report.clone(), Arc::clone(&control.progress));
@@ -83,7 +82,6 @@ pub fn verify(
         let failure = SourceFailure::Read(io::Error::other("the check did not end"));
         Verdict::failed(String::new(), failure)
     };
-    debug_assert_eq!(verdicts.len(), count);
     Ok(verdicts
         .into_iter()
         .map(|verdict| verdict.unwrap_or_else(missing))
@@ -120,7 +118,7 @@ fn verify_one(source: Box<dyn Source>, passed: impl Fn(u64)) -> Verdict {
         following: 0,
     };
     match read_through(share, &common, &mut verdict.outcome, passed) {
-        Ok(Read { stream, end, len }) => verdict.judge(&stream, end, len),
+        Ok(Read { stream, end, len }) => verdict.judge(stream.as_ref(), end, len),
         Err(error) => verdict.outcome.failure = Some(SourceFailure::Read(error)),
     }
     verdict
@@ -200,7 +198,7 @@ impl Verdict {
     }
 
     /// Holds the ending against the frames.
-    fn judge(&mut self, stream: &Option<StreamDigest>, end: End, len: Option<u64>) {
+    fn judge(&mut self, stream: Option<&StreamDigest>, end: End, len: Option<u64>) {
         let remarks = &mut self.outcome.remarks;
         let Some(ending) = end.ending else {
             remarks.push(format!("incomplete: {end}"));
@@ -211,7 +209,7 @@ impl Verdict {
         if !ending.in_place() {
             remarks.push("its end is not where it says: bytes were inserted or lost".into());
         }
-        let true_totals = stream.as_ref().map(StreamDigest::totals);
+        let true_totals = stream.map(StreamDigest::totals);
         if true_totals.is_some_and(|found| found != totals) {
             remarks.push("its trailer tells of another length or digest than its frames".into());
         }

@@ -2,7 +2,7 @@
 
 mod kit;
 
-use distdup::decode::{DecodeError, DecodeOptions};
+use distdup::decode::{DecodeError, DecodeOptions, SourceOutcome};
 use kit::{code, decode_from, files, noise, options, pipes, shares};
 
 /// Lengths at which streaming code goes wrong, for stripes of `stripe` bytes.
@@ -39,7 +39,10 @@ fn every_subset_of_shares_decodes_where_the_code_says_so() {
                             assert!(expected, "{what}: decoded, and should not");
                             assert!(found == data, "{what}: differs");
                             assert!(report.is_proven(), "{what}");
-                            assert!(report.sources.iter().all(|one| one.is_good()), "{report:?}");
+                            assert!(
+                                report.sources.iter().all(SourceOutcome::is_good),
+                                "{report:?}"
+                            );
                         }
                         Err(DecodeError::Choose(_)) => assert!(!expected, "{what}: refused"),
                         Err(error) => panic!("{what}: {error}"),

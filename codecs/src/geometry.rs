@@ -279,7 +279,9 @@ impl fmt::Display for ShardSet {
         }
         let mut comma = "";
         for start in self.iter().filter(|&i| i == 0 || !self.contains(i - 1)) {
-            let run = (start..).take_while(|&i| self.contains(i)).count();
+            let run = (start..MAX_SHARDS)
+                .take_while(|&i| self.contains(i))
+                .count();
             match run {
                 1 => write!(f, "{comma}{start}")?,
                 2 => write!(f, "{comma}{start}, {}", start + 1)?,

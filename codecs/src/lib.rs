@@ -1,4 +1,6 @@
 //! Erasure codes behind one object-safe trait: `copy`, `rs16`, `xor`.
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
 pub mod code;
 mod copy;
 mod error;

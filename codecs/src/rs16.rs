@@ -8,12 +8,14 @@
 //! the field and data behind it, `low` the other way round. Their parities differ, so a share must
 //! record which it is; the crate's own choice between them is a rule of thumb that may change.
 
+mod engine;
+
 use std::sync::Arc;
 
 use reed_solomon_simd::Error as KernelError;
-use reed_solomon_simd::engine::DefaultEngine;
 use reed_solomon_simd::rate::{HighRate, LowRate, Rate as Kernels, RateDecoder, RateEncoder};
 
+use self::engine::CachingEngine;
 use crate::code::{Code, Coder, Family, Shard};
 use crate::error::{CodecError, quote};
 use crate::geometry::{Geometry, ShardSet};
@@ -66,9 +68,14 @@ enum Rate {
 }
 
 impl Rate {
-    /// The default for a geometry.
+    /// The default for a geometry: `high` where there is at least as much data as parity.
+    ///
+    /// Measured with 8 and 64 KiB shards at 29 geometries from (1, 2) to (100, 200): that rate
+    /// encodes faster, by 1.2 to 1.8 times where k and n - k differ, and at k = n - k, where both
+    /// are alike, `high` decodes as fast or faster. (10, 14), 64 KiB, MB/s of data: `high` encodes
+    /// at 7300 and decodes at 2500, `low` at 4100 and 1100.
     fn of(geometry: Geometry) -> Self {
-        if geometry.k() > geometry.parity() {
+        if geometry.k() >= geometry.parity() {
             Self::High
         } else {
             Self::Low
@@ -91,8 +98,8 @@ impl Rate {
     fn supports(self, geometry: Geometry) -> bool {
         let (k, parity) = (geometry.k(), geometry.parity());
         match self {
-            Self::High => HighRate::<DefaultEngine>::supports(k, parity),
-            Self::Low => LowRate::<DefaultEngine>::supports(k, parity),
+            Self::High => HighRate::<CachingEngine>::supports(k, parity),
+            Self::Low => LowRate::<CachingEngine>::supports(k, parity),
         }
     }
 }
@@ -135,13 +142,13 @@ impl Code for ReedSolomon {
         };
         let encoder = other.next_multiple_of(chunk);
         let decoder = (chunk + other).next_power_of_two();
-        (encoder + decoder) * shard_len.next_multiple_of(64)
+        (encoder + decoder) * shard_len.next_multiple_of(64) + CachingEngine::SCRATCH_BYTES
     }
 
     fn coder(&self) -> Box<dyn Coder> {
         match self.rate {
-            Rate::High => Box::new(RateCoder::<HighRate<DefaultEngine>>::new(self.geometry)),
-            Rate::Low => Box::new(RateCoder::<LowRate<DefaultEngine>>::new(self.geometry)),
+            Rate::High => Box::new(RateCoder::<HighRate<CachingEngine>>::new(self.geometry)),
+            Rate::Low => Box::new(RateCoder::<LowRate<CachingEngine>>::new(self.geometry)),
         }
     }
 }
@@ -158,7 +165,7 @@ fn reconstructible(geometry: Geometry, present: ShardSet) -> ShardSet {
 
 /// A coder of one rate. Encoder and decoder are made when first needed: who only decodes has no
 /// scratch for encoding.
-struct RateCoder<R: Kernels<DefaultEngine>> {
+struct RateCoder<R: Kernels<CachingEngine>> {
     geometry: Geometry,
     encoder: Option<R::RateEncoder>,
     decoder: Option<R::RateDecoder>,
@@ -166,7 +173,7 @@ struct RateCoder<R: Kernels<DefaultEngine>> {
 
 impl<R> Coder for RateCoder<R>
 where
-    R: Kernels<DefaultEngine, RateEncoder: Send, RateDecoder: Send>,
+    R: Kernels<CachingEngine, RateEncoder: Send, RateDecoder: Send>,
 {
     fn encode(&mut self, data: &[&[u8]], parity: &mut [&mut [u8]]) -> Result<(), CodecError> {
         let len = check_encode(ID, self.geometry, UNIT, data, parity)?;
@@ -185,7 +192,7 @@ where
     }
 }
 
-impl<R: Kernels<DefaultEngine>> RateCoder<R> {
+impl<R: Kernels<CachingEngine>> RateCoder<R> {
     fn new(geometry: Geometry) -> Self {
         Self {
             geometry,
@@ -267,7 +274,7 @@ impl<R: Kernels<DefaultEngine>> RateCoder<R> {
 }
 
 /// The encoder, empty and for shards of `len` bytes, which may differ from the last ones'.
-fn ready_encoder<R: Kernels<DefaultEngine>>(
+fn ready_encoder<R: Kernels<CachingEngine>>(
     slot: &mut Option<R::RateEncoder>,
     geometry: Geometry,
     len: usize,
@@ -278,12 +285,12 @@ fn ready_encoder<R: Kernels<DefaultEngine>>(
             encoder.reset(k, parity, len)?;
             Ok(encoder)
         }
-        None => Ok(slot.insert(R::encoder(k, parity, len, DefaultEngine::new(), None)?)),
+        None => Ok(slot.insert(R::encoder(k, parity, len, CachingEngine::new(), None)?)),
     }
 }
 
 /// The decoder, empty and for shards of `len` bytes, which may differ from the last ones'.
-fn ready_decoder<R: Kernels<DefaultEngine>>(
+fn ready_decoder<R: Kernels<CachingEngine>>(
     slot: &mut Option<R::RateDecoder>,
     geometry: Geometry,
     len: usize,
@@ -294,6 +301,6 @@ fn ready_decoder<R: Kernels<DefaultEngine>>(
             decoder.reset(k, parity, len)?;
             Ok(decoder)
         }
-        None => Ok(slot.insert(R::decoder(k, parity, len, DefaultEngine::new(), None)?)),
+        None => Ok(slot.insert(R::decoder(k, parity, len, CachingEngine::new(), None)?)),
     }
 }

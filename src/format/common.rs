@@ -40,16 +40,12 @@ impl std::str::FromStr for StreamId {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let digits = text.as_bytes();
-        let mut id = [0; 16];
-        if digits.len() != 32 || !digits.iter().all(u8::is_ascii_hexdigit) {
-            return Err("expected 32 hexadecimal digits, as `inspect` prints them".into());
-        }
-        for (byte, pair) in id.iter_mut().zip(digits.chunks_exact(2)) {
-            let nibble = |digit: u8| char::from(digit).to_digit(16).unwrap_or(0) as u8;
-            *byte = nibble(pair[0]) << 4 | nibble(pair[1]);
-        }
-        Ok(Self(id))
+        let digits = text.len() == 32 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+        u128::from_str_radix(text, 16)
+            .ok()
+            .filter(|_| digits)
+            .map(|id| Self(id.to_be_bytes()))
+            .ok_or_else(|| "expected 32 hexadecimal digits, as `inspect` prints them".into())
     }
 }
 
@@ -162,7 +158,7 @@ impl Common {
     /// # Errors
     /// A length beyond its limit.
     pub fn new(
-        identity: Identity,
+        identity: &Identity,
         code: Arc<dyn Code>,
         shard_len: u64,
         min_shares: usize,
@@ -249,7 +245,7 @@ impl Common {
             0,
             MAX_NAME as u64,
         )?;
-        if wire.shard % code.shard_unit() as u64 != 0 {
+        if !wire.shard.is_multiple_of(code.shard_unit() as u64) {
             return Err(CommonError::Unit {
                 found: wire.shard,
                 unit: code.shard_unit(),
@@ -263,8 +259,8 @@ impl Common {
                 time: wire.time,
                 name,
             },
-            shard_len: wire.shard as u32, // at most 64 MiB, as checked above
-            min_shares: wire.min_shares as usize, // at most n
+            shard_len: u32::try_from(wire.shard).expect("at most 64 MiB, as checked above"),
+            min_shares: usize::try_from(wire.min_shares).expect("at most n, as checked above"),
             digest: Digest::of(&encoded),
             code,
             encoded,

@@ -6,5 +6,6 @@ pub(crate) mod budget;
 pub(crate) mod gather;
 pub(crate) mod muster;
 pub(crate) mod pool;
+pub(crate) mod rebuild;
 pub(crate) mod spread;
 pub(crate) mod stripe;

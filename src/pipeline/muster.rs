@@ -12,6 +12,7 @@ use distdup_codecs::ShardSet;
 use crate::control::Control;
 use crate::format::scan::OpenShare;
 use crate::format::{Common, StreamId};
+use crate::quote::{lines, with_causes};
 use crate::source::Source;
 
 /// Sources that are enough do not wait longer for others than this part of the time-out.
@@ -72,14 +73,14 @@ pub(crate) fn open(
     let (report, opened) = bounded(sources.len());
     for (lane, source) in sources.into_iter().enumerate() {
         let report = report.clone();
-        let opener = move || {
+        let open = move || {
             let share = source.open().and_then(OpenShare::open);
             // A source that was left behind reports to nobody.
             let _ = report.send((lane, share.map_err(SourceFailure::Open)));
         };
         if let Err(error) = thread::Builder::new()
             .name(format!("source {lane}"))
-            .spawn(opener)
+            .spawn(open)
         {
             mustered[lane].share = Err(SourceFailure::Open(error));
         }
@@ -120,7 +121,7 @@ pub(crate) fn open(
 #[non_exhaustive]
 pub enum ChooseError {
     /// Not one source holds a share that says what it is.
-    #[error("none of the {sources} sources holds a share{}", list(reasons))]
+    #[error("none of the {sources} sources holds a share{}", lines(reasons))]
     NoShares {
         /// Sources that were given.
         sources: usize,
@@ -132,14 +133,14 @@ pub enum ChooseError {
         "the shares are of {} streams, and more than one could be decoded: say which with \
          --stream:{}",
         streams.len(),
-        list(&streams.iter().map(ToString::to_string).collect::<Vec<_>>())
+        lines(streams)
     )]
     Ambiguous {
         /// Those that could.
         streams: Vec<Candidate>,
     },
     /// The shares are not enough.
-    #[error("too few shares:{}{}", list(&streams.iter().map(ToString::to_string).collect::<Vec<_>>()), list(reasons))]
+    #[error("too few shares:{}{}", lines(streams), lines(reasons))]
     TooFew {
         /// The streams of which there are shares.
         streams: Vec<Candidate>,
@@ -147,17 +148,13 @@ pub enum ChooseError {
         reasons: Vec<String>,
     },
     /// There is no share of the stream that was asked for.
-    #[error("no share is of stream {asked}{}", list(&streams.iter().map(ToString::to_string).collect::<Vec<_>>()))]
+    #[error("no share is of stream {asked}{}", lines(streams))]
     NoSuchStream {
         /// The stream that was asked for.
         asked: StreamId,
         /// Those of which there are shares.
         streams: Vec<Candidate>,
     },
-}
-
-fn list(items: &[String]) -> String {
-    items.iter().map(|item| format!("\n  {item}")).collect()
 }
 
 /// A stream of which there are shares.
@@ -218,7 +215,7 @@ pub(crate) fn choose(
         let share = match share {
             Ok(share) => share,
             Err(failure) => {
-                reasons.push(describe(name, failure));
+                reasons.push(format!("{name}: {}", with_causes(failure)));
                 continue;
             }
         };
@@ -276,15 +273,4 @@ pub(crate) fn choose(
         return Ok(Arc::clone(&able[0].common));
     }
     Err(ChooseError::Ambiguous { streams: able })
-}
-
-/// A failure with all its causes, in a line.
-fn describe(name: &str, failure: &SourceFailure) -> String {
-    let mut text = format!("{name}: {failure}");
-    let mut cause = std::error::Error::source(failure);
-    while let Some(error) = cause {
-        text += &format!(": {error}");
-        cause = error.source();
-    }
-    text
 }

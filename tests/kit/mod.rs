@@ -1,5 +1,13 @@
 //! Inputs, sinks and sources in memory, that fail on demand: test doubles of the public traits.
 #![allow(dead_code, reason = "each test file uses its own part")]
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test that panics has failed, as it should"
+)]
+#![allow(
+    clippy::cast_possible_truncation,
+    reason = "noise is made of whatever bits come"
+)]
 
 use std::io::{self, Cursor, Read, Seek, Write};
 use std::sync::{Arc, Mutex};
@@ -109,7 +117,7 @@ pub struct MemorySource {
 }
 
 impl MemorySource {
-    pub fn file(name: impl ToString, bytes: Vec<u8>) -> Box<dyn Source> {
+    pub fn file(name: usize, bytes: Vec<u8>) -> Box<dyn Source> {
         let bytes = Cursor::new(bytes);
         Box::new(Self {
             name: name.to_string(),
@@ -119,7 +127,7 @@ impl MemorySource {
         })
     }
 
-    pub fn pipe(name: impl ToString, bytes: Vec<u8>) -> Box<dyn Source> {
+    pub fn pipe(name: usize, bytes: Vec<u8>) -> Box<dyn Source> {
         let bytes = Cursor::new(bytes);
         Box::new(Self {
             name: name.to_string(),

@@ -75,16 +75,16 @@ mod tests {
 
     #[test]
     fn sums_of_any_number_of_terms() {
-        let len = 100;
+        let len = 100u8;
         let shards: Vec<Vec<u8>> = (0..20u8)
-            .map(|i| (0..len as u8).map(|j| i.wrapping_mul(37) ^ j).collect())
+            .map(|i| (0..len).map(|j| i.wrapping_mul(37) ^ j).collect())
             .collect();
         let slices: Vec<&[u8]> = shards.iter().map(Vec::as_slice).collect();
         for count in 0..=20 {
             for start in [0, 1, 33] {
-                let mut found = vec![0xee; len - start];
+                let mut found = vec![0xee; usize::from(len) - start];
                 sum(&mut found, &slices, start, ShardSet::first(count));
-                let naive: Vec<u8> = (start..len)
+                let naive: Vec<u8> = (start..usize::from(len))
                     .map(|j| shards[..count].iter().fold(0, |sum, shard| sum ^ shard[j]))
                     .collect();
                 assert_eq!(found, naive, "{count} terms from {start}");

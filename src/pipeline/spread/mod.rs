@@ -4,7 +4,9 @@
 //! while one waits for it, is dropped; what is left goes on as long as it is enough. No sink gets a
 //! trailer until enough of them have taken all frames.
 
-use std::io::{self, ErrorKind};
+mod outcome;
+mod writer;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
@@ -14,10 +16,13 @@ use bytes::Bytes;
 use crossbeam_channel::{Receiver, Sender, bounded, select, unbounded};
 use distdup_codecs::ShardSet;
 
+pub use outcome::{SinkFailure, SinkOutcome};
+use writer::{Event, Message, Writer};
+
 use super::pool::Pool;
 use crate::control::Control;
 use crate::format::{Common, Totals, ending, header};
-use crate::sink::{Sink, SinkWriter};
+use crate::sink::Sink;
 
 /// How often the sinks are looked at while one of them is waited for.
 const TICK: Duration = Duration::from_millis(50);
@@ -25,54 +30,6 @@ const TICK: Duration = Duration::from_millis(50);
 const FINISH_FACTOR: u32 = 10;
 /// How long aborted sinks are given to remove what they wrote.
 const ABORT_GRACE: Duration = Duration::from_secs(2);
-
-/// Why a sink was dropped.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum SinkFailure {
-    /// It could not be opened.
-    #[error("could not be opened")]
-    Open(#[source] io::Error),
-    /// It could not take a byte.
-    #[error("failed at byte {offset}")]
-    Write {
-        /// Bytes that it had taken.
-        offset: u64,
-        /// What it said.
-        #[source]
-        source: io::Error,
-    },
-    /// It took all bytes, and failed to make them count.
-    #[error("took all {offset} bytes, and could not be completed")]
-    Finish {
-        /// Bytes that it had taken.
-        offset: u64,
-        /// What it said.
-        #[source]
-        source: io::Error,
-    },
-    /// It took no byte for too long.
-    #[error("took no byte for {} s, at byte {offset}", waited.as_secs())]
-    TimedOut {
-        /// Bytes that it had taken.
-        offset: u64,
-        /// For how long.
-        waited: Duration,
-    },
-}
-
-/// What became of one sink.
-#[derive(Debug)]
-pub struct SinkOutcome {
-    /// The sink's own name.
-    pub name: String,
-    /// Index of the share that it was given.
-    pub index: usize,
-    /// Bytes that it took.
-    pub bytes: u64,
-    /// Why it was dropped, if it was.
-    pub failure: Option<SinkFailure>,
-}
 
 /// Why the sinks as a whole were not enough.
 #[derive(Debug)]
@@ -92,20 +49,6 @@ pub(crate) struct Rule {
     pub(crate) recoverable: bool,
     /// How long a sink may take no byte.
     pub(crate) timeout: Duration,
-}
-
-enum Message {
-    Frame(Bytes),
-    AllFrames,
-    Ending(Bytes),
-}
-
-enum Event {
-    TookAll(usize),
-    Finished(usize),
-    Failed(usize, SinkFailure),
-    /// The sink's thread is done with what it was told to abort.
-    Aborted,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -453,83 +396,5 @@ impl Lane {
         self.sender = None;
         // Gives the buffers back that nobody will write.
         self.queue.try_iter().for_each(drop);
-    }
-}
-
-/// A sink's thread.
-struct Writer {
-    lane: usize,
-    queue: Receiver<Message>,
-    taken: Arc<AtomicU64>,
-    report: Sender<Event>,
-}
-
-impl Writer {
-    fn run(self, sink: Box<dyn Sink>, header: &[u8]) {
-        let event = match self.serve(sink, header) {
-            Ok(true) => Event::Finished(self.lane),
-            Ok(false) => Event::Aborted,
-            Err(failure) => Event::Failed(self.lane, failure),
-        };
-        // Whoever would hear it may be gone.
-        let _ = self.report.send(event);
-    }
-
-    /// Whether the share was completed, rather than aborted by hanging up.
-    fn serve(&self, sink: Box<dyn Sink>, header: &[u8]) -> Result<bool, SinkFailure> {
-        let mut writer = sink.open().map_err(SinkFailure::Open)?;
-        self.write(writer.as_mut(), header)?;
-        while let Ok(message) = self.queue.recv() {
-            match message {
-                Message::Frame(bytes) => self.write(writer.as_mut(), &bytes)?,
-                Message::AllFrames => {
-                    self.flush(writer.as_mut())?;
-                    let _ = self.report.send(Event::TookAll(self.lane));
-                }
-                Message::Ending(bytes) => {
-                    self.write(writer.as_mut(), &bytes)?;
-                    self.flush(writer.as_mut())?;
-                    let offset = self.taken.load(Ordering::Relaxed);
-                    let finished = writer.finish();
-                    return finished
-                        .map(|()| true)
-                        .map_err(|source| SinkFailure::Finish { offset, source });
-                }
-            }
-        }
-        Ok(false)
-    }
-
-    fn write(&self, writer: &mut dyn SinkWriter, mut bytes: &[u8]) -> Result<(), SinkFailure> {
-        while !bytes.is_empty() {
-            let source = match writer.write(bytes) {
-                Ok(0) => io::Error::from(ErrorKind::WriteZero),
-                Ok(count) => {
-                    bytes = &bytes[count..];
-                    self.taken.fetch_add(count as u64, Ordering::Relaxed);
-                    continue;
-                }
-                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
-                Err(error) => error,
-            };
-            return Err(SinkFailure::Write {
-                offset: self.taken.load(Ordering::Relaxed),
-                source,
-            });
-        }
-        Ok(())
-    }
-
-    fn flush(&self, writer: &mut dyn SinkWriter) -> Result<(), SinkFailure> {
-        loop {
-            match writer.flush() {
-                Ok(()) => return Ok(()),
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(source) => {
-                    let offset = self.taken.load(Ordering::Relaxed);
-                    return Err(SinkFailure::Write { offset, source });
-                }
-            }
-        }
     }
 }

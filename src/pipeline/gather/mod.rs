@@ -5,149 +5,39 @@
 //! is needed or not, since whoever writes to it may wait for that. A window of stripes is under way
 //! at a time; workers rebuild and check them, and they leave in order.
 
+mod error;
+mod lane;
+mod outcome;
+mod slot;
+
 use std::collections::VecDeque;
-use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender, select, unbounded};
 use distdup_codecs::ShardSet;
 
+pub use self::error::GatherError;
+use self::lane::{Answer, Lane};
+pub use self::outcome::{FrameFault, SourceOutcome};
+use self::slot::{Ask, Slot, State};
 use super::muster::{Mustered, SourceFailure};
 use super::pool::Pool;
-use super::stripe::{GoodStripe, Piece, Rebuilder, Unconfirmed};
+use super::rebuild::{GoodStripe, Piece, Rebuilder, Unconfirmed};
 use crate::control::Control;
 use crate::format::digest::StreamDigest;
 use crate::format::frame::HEAD_LEN;
-use crate::format::scan::{End, Ending, Found, OpenShare};
+use crate::format::scan::Ending;
 use crate::format::{Common, Totals};
+use crate::quote::with_causes;
 
 /// How often sources are looked at while one of them is waited for.
 const TICK: Duration = Duration::from_millis(50);
-/// A source that has not answered for so long is not relied on if others can serve.
-const PATIENCE: Duration = Duration::from_secs(1);
-/// Faults of a source that are kept word for word; beyond, they are counted.
-const FAULTS_KEPT: usize = 16;
 /// At the end of the stream, pipes that are no more than so many windows behind are read to their
 /// end, since their writers may count on it; what is further behind has no such writer.
 const IN_STEP: u64 = 16;
-
-/// A frame that could not be used.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct FrameFault {
-    /// Its stripe.
-    pub stripe: u64,
-    /// What is wrong.
-    pub what: String,
-}
-
-/// What became of one source.
-#[derive(Debug)]
-pub struct SourceOutcome {
-    /// The source's own name.
-    pub name: String,
-    /// Index of the share in it, if that became known.
-    pub index: Option<usize>,
-    /// Good frames that it gave.
-    pub frames: u64,
-    /// The first of its frames that could not be used.
-    pub faults: Vec<FrameFault>,
-    /// How many there were in all.
-    pub fault_count: u64,
-    /// What else is wrong with the share: its header, its trailer.
-    pub remarks: Vec<String>,
-    /// Why it could not be used at all, or not to its end.
-    pub failure: Option<SourceFailure>,
-    /// Whether it was seen to have a good trailer.
-    pub complete: bool,
-}
-
-impl SourceOutcome {
-    pub(crate) fn new(name: String) -> Self {
-        Self {
-            name,
-            index: None,
-            frames: 0,
-            faults: Vec::new(),
-            fault_count: 0,
-            remarks: Vec::new(),
-            failure: None,
-            complete: false,
-        }
-    }
-
-    /// Notes a frame that cannot be used.
-    pub(crate) fn fault(&mut self, stripe: u64, what: String) {
-        self.fault_count += 1;
-        if self.faults.len() < FAULTS_KEPT {
-            self.faults.push(FrameFault { stripe, what });
-        }
-    }
-
-    /// Whether nothing is wrong with it.
-    pub fn is_good(&self) -> bool {
-        self.failure.is_none() && self.fault_count == 0 && self.remarks.is_empty()
-    }
-}
-
-/// Why the stream cannot be brought back, or not further.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum GatherError {
-    /// A stripe is beyond repair.
-    #[error(
-        "stripe {stripe} (bytes {}..{} of the stream) cannot be recovered: {why}{}",
-        range.start, range.end, lines(reasons)
-    )]
-    Unrecoverable {
-        /// Which.
-        stripe: u64,
-        /// Where in the stream.
-        range: Range<u64>,
-        /// What it lacks.
-        why: String,
-        /// What is wrong with each frame that could not be used.
-        reasons: Vec<String>,
-    },
-    /// The shares end before the stream does.
-    #[error(
-        "the shares end after stripe {stripes} (byte {length} of the stream), and none of them \
-         says that the stream ends there: whoever wrote them was stopped{}",
-        lines(reasons)
-    )]
-    Incomplete {
-        /// Stripes there were.
-        stripes: u64,
-        /// Bytes there were.
-        length: u64,
-        /// What each source says.
-        reasons: Vec<String>,
-    },
-    /// The trailers tell of another stream than the frames.
-    #[error(
-        "the stream has {found_length} bytes in {found_stripes} stripes, and every trailer tells \
-         otherwise, of {length} bytes in {stripes} stripes or of another digest"
-    )]
-    Totals {
-        /// Bytes there were.
-        found_length: u64,
-        /// Stripes there were.
-        found_stripes: u64,
-        /// Bytes that a trailer tells of.
-        length: u64,
-        /// Stripes that a trailer tells of.
-        stripes: u64,
-    },
-    /// Asked to stop.
-    #[error("stopped before the end")]
-    Cancelled,
-}
-
-fn lines(items: &[String]) -> String {
-    items.iter().map(|item| format!("\n  {item}")).collect()
-}
 
 /// How to gather.
 #[derive(Debug, Clone)]
@@ -162,6 +52,7 @@ pub(crate) struct Plan {
     pub(crate) timeout: Duration,
 }
 
+/// What the threads report.
 enum Event {
     /// A share that had lost its header is known by its frames, or is not.
     Identified(usize, Option<usize>),
@@ -170,63 +61,11 @@ enum Event {
     Rebuilt(u64, Result<GoodStripe, Unconfirmed>),
 }
 
-enum Answer {
-    Piece(Piece),
-    Fault(String),
-    End(End),
-}
-
+/// A stripe to rebuild.
 struct Job {
     stripe: u64,
     pieces: Vec<Piece>,
     search: bool,
-}
-
-/// A source.
-struct Lane {
-    outcome: SourceOutcome,
-    /// Gone: nothing more can be had.
-    requests: Option<Sender<u64>>,
-    /// Its index is still to be found out.
-    unidentified: bool,
-    seekable: bool,
-    outstanding: usize,
-    /// When it last answered, or was asked while it had nothing to do.
-    heard: Instant,
-    /// The last stripes that it was asked for, and answered for, counted from 1.
-    asked: u64,
-    answered: u64,
-    ending: Option<Ending>,
-    ended: bool,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Ask {
-    Not,
-    Waiting,
-    Answered,
-}
-
-enum State {
-    Collecting,
-    Working,
-    Done(GoodStripe),
-    /// Nothing more can be done.
-    Lost(Unconfirmed),
-}
-
-/// A stripe under way.
-struct Slot {
-    stripe: u64,
-    asks: Vec<Ask>,
-    pieces: Vec<Piece>,
-    /// Shares of which two good frames differ: neither is used.
-    torn: ShardSet,
-    faults: Vec<(usize, String)>,
-    ends: usize,
-    /// Some piece is wrong in spite of its check.
-    search: bool,
-    state: State,
 }
 
 /// The sources of one stream.
@@ -413,7 +252,11 @@ impl Gather {
             return self.rebuild(at);
         }
         let asked_more = if slot.search {
-            (0..self.lanes.len()).fold(false, |any, lane| self.ask(at, lane) || any)
+            // All of them: `any` would stop at the first.
+            (0..self.lanes.len())
+                .filter(|&lane| self.ask(at, lane))
+                .count()
+                > 0
         } else {
             self.ask_for_enough(at, have)
         };
@@ -514,11 +357,7 @@ impl Gather {
             }
             Event::Failed(lane, failure) => self.fail(lane, failure),
             Event::Answer(lane, stripe, answer) => {
-                let source = &mut self.lanes[lane];
-                source.outstanding -= 1;
-                source.heard = Instant::now();
-                source.answered = source.answered.max(stripe + 1);
-                source.note(stripe, &answer);
+                self.lanes[lane].answered(stripe, &answer);
                 if let Some(at) = self.slot(stripe) {
                     self.window[at].take(lane, answer, &mut self.lanes);
                     self.pursue(at);
@@ -556,7 +395,7 @@ impl Gather {
             return;
         }
         source.unidentified = false;
-        let what = describe(&failure);
+        let what = with_causes(&failure);
         source.outcome.failure = Some(failure);
         self.control.progress.failed.fetch_add(1, Ordering::Relaxed);
         for slot in &mut self.window {
@@ -633,7 +472,7 @@ impl Gather {
             if whats.is_empty()
                 && let Some(failure) = &outcome.failure
             {
-                whats.push(describe(failure));
+                whats.push(with_causes(failure));
             }
             let share = outcome
                 .index
@@ -693,8 +532,8 @@ impl Gather {
         let reach = IN_STEP * self.plan.window as u64;
         let mut draining = Vec::new();
         for (lane, source) in self.lanes.iter_mut().enumerate() {
-            let in_step = source.answered + reach >= end;
-            if !source.seekable && in_step && (source.asked > end || source.request(end)) {
+            let in_step = source.has_answered + reach >= end;
+            if !source.seekable && in_step && (source.was_asked > end || source.request(end)) {
                 draining.push(lane);
             }
         }
@@ -711,233 +550,6 @@ impl Gather {
             }
         }
         Ok(())
-    }
-}
-
-impl Slot {
-    fn take(&mut self, lane: usize, answer: Answer, lanes: &mut [Lane]) {
-        self.asks[lane] = Ask::Answered;
-        let piece = match answer {
-            Answer::Fault(what) => return self.faults.push((lane, what)),
-            Answer::End(end) => {
-                self.ends += 1;
-                return self.faults.push((lane, end.to_string()));
-            }
-            Answer::Piece(piece) => piece,
-        };
-        let head = piece.checked.head;
-        if !matches!(self.state, State::Collecting) || self.torn.contains(head.share) {
-            return;
-        }
-        let same_share = |other: &Piece| other.checked.head.share == head.share;
-        if let Some(at) = self.pieces.iter().position(same_share) {
-            if self.pieces[at].checked == piece.checked {
-                return; // a spare
-            }
-            // Two good frames for one place: one of them lies, and nothing says which.
-            self.pieces.swap_remove(at);
-            self.torn.insert(head.share);
-            let what = format!("two good frames of share {} differ", head.share);
-            for source in lanes
-                .iter_mut()
-                .filter(|one| one.outcome.index == Some(head.share))
-            {
-                source.outcome.fault(self.stripe, what.clone());
-            }
-            return self.faults.push((lane, what));
-        }
-        let agrees = |other: &Piece| other.checked.head.claim == head.claim;
-        self.search |= !self.pieces.iter().all(agrees);
-        self.pieces.push(piece);
-    }
-}
-
-impl Lane {
-    fn start(
-        lane: usize,
-        Mustered { name, share }: Mustered,
-        common: &Arc<Common>,
-        pool: &Pool,
-        report: &Sender<Event>,
-    ) -> Self {
-        let mut started = Self {
-            outcome: SourceOutcome::new(name),
-            requests: None,
-            unidentified: false,
-            seekable: true,
-            outstanding: 0,
-            heard: Instant::now(),
-            asked: 0,
-            answered: 0,
-            ending: None,
-            ended: false,
-        };
-        let share = match share {
-            Ok(share) => share,
-            Err(failure) => {
-                started.outcome.failure = Some(failure);
-                return started;
-            }
-        };
-        if let Some((own, _)) = share.claims()
-            && own.stream() != common.stream()
-        {
-            started.outcome.failure = Some(SourceFailure::OtherStream(own.stream()));
-            return started;
-        }
-        started.look_at(&share, common);
-        let (requests, asked) = unbounded();
-        let serving = Serving {
-            lane,
-            common: Arc::clone(common),
-            pool: pool.clone(),
-            report: report.clone(),
-        };
-        let seekable = share.len.is_some();
-        let thread = thread::Builder::new().name(format!("source {lane}"));
-        match thread.spawn(move || serving.run(share, &asked)) {
-            Ok(_) => {
-                started.requests = Some(requests);
-                started.seekable = seekable;
-                started.unidentified = started.outcome.index.is_none();
-            }
-            Err(error) => started.outcome.failure = Some(SourceFailure::Open(error)),
-        }
-        started
-    }
-
-    /// What header and ending say.
-    fn look_at(&mut self, share: &OpenShare, common: &Common) {
-        if let Some((own, index)) = share.claims()
-            && own == common
-        {
-            self.outcome.index = Some(index);
-        }
-        match &share.header {
-            Err(fault) => self.outcome.remarks.push(fault.to_string()),
-            Ok(header) if header.common != *common => {
-                self.outcome
-                    .remarks
-                    .push("its header differs from that of the other shares".into());
-            }
-            Ok(_) => {}
-        }
-        if share.len.is_some() {
-            self.ending = share
-                .ending
-                .clone()
-                .filter(|own| own.trailer.common == *common);
-            match &self.ending {
-                None => self
-                    .outcome
-                    .remarks
-                    .push("no good trailer at its end: it is incomplete".into()),
-                Some(ending) if !ending.in_place() => {
-                    let what = "its end is not where it says: bytes were inserted or lost";
-                    self.outcome.remarks.push(what.into());
-                }
-                Some(_) => {}
-            }
-        }
-    }
-
-    fn request(&mut self, stripe: u64) -> bool {
-        let Some(requests) = self.requests.as_ref().filter(|_| !self.ended) else {
-            return false;
-        };
-        if self.outstanding == 0 {
-            self.heard = Instant::now();
-        }
-        let asked = requests.send(stripe).is_ok();
-        self.outstanding += usize::from(asked);
-        self.asked = self.asked.max(stripe + 1);
-        asked
-    }
-
-    /// Whether it has left a request unanswered for long.
-    fn is_late(&self) -> bool {
-        (self.outstanding > 0 || self.unidentified) && self.heard.elapsed() >= PATIENCE
-    }
-
-    fn may_yet_help(&self) -> bool {
-        self.unidentified && self.requests.is_some()
-    }
-
-    fn identified(&mut self, index: Option<usize>, common: &Common) {
-        self.unidentified = false;
-        self.heard = Instant::now();
-        self.outcome.index = index;
-        if index.is_none() && self.requests.take().is_some() {
-            let what = format!("no good frame of stream {} in it", common.stream());
-            self.outcome.failure = Some(SourceFailure::NoShare(what));
-        }
-    }
-
-    fn note(&mut self, stripe: u64, answer: &Answer) {
-        match answer {
-            Answer::Piece(_) => self.outcome.frames += 1,
-            Answer::Fault(what) => self.outcome.fault(stripe, what.clone()),
-            Answer::End(end) => {
-                if self.ending.is_none() {
-                    self.ending.clone_from(&end.ending);
-                }
-                // One that can be positioned has said at the start how it ends, and can be asked
-                // again for what is before.
-                if !self.seekable && !std::mem::replace(&mut self.ended, true) {
-                    if end.ending.is_none() {
-                        self.outcome.remarks.push(format!("incomplete: {end}"));
-                    }
-                }
-            }
-        }
-    }
-}
-
-/// A source's thread.
-struct Serving {
-    lane: usize,
-    common: Arc<Common>,
-    pool: Pool,
-    report: Sender<Event>,
-}
-
-impl Serving {
-    /// Ends when nobody asks any more; whoever would hear it may be gone, too.
-    fn run(self, share: OpenShare, asked: &Receiver<u64>) {
-        let mut reader = share.frames(self.common);
-        if reader.index().is_none() {
-            let event = match reader.identify(self.pool.take().as_mut()) {
-                Ok(index) => Event::Identified(self.lane, index),
-                Err(error) => Event::Failed(self.lane, SourceFailure::Read(error)),
-            };
-            let _ = self.report.send(event);
-        }
-        for stripe in asked {
-            let mut buffer = self.pool.take();
-            let answer = match reader.read(stripe, buffer.as_mut()) {
-                Ok(Found::Frame(checked)) => {
-                    let frame = buffer.freeze().slice(..checked.len);
-                    Answer::Piece(Piece { checked, frame })
-                }
-                Ok(Found::Fault(fault)) => Answer::Fault(fault.to_string()),
-                Ok(Found::End(end)) => Answer::End(end),
-                // A bad sector spoils its own frames; a pipe that fails is at its end.
-                Err(error) if reader.is_seekable() => Answer::Fault(format!("unreadable: {error}")),
-                Err(error) => {
-                    let _ = self
-                        .report
-                        .send(Event::Failed(self.lane, SourceFailure::Read(error)));
-                    return;
-                }
-            };
-            if self
-                .report
-                .send(Event::Answer(self.lane, stripe, answer))
-                .is_err()
-            {
-                return;
-            }
-        }
     }
 }
 
@@ -974,15 +586,4 @@ fn start_workers(
             .spawn(work);
     }
     jobs
-}
-
-/// A failure with its causes, in a line.
-fn describe(failure: &SourceFailure) -> String {
-    let mut text = failure.to_string();
-    let mut cause = std::error::Error::source(failure);
-    while let Some(error) = cause {
-        text += &format!(": {error}");
-        cause = error.source();
-    }
-    text
 }

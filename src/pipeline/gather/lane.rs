@@ -1,0 +1,235 @@
+//! One source, and its thread.
+
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{Receiver, Sender, unbounded};
+
+use super::Event;
+use super::outcome::SourceOutcome;
+use crate::format::Common;
+use crate::format::scan::{End, Ending, Found, OpenShare};
+use crate::pipeline::muster::{Mustered, SourceFailure};
+use crate::pipeline::pool::Pool;
+use crate::pipeline::rebuild::Piece;
+
+/// A source that has not answered for so long is not relied on if others can serve.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// What a source says when it is asked for a frame.
+pub(super) enum Answer {
+    Piece(Piece),
+    Fault(String),
+    End(End),
+}
+
+/// A source.
+pub(super) struct Lane {
+    pub(super) outcome: SourceOutcome,
+    /// Gone: nothing more can be had.
+    pub(super) requests: Option<Sender<u64>>,
+    /// Its index is still to be found out.
+    pub(super) unidentified: bool,
+    pub(super) seekable: bool,
+    pub(super) outstanding: usize,
+    /// When it last answered, or was asked while it had nothing to do.
+    pub(super) heard: Instant,
+    /// The last stripes that it was asked for, and answered for, counted from 1.
+    pub(super) was_asked: u64,
+    pub(super) has_answered: u64,
+    pub(super) ending: Option<Ending>,
+    pub(super) ended: bool,
+}
+
+impl Lane {
+    pub(super) fn start(
+        lane: usize,
+        Mustered { name, share }: Mustered,
+        common: &Arc<Common>,
+        pool: &Pool,
+        report: &Sender<Event>,
+    ) -> Self {
+        let mut started = Self {
+            outcome: SourceOutcome::new(name),
+            requests: None,
+            unidentified: false,
+            seekable: true,
+            outstanding: 0,
+            heard: Instant::now(),
+            was_asked: 0,
+            has_answered: 0,
+            ending: None,
+            ended: false,
+        };
+        let share = match share {
+            Ok(share) => share,
+            Err(failure) => {
+                started.outcome.failure = Some(failure);
+                return started;
+            }
+        };
+        if let Some((own, _)) = share.claims()
+            && own.stream() != common.stream()
+        {
+            started.outcome.failure = Some(SourceFailure::OtherStream(own.stream()));
+            return started;
+        }
+        started.look_at(&share, common);
+        let (requests, asked) = unbounded();
+        let serving = Serving {
+            lane,
+            common: Arc::clone(common),
+            pool: pool.clone(),
+            report: report.clone(),
+        };
+        let seekable = share.len.is_some();
+        let thread = thread::Builder::new().name(format!("source {lane}"));
+        match thread.spawn(move || serving.run(share, &asked)) {
+            Ok(_) => {
+                started.requests = Some(requests);
+                started.seekable = seekable;
+                started.unidentified = started.outcome.index.is_none();
+            }
+            Err(error) => started.outcome.failure = Some(SourceFailure::Open(error)),
+        }
+        started
+    }
+
+    /// What header and ending say.
+    fn look_at(&mut self, share: &OpenShare, common: &Common) {
+        if let Some((own, index)) = share.claims()
+            && own == common
+        {
+            self.outcome.index = Some(index);
+        }
+        match &share.header {
+            Err(fault) => self.outcome.remarks.push(fault.to_string()),
+            Ok(header) if header.common != *common => {
+                self.outcome
+                    .remarks
+                    .push("its header differs from that of the other shares".into());
+            }
+            Ok(_) => {}
+        }
+        if share.len.is_some() {
+            self.ending = share
+                .ending
+                .clone()
+                .filter(|own| own.trailer.common == *common);
+            match &self.ending {
+                None => self
+                    .outcome
+                    .remarks
+                    .push("no good trailer at its end: it is incomplete".into()),
+                Some(ending) if !ending.in_place() => {
+                    let what = "its end is not where it says: bytes were inserted or lost";
+                    self.outcome.remarks.push(what.into());
+                }
+                Some(_) => {}
+            }
+        }
+    }
+
+    pub(super) fn request(&mut self, stripe: u64) -> bool {
+        let Some(requests) = self.requests.as_ref().filter(|_| !self.ended) else {
+            return false;
+        };
+        if self.outstanding == 0 {
+            self.heard = Instant::now();
+        }
+        let asked = requests.send(stripe).is_ok();
+        self.outstanding += usize::from(asked);
+        self.was_asked = self.was_asked.max(stripe + 1);
+        asked
+    }
+
+    /// Whether it has left a request unanswered for long.
+    pub(super) fn is_late(&self) -> bool {
+        (self.outstanding > 0 || self.unidentified) && self.heard.elapsed() >= PATIENCE
+    }
+
+    pub(super) fn may_yet_help(&self) -> bool {
+        self.unidentified && self.requests.is_some()
+    }
+
+    pub(super) fn identified(&mut self, index: Option<usize>, common: &Common) {
+        self.unidentified = false;
+        self.heard = Instant::now();
+        self.outcome.index = index;
+        if index.is_none() && self.requests.take().is_some() {
+            let what = format!("no good frame of stream {} in it", common.stream());
+            self.outcome.failure = Some(SourceFailure::NoShare(what));
+        }
+    }
+
+    /// Takes note of an answer.
+    pub(super) fn answered(&mut self, stripe: u64, answer: &Answer) {
+        self.outstanding -= 1;
+        self.heard = Instant::now();
+        self.has_answered = self.has_answered.max(stripe + 1);
+        match answer {
+            Answer::Piece(_) => self.outcome.frames += 1,
+            Answer::Fault(what) => self.outcome.fault(stripe, what.clone()),
+            Answer::End(end) => {
+                if self.ending.is_none() {
+                    self.ending.clone_from(&end.ending);
+                }
+                // One that can be positioned has said at the start how it ends, and can be asked
+                // again for what is before.
+                let ends = !self.seekable && !std::mem::replace(&mut self.ended, true);
+                if ends && end.ending.is_none() {
+                    self.outcome.remarks.push(format!("incomplete: {end}"));
+                }
+            }
+        }
+    }
+}
+
+/// A source's thread.
+struct Serving {
+    lane: usize,
+    common: Arc<Common>,
+    pool: Pool,
+    report: Sender<Event>,
+}
+
+impl Serving {
+    /// Ends when nobody asks any more; whoever would hear it may be gone, too.
+    fn run(self, share: OpenShare, asked: &Receiver<u64>) {
+        let mut reader = share.frames(self.common);
+        if reader.index().is_none() {
+            let event = match reader.identify(self.pool.take().as_mut()) {
+                Ok(index) => Event::Identified(self.lane, index),
+                Err(error) => Event::Failed(self.lane, SourceFailure::Read(error)),
+            };
+            let _ = self.report.send(event);
+        }
+        for stripe in asked {
+            let mut buffer = self.pool.take();
+            let answer = match reader.read(stripe, buffer.as_mut()) {
+                Ok(Found::Frame(checked)) => {
+                    let frame = buffer.freeze().slice(..checked.len);
+                    Answer::Piece(Piece { checked, frame })
+                }
+                Ok(Found::Fault(fault)) => Answer::Fault(fault.to_string()),
+                Ok(Found::End(end)) => Answer::End(end),
+                // A bad sector spoils its own frames; a pipe that fails is at its end.
+                Err(error) if reader.is_seekable() => Answer::Fault(format!("unreadable: {error}")),
+                Err(error) => {
+                    let _ = self
+                        .report
+                        .send(Event::Failed(self.lane, SourceFailure::Read(error)));
+                    return;
+                }
+            };
+            if self
+                .report
+                .send(Event::Answer(self.lane, stripe, answer))
+                .is_err()
+            {
+                return;
+            }
+        }
+    }
+}

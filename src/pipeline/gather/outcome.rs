@@ -1,0 +1,64 @@
+//! What became of a source.
+
+use crate::pipeline::muster::SourceFailure;
+
+/// Faults of a source that are kept word for word; beyond, they are counted.
+const FAULTS_KEPT: usize = 16;
+
+/// A frame that could not be used.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FrameFault {
+    /// Its stripe.
+    pub stripe: u64,
+    /// What is wrong.
+    pub what: String,
+}
+
+/// What became of one source.
+#[derive(Debug)]
+pub struct SourceOutcome {
+    /// The source's own name.
+    pub name: String,
+    /// Index of the share in it, if that became known.
+    pub index: Option<usize>,
+    /// Good frames that it gave.
+    pub frames: u64,
+    /// The first of its frames that could not be used.
+    pub faults: Vec<FrameFault>,
+    /// How many there were in all.
+    pub fault_count: u64,
+    /// What else is wrong with the share: its header, its trailer.
+    pub remarks: Vec<String>,
+    /// Why it could not be used at all, or not to its end.
+    pub failure: Option<SourceFailure>,
+    /// Whether it was seen to have a good trailer.
+    pub complete: bool,
+}
+
+impl SourceOutcome {
+    pub(crate) fn new(name: String) -> Self {
+        Self {
+            name,
+            index: None,
+            frames: 0,
+            faults: Vec::new(),
+            fault_count: 0,
+            remarks: Vec::new(),
+            failure: None,
+            complete: false,
+        }
+    }
+
+    /// Notes a frame that cannot be used.
+    pub(crate) fn fault(&mut self, stripe: u64, what: String) {
+        self.fault_count += 1;
+        if self.faults.len() < FAULTS_KEPT {
+            self.faults.push(FrameFault { stripe, what });
+        }
+    }
+
+    /// Whether nothing is wrong with it.
+    pub fn is_good(&self) -> bool {
+        self.failure.is_none() && self.fault_count == 0 && self.remarks.is_empty()
+    }
+}

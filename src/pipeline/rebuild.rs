@@ -1,0 +1,266 @@
+//! A stripe's data, and any frames of it that were lost, from enough good frames.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use distdup_codecs::{Coder, Shard, ShardSet};
+
+use super::pool::{Buffer, Pool};
+use crate::format::common::Common;
+use crate::format::digest::{self, Digest};
+use crate::format::frame::{self, Checked, Claim, HEAD_LEN, Head};
+
+/// Most sets of frames that are tried for a stripe whose digest does not come out.
+const MOST_TRIES: usize = 4096;
+
+/// A good frame, from a source.
+#[derive(Debug, Clone)]
+pub(crate) struct Piece {
+    pub(crate) checked: Checked,
+    /// The whole frame.
+    pub(crate) frame: Bytes,
+}
+
+impl Piece {
+    fn share(&self) -> usize {
+        self.checked.head.share
+    }
+
+    fn payload(&self) -> &[u8] {
+        &self.frame[HEAD_LEN..]
+    }
+}
+
+/// A stripe whose digest was confirmed.
+#[derive(Debug)]
+pub(crate) struct GoodStripe {
+    pub(crate) claim: Claim,
+    /// The frames of all data shards, and of those that were wanted besides.
+    pub(crate) frames: Vec<Option<Bytes>>,
+}
+
+impl GoodStripe {
+    /// The stripe's bytes of the stream, in pieces.
+    pub(crate) fn data(&self, k: usize) -> impl Iterator<Item = &[u8]> {
+        let mut left = self.claim.data_len as usize;
+        self.frames[..k].iter().flatten().map(move |frame| {
+            let payload = &frame[HEAD_LEN..];
+            let piece = &payload[..left.min(payload.len())];
+            left -= piece.len();
+            piece
+        })
+    }
+}
+
+/// Why a stripe could not be had from its frames.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Unconfirmed {
+    /// No set of frames gives the data with the digest that they claim.
+    Digest,
+    /// The bytes beyond the stripe's data are not zero.
+    Padding,
+    /// The frames are too few.
+    TooFew,
+}
+
+/// Makes stripes of frames. One for each thread.
+pub(crate) struct Rebuilder {
+    common: Arc<Common>,
+    coder: Box<dyn Coder>,
+    pool: Pool,
+    wanted: ShardSet,
+}
+
+impl Rebuilder {
+    /// `pool` has buffers of one full frame. Besides the data, the frames of `wanted` are rebuilt.
+    pub(crate) fn new(common: Arc<Common>, pool: Pool, wanted: ShardSet) -> Self {
+        let coder = common.code().coder();
+        Self {
+            common,
+            coder,
+            pool,
+            wanted,
+        }
+    }
+
+    /// The stripe from pieces that all make one claim; the fast way.
+    pub(crate) fn rebuild(
+        &mut self,
+        stripe: u64,
+        pieces: &[Piece],
+    ) -> Result<GoodStripe, Unconfirmed> {
+        let claim = pieces
+            .first()
+            .ok_or(Unconfirmed::TooFew)?
+            .checked
+            .head
+            .claim;
+        self.attempt(stripe, claim, &pieces.iter().collect::<Vec<_>>())
+    }
+
+    /// The stripe from pieces of which some are wrong in spite of their checks: every claim that is
+    /// made is tried, with every set of pieces, larger ones first.
+    pub(crate) fn search(
+        &mut self,
+        stripe: u64,
+        pieces: &[Piece],
+    ) -> Result<GoodStripe, Unconfirmed> {
+        let mut failure = Unconfirmed::TooFew;
+        let mut tries = MOST_TRIES;
+        for claim in claims_by_votes(pieces) {
+            let shard_len = self.common.shard_len_of(claim.data_len);
+            let fits = |piece: &&Piece| piece.payload().len() == shard_len;
+            let candidates: Vec<&Piece> = pieces.iter().filter(fits).collect();
+            for left_out in 0..candidates.len() {
+                for set in without(&candidates, left_out) {
+                    if tries == 0 {
+                        return Err(failure);
+                    }
+                    if !self.is_enough(&set) {
+                        continue;
+                    }
+                    tries -= 1;
+                    match self.attempt(stripe, claim, &set) {
+                        Ok(good) => return Ok(good),
+                        Err(Unconfirmed::TooFew) => {}
+                        Err(error) => failure = error,
+                    }
+                }
+            }
+        }
+        Err(failure)
+    }
+
+    fn is_enough(&self, pieces: &[&Piece]) -> bool {
+        self.common
+            .code()
+            .is_recoverable(pieces.iter().map(|piece| piece.share()).collect())
+    }
+
+    fn attempt(
+        &mut self,
+        stripe: u64,
+        claim: Claim,
+        pieces: &[&Piece],
+    ) -> Result<GoodStripe, Unconfirmed> {
+        let common = &self.common;
+        let (k, n) = (common.geometry().k(), common.geometry().n());
+        let shard_len = common.shard_len_of(claim.data_len);
+        let mut frames: Vec<Option<Bytes>> = vec![None; n];
+        let mut digests: Vec<Option<Digest>> = vec![None; n];
+        for piece in pieces {
+            frames[piece.share()] = Some(piece.frame.clone());
+            digests[piece.share()] = Some(piece.checked.payload);
+        }
+        let lost: Vec<usize> = (0..n)
+            .filter(|&share| frames[share].is_none() && (share < k || self.wanted.contains(share)))
+            .collect();
+        let mut rebuilt: Vec<Buffer> = lost.iter().map(|_| self.pool.take()).collect();
+        if !lost.is_empty() {
+            let mut shards: Vec<Shard<'_>> = frames
+                .iter()
+                .map(|frame| match frame {
+                    Some(frame) => Shard::Present(&frame[HEAD_LEN..]),
+                    None => Shard::Absent,
+                })
+                .collect();
+            for (&share, buffer) in lost.iter().zip(&mut rebuilt) {
+                let payload = &mut buffer.as_mut()[HEAD_LEN..HEAD_LEN + shard_len];
+                shards[share] = Shard::Wanted(payload);
+            }
+            self.coder
+                .reconstruct(&mut shards)
+                .map_err(|_| Unconfirmed::TooFew)?;
+            for (&share, buffer) in lost.iter().zip(&rebuilt) {
+                let payload = &buffer.as_ref()[HEAD_LEN..HEAD_LEN + shard_len];
+                digests[share] = Some(Digest::of(payload));
+            }
+        }
+        // Every data shard was present or rebuilt.
+        let data = digests[..k].iter().flatten().copied();
+        if digest::stripe_digest(data, claim.data_len) != claim.digest {
+            return Err(Unconfirmed::Digest);
+        }
+        for (&share, mut buffer) in lost.iter().zip(rebuilt) {
+            let frame = &mut buffer.as_mut()[..HEAD_LEN + shard_len];
+            let head = Head {
+                stream: common.stream(),
+                share,
+                stripe,
+                claim,
+            };
+            let payload = digests[share].expect("computed just before");
+            frame::write_head(frame, &head, payload, common);
+            frames[share] = Some(buffer.freeze().slice(..HEAD_LEN + shard_len));
+        }
+        let padded = frames[..k].iter().enumerate().all(|(share, frame)| {
+            let filled = (claim.data_len as usize).saturating_sub(share * shard_len);
+            frame.as_ref().is_some_and(|frame| {
+                frame[HEAD_LEN + filled.min(shard_len)..]
+                    .iter()
+                    .all(|&byte| byte == 0)
+            })
+        });
+        if !padded {
+            return Err(Unconfirmed::Padding);
+        }
+        Ok(GoodStripe { claim, frames })
+    }
+}
+
+/// The claims that pieces make, the one that most make first.
+fn claims_by_votes(pieces: &[Piece]) -> Vec<Claim> {
+    let claim_of = |piece: &Piece| piece.checked.head.claim;
+    let mut claims: Vec<Claim> = pieces.iter().map(claim_of).collect();
+    claims.sort_unstable();
+    claims.dedup();
+    claims.sort_by_key(|claim| {
+        std::cmp::Reverse(
+            pieces
+                .iter()
+                .filter(|piece| claim_of(piece) == *claim)
+                .count(),
+        )
+    });
+    claims
+}
+
+/// All sets of `items` without `count` of them.
+fn without<'a, T>(items: &'a [&'a T], count: usize) -> impl Iterator<Item = Vec<&'a T>> {
+    let mut out: Option<Vec<usize>> = (count <= items.len()).then(|| (0..count).collect());
+    std::iter::from_fn(move || {
+        let current = out.take()?;
+        let kept = |at: &usize| current.binary_search(at).is_err();
+        let set = (0..items.len()).filter(kept).map(|at| items[at]).collect();
+        out = next_combination(current, items.len());
+        Some(set)
+    })
+}
+
+/// The combination that follows in lexicographic order, of numbers below `n`.
+fn next_combination(mut combination: Vec<usize>, n: usize) -> Option<Vec<usize>> {
+    let count = combination.len();
+    let at = (0..count)
+        .rev()
+        .find(|&at| combination[at] < n - count + at)?;
+    combination[at] += 1;
+    for next in at + 1..count {
+        combination[next] = combination[next - 1] + 1;
+    }
+    Some(combination)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn without_gives_every_set_once() {
+        let items: Vec<&i32> = [1, 2, 3, 4].iter().collect();
+        let sets = |count| without(&items, count).collect::<Vec<_>>();
+        assert_eq!(sets(0), [[&1, &2, &3, &4]]);
+        assert_eq!(sets(1).len(), 4);
+        assert_eq!(sets(2).len(), 6);
+        assert_eq!(sets(4), [[&0; 0]]);
+    }
+}
