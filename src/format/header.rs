@@ -128,5 +128,10 @@ pub fn decode(bytes: &[u8]) -> Result<Option<(Header, usize)>, HeaderFault> {
     if index >= n {
         return Err(HeaderFault::Index { index, n });
     }
-    Ok(Some((Header { common, index }, bytes.len() - rest.len())))
+    let len = bytes.len() - rest.len();
+    // The digest does not cover CBOR's own bytes: written again, they must be the same.
+    if encode(&common, index) != bytes[..len] {
+        return Err(HeaderFault::Damaged);
+    }
+    Ok(Some((Header { common, index }, len)))
 }
