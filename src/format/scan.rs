@@ -171,6 +171,8 @@ pub enum FaultKind {
         /// Its stripe.
         next: u64,
     },
+    /// The trailer of this share, which tells of more frames.
+    Ended,
     /// Nothing that can still be read: a reader that cannot be positioned is past it.
     Passed,
 }
@@ -201,6 +203,7 @@ impl fmt::Display for Fault {
             FaultKind::Missing { next } => {
                 write!(f, "missing: at byte {} stripe {next} follows", self.offset)
             }
+            FaultKind::Ended => write!(f, "missing: at byte {} the trailer follows", self.offset),
             FaultKind::Passed => write!(f, "read past it, at byte {}", self.offset),
         }
     }
@@ -261,16 +264,23 @@ impl FrameReader {
         HEAD_LEN + self.common.shard_len()
     }
 
-    /// Finds out which share this is, by its first good frame. Nothing is lost by it.
+    /// Finds out which share this is, by its first good frame. No good frame is lost by it.
     ///
     /// # Errors
     /// The reader's own.
     pub fn identify(&mut self, buffer: &mut [u8]) -> io::Result<Option<usize>> {
-        if self.index.is_none()
-            && let Found::Frame(found) = self.read(0, buffer)?
-        {
-            self.feed.unread(&buffer[..found.len]);
-            self.next = 0;
+        for stripe in 0.. {
+            if self.index.is_some() {
+                break;
+            }
+            match self.read(stripe, buffer)? {
+                Found::Frame(found) => {
+                    self.feed.unread(&buffer[..found.len]);
+                    self.next = stripe;
+                }
+                Found::Fault(_) => {}
+                Found::End(_) => break,
+            }
         }
         Ok(self.index)
     }
@@ -316,7 +326,9 @@ impl FrameReader {
             .ending
             .as_ref()
             .is_some_and(|ending| ending.in_place() && ending.trailer.totals.stripes == stripe + 1);
-        if own.is_none() && (is_last || (filled == buffer.len() && self.neighbour_in_place()?)) {
+        // Where this stripe's own frame follows, bytes were inserted.
+        let in_place = |next: Option<u64>| next.is_some_and(|next| next != stripe);
+        if own.is_none() && (is_last || (filled == buffer.len() && in_place(self.neighbour()?))) {
             return Ok(Found::Fault(Fault {
                 offset,
                 kind: self.what_is(&buffer[..filled], checked),
@@ -354,6 +366,10 @@ impl FrameReader {
             }
             self.rewind(stripe)?;
         }
+        // What was in the way of the next frame.
+        let mut bad = None;
+        // Whether a frame should begin here, rather than be looked for.
+        let mut aligned = true;
         loop {
             let offset = self.feed.at;
             let mut filled = self.feed.fill(buffer)?;
@@ -367,6 +383,7 @@ impl FrameReader {
             if let Some(len) = self.passable(bytes, stripe) {
                 self.feed.unread(&bytes[len..]);
                 self.next += 1;
+                (bad, aligned) = (None, true);
                 continue;
             }
             let checked = frame::check_frame(bytes, &self.common);
@@ -386,40 +403,69 @@ impl FrameReader {
                 if at == stripe {
                     return Ok(Found::Frame(found));
                 }
+                (bad, aligned) = (None, true);
                 continue;
             }
             if bytes.starts_with(&TRAILER_MAGIC) {
                 self.feed.unread(bytes);
-                if let Some(ending) = self.feed.ending_here()? {
-                    self.next = self.next.max(stripe);
-                    return Ok(Found::End(End {
-                        offset,
-                        ending: self.of_this_stream(ending),
-                    }));
+                if let Some(found) = self.trailer_here(stripe, bad)? {
+                    return Ok(found);
                 }
                 filled = self.feed.fill(buffer)?; // the same bytes again, and perhaps more
-            } else if filled == buffer.len() && self.neighbour_in_place()? {
+            }
+            let kind = self.what_is(&buffer[..filled], checked);
+            bad = bad.or(Some(Fault { offset, kind }));
+            let is_frame_within = self.magic.find(&buffer[1..filled]).is_some();
+            if aligned
+                && !is_frame_within
+                && filled == buffer.len()
+                && let Some(next) = self.neighbour()?
+            {
                 let lost = self.next;
+                if next == lost {
+                    continue; // bytes were inserted, as many as a frame has
+                }
                 self.next += 1;
                 if lost == stripe {
-                    return fault(offset, self.what_is(&buffer[..filled], checked));
+                    return fault(offset, kind);
                 }
+                bad = None;
                 continue;
             }
-            match self.next_magic(&buffer[1..filled]) {
+            let found = self.next_magic(&buffer[1..filled]);
+            aligned = found.is_some();
+            match found {
                 Some(at) => self.feed.unread(&buffer[1 + at..filled]),
                 // The start of a magic may stand at the very end.
                 None if filled == buffer.len() => {
                     self.feed.unread(&buffer[filled - (MAGIC_LEN - 1)..]);
                 }
                 None => {
-                    return Ok(Found::End(End {
-                        offset: self.feed.at,
-                        ending: None,
-                    }));
+                    let (offset, ending) = (self.feed.at, None);
+                    return Ok(Found::End(End { offset, ending }));
                 }
             }
         }
+    }
+
+    /// What the trailer that comes next tells of `stripe`, if it is one of this stream: that of
+    /// another stands in a payload that was found out of its place.
+    fn trailer_here(&mut self, stripe: u64, bad: Option<Fault>) -> io::Result<Option<Found>> {
+        let offset = self.feed.at;
+        let ending = self.feed.ending_here()?;
+        let Some(ending) = ending.filter(|one| one.trailer.common == *self.common) else {
+            return Ok(None);
+        };
+        self.next = self.next.max(stripe);
+        let index = *self.index.get_or_insert(ending.trailer.index);
+        let ending = (index == ending.trailer.index).then_some(ending);
+        let told = ending.as_ref().map(|one| one.trailer.totals.stripes);
+        Ok(Some(if told.is_some_and(|told| stripe < told) {
+            let kind = FaultKind::Ended;
+            Found::Fault(bad.unwrap_or(Fault { offset, kind }))
+        } else {
+            Found::End(End { offset, ending })
+        }))
     }
 
     /// The length of the frame at the start of `bytes`, if it is the next in order, and one that is
@@ -436,17 +482,18 @@ impl FrameReader {
         .filter(|&len| len <= bytes.len())
     }
 
-    fn of_this_stream(&self, ending: Ending) -> Option<Ending> {
-        let trailer = &ending.trailer;
-        (trailer.common == *self.common && self.index.is_none_or(|index| index == trailer.index))
-            .then_some(ending)
-    }
-
-    /// Whether the bytes that come next begin as a frame of the stream does, or a trailer.
-    fn neighbour_in_place(&mut self) -> io::Result<bool> {
-        while self.feed.ahead.len() < MAGIC_LEN && self.feed.read_ahead(MAGIC_LEN)? > 0 {}
+    /// The stripe that a frame of the stream which comes next says it is of, checked or not; that
+    /// of no stripe if a trailer comes next; `None` if neither does.
+    fn neighbour(&mut self) -> io::Result<Option<u64>> {
+        while self.feed.ahead.len() < HEAD_LEN && self.feed.read_ahead(HEAD_LEN)? > 0 {}
         let ahead = &self.feed.ahead;
-        Ok(ahead.starts_with(self.magic.needle()) || ahead.starts_with(&TRAILER_MAGIC))
+        if ahead.starts_with(self.magic.needle()) {
+            Ok(Some(
+                frame::read_head(ahead).map_or(u64::MAX, |(head, _)| head.stripe),
+            ))
+        } else {
+            Ok(ahead.starts_with(&TRAILER_MAGIC).then_some(u64::MAX))
+        }
     }
 
     fn next_magic(&self, bytes: &[u8]) -> Option<usize> {
