@@ -39,6 +39,9 @@ pub enum HeaderFault {
     /// It ends within the header.
     #[error("it ends within the header, after {0} bytes")]
     Truncated(u64),
+    /// The system did not give its bytes.
+    #[error("the header cannot be read: {0}")]
+    Unreadable(std::io::Error),
     /// Its bytes are not what was written.
     #[error("the header is damaged")]
     Damaged,

@@ -65,30 +65,21 @@ impl OpenShare {
             ahead: Vec::new(),
             at: 0,
         };
-        let header = loop {
-            match header::decode(&feed.ahead) {
-                Ok(Some((header, len))) => {
-                    feed.skip(len);
-                    break Ok(header);
-                }
-                Ok(None) if feed.ahead.len() < MAX_HEADER => {
-                    if feed.read_ahead(PIECE)? == 0 {
-                        break Err(match feed.ahead.len() as u64 {
-                            0 => HeaderFault::Empty,
-                            len => HeaderFault::Truncated(len),
-                        });
-                    }
-                }
-                Ok(None) => break Err(HeaderFault::Damaged),
-                Err(fault) => break Err(fault),
-            }
+        let header = match feed.header() {
+            // A file with a bad sector there may have a good ending.
+            Err(error) if feed.reader.seekable().is_some() => Err(HeaderFault::Unreadable(error)),
+            header => header?,
         };
         let after_header = feed.at;
         let len = feed.seek_to_end()?;
-        let ending = match len {
-            Some(len) => feed.ending_at(len)?,
-            None => None,
+        let ending = match len.map_or(Ok(None), |len| feed.ending_at(len)) {
+            // Nor does one there spoil the frames.
+            Err(_) if header.is_ok() => None,
+            ending => ending?,
         };
+        if let (Err(HeaderFault::Unreadable(error)), None) = (&header, &ending) {
+            return Err(io::Error::new(error.kind(), error.to_string()));
+        }
         feed.seek(after_header)?;
         Ok(Self {
             feed,
@@ -525,6 +516,28 @@ struct Feed {
 }
 
 impl Feed {
+    /// The header that comes next, or what is wrong with it.
+    fn header(&mut self) -> io::Result<Result<Header, HeaderFault>> {
+        loop {
+            match header::decode(&self.ahead) {
+                Ok(Some((header, len))) => {
+                    self.skip(len);
+                    return Ok(Ok(header));
+                }
+                Ok(None) if self.ahead.len() < MAX_HEADER => {
+                    if self.read_ahead(PIECE)? == 0 {
+                        return Ok(Err(match self.ahead.len() as u64 {
+                            0 => HeaderFault::Empty,
+                            len => HeaderFault::Truncated(len),
+                        }));
+                    }
+                }
+                Ok(None) => return Ok(Err(HeaderFault::Damaged)),
+                Err(fault) => return Ok(Err(fault)),
+            }
+        }
+    }
+
     /// Reads until `buffer` is full or the reader ends, and says how much that was.
     fn fill(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let mut filled = self.ahead.len().min(buffer.len());
