@@ -25,4 +25,6 @@ pub mod quote;
 pub mod repair;
 pub mod sink;
 pub mod source;
+pub mod store;
+pub mod survival;
 pub mod verify;

@@ -8,7 +8,7 @@ use std::path::{self, Path, PathBuf};
 /// What is read or written under a name: every file by its full path, and by device and inode.
 ///
 /// Devices are nowhere: `/dev/null` may be written to twice.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Place {
     names: Vec<PathBuf>,
     files: Vec<(u64, u64)>,
@@ -18,7 +18,10 @@ impl Place {
     /// The place of `path`, whether there is something or not.
     pub fn of(path: &Path) -> Self {
         let mut place = Self::default();
-        place.add(path);
+        match fs::metadata(path) {
+            Ok(metadata) if !place.add_file(&metadata) => {}
+            _ => place.names.push(full(path)),
+        }
         place
     }
 
@@ -32,12 +35,10 @@ impl Place {
         Ok(place)
     }
 
-    /// Makes `path` a part of this place.
-    pub fn add(&mut self, path: &Path) {
-        match fs::metadata(path) {
-            Ok(metadata) if !self.add_file(&metadata) => {}
-            _ => self.names.push(full(path)),
-        }
+    /// Makes all of `other` a part of this place.
+    pub fn include(&mut self, other: Self) {
+        self.names.extend(other.names);
+        self.files.extend(other.files);
     }
 
     /// Whether the two have a file in common, under whatever name.

@@ -28,9 +28,8 @@ pub trait Family: Sync {
 
 /// One erasure code: immutable, shared by threads.
 ///
-/// It is systematic: shards 0..k are the data as they are, shards k..n are parity. It is linear,
-/// so that parity of zeros is zero, and works on each unit ([`Code::shard_unit`]) of a shard or on
-/// each byte by itself.
+/// It is systematic: shards 0..k are the data as they are, shards k..n are parity. It is linear:
+/// parity of zeros is zero, whatever the length.
 pub trait Code: Send + Sync + fmt::Debug {
     /// Id of the family.
     fn id(&self) -> &'static str;

@@ -105,3 +105,28 @@ impl Coder for Copies {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn takes_one_data_shard_and_no_params() {
+        let code = |k, n, params| {
+            let code = Copy.code(Geometry::new(k, n).unwrap(), params);
+            code.map(|code| code.params().to_owned())
+                .map_err(|error| error.to_string())
+        };
+        for (n, params) in [(1, None), (3, Some("")), (256, Some(" "))] {
+            assert_eq!(code(1, n, params).as_deref(), Ok(""));
+        }
+        assert_eq!(
+            code(2, 3, None).unwrap_err(),
+            "codec copy has no code with geometry (2, 3): it takes k = 1"
+        );
+        assert_eq!(
+            code(1, 3, Some("3")).unwrap_err(),
+            "codec copy does not know the parameters \"3\": it takes none"
+        );
+    }
+}

@@ -1,12 +1,13 @@
 //! Reed-Solomon over GF(2^16): any k of n shards give all of them.
 //!
 //! The kernels are those of the crate reed-solomon-simd, which follow Leopard-RS: encoding and
-//! decoding by the additive FFT of Lin, Han and Chung, "Novel Polynomial Basis and Its Application
+//! decoding by the additive FFT of Lin, Chung and Han, "Novel Polynomial Basis and Its Application
 //! to Reed-Solomon Erasure Codes" (FOCS 2014), in Cantor's basis. Cost grows as n log n.
 //!
 //! There are two codes for each geometry, called rates: `high` puts parity at the first points of
-//! the field and data behind it, `low` the other way round. Their parities differ, so a share must
-//! record which it is; the crate's own choice between them is a rule of thumb that may change.
+//! the field and data behind it, `low` the other way round. Their parities differ (but where k and
+//! n - k round up to the same power of two), so whoever stores shards must record which it is; the
+//! choice that the kernels would make by themselves may change.
 
 mod engine;
 
@@ -302,5 +303,55 @@ fn ready_decoder<R: Kernels<CachingEngine>>(
             Ok(decoder)
         }
         None => Ok(slot.insert(R::decoder(k, parity, len, CachingEngine::new(), None)?)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn params(k: usize, n: usize, params: Option<&str>) -> Result<String, CodecError> {
+        let code = Rs16.code(Geometry::new(k, n).unwrap(), params)?;
+        Ok(code.params().to_owned())
+    }
+
+    #[test]
+    fn rate_is_the_one_given_or_that_of_the_larger_side() {
+        for (k, n, rate) in [
+            (4, 6, "high"),
+            (2, 4, "high"),
+            (1, 3, "low"),
+            (3, 10, "low"),
+        ] {
+            assert_eq!(params(k, n, None).as_deref(), Ok(rate));
+            for given in ["high", "low"] {
+                assert_eq!(params(k, n, Some(given)).as_deref(), Ok(given));
+            }
+        }
+        let error = params(4, 6, Some("High\n!")).unwrap_err().to_string();
+        assert_eq!(
+            error,
+            "codec rs16 does not know the parameters \"High\\n!\": it takes high or low"
+        );
+    }
+
+    #[test]
+    fn every_geometry_with_parity_is_supported_at_both_rates() {
+        for n in 2..=256 {
+            for k in 1..n {
+                let geometry = Geometry::new(k, n).unwrap();
+                assert!(Rate::High.supports(geometry) && Rate::Low.supports(geometry));
+            }
+        }
+        let geometry = Geometry::new(1, 1).unwrap();
+        let takes = "k < n";
+        assert_eq!(
+            params(1, 1, None),
+            Err(CodecError::UnsupportedGeometry {
+                id: ID,
+                geometry,
+                takes
+            })
+        );
     }
 }

@@ -181,7 +181,7 @@ def frame(stream, index, stripe, length, last, digest, payload, common):
     return start + b"\x50" + check + b"\x5a" + len(payload).to_bytes(4, "big") + payload
 
 
-def write(code, data, shard=8, stream=STREAM, forge=None, pad=b"\0", **more):
+def write(code, data, shard=8, stream=STREAM, forge=None, pad=b"\0", total=None, **more):
     """The n shares. `forge(index, stripe, payload)` alters payloads before their checks are made."""
     common = common_of(code, shard, stream, **more)
     frames = [[] for _ in range(code.n)]
@@ -198,7 +198,7 @@ def write(code, data, shard=8, stream=STREAM, forge=None, pad=b"\0", **more):
             payload = forge(index, number, payload) if forge else payload
             last = number + 1 == len(stripes)
             frames[index].append(frame(stream, index, number, len(stripe), last, digest, payload, common))
-    total = h(digests + len(data).to_bytes(8, "big"))
+    total = h(digests + len(data).to_bytes(8, "big")) if total is None else total
     shares = []
     for index in range(code.n):
         start = b"\xd9\xd9\xf7\xda\x64\x64\x73\x68\x84\x01" + cbor(common) + cbor(index)
@@ -403,12 +403,15 @@ class Recover(unittest.TestCase):
     def test_what_follows_the_footer_is_no_part_of_the_share(self):
         data = some_bytes(50)
         shares = write(PARITY, data)
-        self.gives(data, [shares[0] + b"more", shares[1] + shares[0]])
+        self.gives(data, [shares[0] + b"more", shares[1] + b"and more"])
 
-    def test_no_trailer_no_stream(self):
-        shares = write(PARITY, some_bytes(48))
-        for cut in (65, 70, 200):
-            self.fails([share[:-cut] for share in shares], "no share has a valid trailer" if cut < 200 else "")
+    def test_the_last_stripe_proves_the_end_without_a_trailer(self):
+        data = some_bytes(48)
+        shares = write(PARITY, data)
+        frames_end = header_length(shares[0]) + 3 * 88
+        self.assertIn("no share has a valid trailer", self.gives(data, [share[:frames_end] for share in shares]))
+        self.fails([share[: frames_end - 1] for share in shares], "stripe 2, from byte 32, cannot be recovered")
+        self.fails([share[: frames_end - 88] for share in shares], "stripe 2, from byte 32, cannot be recovered")
 
     def test_forged_parity_is_caught_and_a_spare_tried(self):
         def forge(index, stripe, payload):
@@ -420,6 +423,16 @@ class Recover(unittest.TestCase):
         # 2^4^6 is forged: with shard 4 lost it is tried first, then 1^4^5.
         self.gives(data, shares[:3] + shares[4:])
         self.fails(shares[:3] + shares[4:8] + shares[9:], "stripe 1, from byte 48, cannot be recovered")
+
+    def test_a_trailer_that_disagrees(self):
+        data = some_bytes(48)
+        shares, others = write(PARITY, data), write(PARITY, data, total=h(b""))
+        self.fails(others, "a trailer disagrees")
+        self.fails([shares[0], others[1]], "a trailer disagrees")
+
+    def test_frames_that_disagree_about_the_data(self):
+        shares, others = write(COPY, some_bytes(8)), write(COPY, some_bytes(8, 2))
+        self.fails([shares[0], others[1]], "stripe 0, from byte 0, cannot be recovered")
 
     def test_wrong_padding_is_refused(self):
         self.fails(write(PARITY, some_bytes(15), pad=b"\1"), "cannot be recovered")
@@ -436,6 +449,7 @@ class Recover(unittest.TestCase):
 
         for bad in (
             with_frame(shares[0], 1, shares[1], 1),
+            with_frame(shares[0], 1, shares[2], 1),
             with_frame(shares[0], 1, shares[0], 2),
             with_frame(shares[0], 1, other[0], 1),
         ):
@@ -461,7 +475,10 @@ class Recover(unittest.TestCase):
         def forge(index, stripe, payload):
             return b"\xff" + payload[1:] if (index, stripe) == (2, 1) else payload
 
-        self.fails([shares[0], shares[2], write(PARITY, data, forge=forge)[2]], "stripe 1")
+        twice = [shares[2], write(PARITY, data, forge=forge)[2]]
+        self.fails([shares[0], *twice], "stripe 1")
+        self.fails([shares[0], *twice[::-1]], "stripe 1")
+        self.gives(data, [shares[0], *twice, shares[1]])
 
     def test_what_the_reader_does_not_know(self):
         data = some_bytes(20)
@@ -469,6 +486,26 @@ class Recover(unittest.TestCase):
         self.fails(write(PARITY, data, digest="sha-1"), "sha-1")
         self.fails(write(PARITY, data, codec="fountain"), "fountain")
         self.fails([b"", b"no share"], "no valid header")
+
+    def test_the_scripts_in_recovery_md(self):
+        with open(os.path.join(os.path.dirname(recover.__file__), "..", "RECOVERY.md"), encoding="utf-8") as file:
+            indexes, join = [part.split("```")[0] for part in file.read().split("```python\n")[1:]]
+        for code in (PARITY, XOR, COPY, rs16(4, 6, "low")):
+            for length in (0, 1, 1000):
+                data, names = some_bytes(length), []
+                for index, share in enumerate(write(code, data)):
+                    names.append(f"s{index}")
+                    with open(os.path.join(self.folder, names[-1]), "wb") as file:
+                        file.write(share)
+
+                def script(text, *arguments):
+                    command = [sys.executable, "-c", text, *arguments]
+                    return subprocess.run(command, cwd=self.folder, capture_output=True, check=True).stdout
+
+                self.assertEqual(script(join, *names[: code.k]), data)
+                if length:
+                    told = "".join(f"{name} {name[1:]}\n" for name in reversed(names))
+                    self.assertEqual(script(indexes, *reversed(names)).decode(), told)
 
     def test_the_program_itself(self):
         data = some_bytes(5000)

@@ -89,12 +89,13 @@ impl OpenShare {
         })
     }
 
-    /// Who the share says it is: by its header, or if that is damaged, by its trailer.
+    /// Who the share says it is: by its header, or if that is damaged, by its trailer. One of a
+    /// later version says nothing that can be understood, whatever its trailer looks like.
     pub fn claims(&self) -> Option<(&Common, usize)> {
         match (&self.header, &self.ending) {
             (Ok(header), _) => Some((&header.common, header.index)),
+            (Err(HeaderFault::Version(_)), _) | (Err(_), None) => None,
             (Err(_), Some(ending)) => Some((&ending.trailer.common, ending.trailer.index)),
-            (Err(_), None) => None,
         }
     }
 

@@ -10,6 +10,7 @@ use crossbeam_channel::{RecvTimeoutError, bounded, select};
 use distdup_codecs::ShardSet;
 
 use crate::control::Control;
+use crate::format::header::HeaderFault;
 use crate::format::scan::OpenShare;
 use crate::format::{Common, StreamId};
 use crate::quote::{lines, with_causes};
@@ -172,11 +173,9 @@ impl fmt::Display for Candidate {
         let code = self.common.code();
         write!(
             f,
-            "stream {}: {} ({}, {}), shares {:?} of 0 to {}",
+            "stream {}: {} {geometry}, shares {} of 0 to {}",
             self.common.stream(),
             code.id(),
-            geometry.k(),
-            geometry.n(),
             self.shares,
             geometry.n() - 1,
         )?;
@@ -220,8 +219,8 @@ pub(crate) fn choose(
             }
         };
         let Some((common, index)) = share.claims() else {
-            nameless += 1;
             if let Err(fault) = &share.header {
+                nameless += usize::from(!matches!(fault, HeaderFault::Empty));
                 reasons.push(format!("{name}: {fault}"));
             }
             continue;

@@ -124,14 +124,28 @@ pub fn distinct<'a>(
     Ok(())
 }
 
+/// Whether writing to `output` would harm `input` while that is still read. A file that is replaced
+/// by a whole one can be read to its end; what it is called until then must not be in use.
+pub fn disturbs(output: &OsStr, input: &Place) -> bool {
+    is_path(output) && partial(Path::new(output)).is_some_and(|place| place.meets(input))
+}
+
 fn written(path: &Path) -> Place {
     let mut place = Place::of(path);
-    // Pipes and devices are written to under their own name alone.
-    if fs::metadata(path).map_or(true, |found| found.is_file()) {
-        let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-        place.add(&partial_name(&target));
+    if let Some(partial) = partial(path) {
+        place.include(partial);
     }
     place
+}
+
+/// Where the file at `path` is until it is whole; pipes and devices are written to as they are.
+fn partial(path: &Path) -> Option<Place> {
+    fs::metadata(path)
+        .map_or(true, |found| found.is_file())
+        .then(|| {
+            let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+            Place::of(&partial_name(&target))
+        })
 }
 
 /// `name` with its every `{i}` replaced; `None` where it has none.
@@ -238,6 +252,20 @@ mod tests {
                 "{output} {input}: {error}"
             );
         }
+    }
+
+    #[test]
+    fn what_is_read_may_be_replaced_but_not_written_over() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        fs::write(at("s"), "").unwrap();
+        fs::write(at("s.partial"), "").unwrap();
+        assert!(!disturbs(at("s").as_os_str(), &Place::of(&at("s"))));
+        assert!(disturbs(at("s").as_os_str(), &Place::of(&at("s.partial"))));
+        assert!(!disturbs(
+            OsStr::new("exec:cat > s"),
+            &Place::of(&at("s.partial"))
+        ));
     }
 
     #[test]

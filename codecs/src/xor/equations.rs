@@ -81,14 +81,14 @@ fn parse_sum(k: usize, equation: usize, text: &str) -> Result<ShardSet, CodecErr
     }
     let mut sum = ShardSet::new();
     for term in text.split('^').map(str::trim) {
-        // `parse` alone would take "+3" too, and would not tell a number too large from a word.
-        if term.is_empty() || !term.bytes().all(|byte| byte.is_ascii_digit()) {
+        // `parse` alone would take "+3" too.
+        let digits = !term.is_empty() && term.bytes().all(|byte| byte.is_ascii_digit());
+        let Some(index) = term.parse::<usize>().ok().filter(|_| digits) else {
             return Err(CodecError::TermNotANumber {
                 equation,
                 term: quote(term),
             });
-        }
-        let index = term.parse().unwrap_or(usize::MAX);
+        };
         if index < 1 || index > k {
             return Err(CodecError::TermOutOfRange { equation, index, k });
         }
@@ -186,11 +186,10 @@ mod tests {
                 },
             ),
             (
-                "1,99999999999999999999999",
-                TermOutOfRange {
+                "1,99999999999999999999",
+                TermNotANumber {
                     equation: 2,
-                    index: usize::MAX,
-                    k,
+                    term: "\"99999999999999999999\"".into(),
                 },
             ),
             (

@@ -151,8 +151,9 @@ impl Lane {
         (self.outstanding > 0 || self.unidentified) && self.heard.elapsed() >= PATIENCE
     }
 
-    pub(super) fn may_yet_help(&self) -> bool {
-        self.unidentified && self.requests.is_some()
+    /// Whether it can still be asked.
+    pub(super) fn can_serve(&self) -> bool {
+        self.requests.is_some() && !self.ended
     }
 
     pub(super) fn identified(&mut self, index: Option<usize>, common: &Common) {

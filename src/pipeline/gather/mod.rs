@@ -220,19 +220,37 @@ impl Gather {
         }
     }
 
-    /// Asks a source for a stripe's frame, if it can be asked.
+    /// Asks a source for a stripe's frame, if it can be asked; and with it those that claim to hold
+    /// the same share, since of two frames that differ neither is to be believed.
     fn ask(&mut self, at: usize, lane: usize) -> bool {
+        let index = self.lanes[lane].outcome.index;
+        let asked = self.ask_one(at, lane);
+        if asked && index.is_some() {
+            for twin in 0..self.lanes.len() {
+                if self.lanes[twin].outcome.index == index {
+                    self.ask_one(at, twin);
+                }
+            }
+        }
+        asked
+    }
+
+    fn ask_one(&mut self, at: usize, lane: usize) -> bool {
+        let full = self.is_full(lane);
         let slot = &mut self.window[at];
-        let source = &mut self.lanes[lane];
-        // A source that is behind is an erasure until it has caught up.
-        if slot.asks[lane] != Ask::Not || source.outstanding >= 2 * self.plan.window {
+        if slot.asks[lane] != Ask::Not || full {
             return false;
         }
-        let asked = source.request(slot.stripe);
+        let asked = self.lanes[lane].request(slot.stripe);
         if asked {
             slot.asks[lane] = Ask::Waiting;
         }
         asked
+    }
+
+    /// A source that is so far behind is an erasure until it has caught up, unless it is needed.
+    fn is_full(&self, lane: usize) -> bool {
+        self.lanes[lane].outstanding >= 2 * self.plan.window
     }
 
     /// Does what can be done for a stripe: rebuild it, wait, ask more sources, or give it up.
@@ -248,8 +266,16 @@ impl Gather {
             .map(|piece| piece.checked.head.share)
             .collect();
         let enough = code.is_recoverable(have);
-        let waiting = slot.asks.contains(&Ask::Waiting);
-        if enough && !slot.search {
+        let waits_for = |lane: usize| slot.asks[lane] == Ask::Waiting;
+        let waiting = (0..self.lanes.len()).any(waits_for);
+        let twin_may_differ = self.lanes.iter().enumerate().any(|(lane, source)| {
+            let claims_one = source
+                .outcome
+                .index
+                .is_some_and(|index| have.contains(index));
+            claims_one && waits_for(lane) && !source.is_late()
+        });
+        if enough && !slot.search && !twin_may_differ {
             return self.rebuild(at);
         }
         let asked_more = if slot.search {
@@ -261,8 +287,13 @@ impl Gather {
         } else {
             self.ask_for_enough(at, have)
         };
-        // A share that has yet to be identified may be the one that is needed.
-        if waiting || asked_more || self.lanes.iter().any(Lane::may_yet_help) {
+        let may_yet_help = (0..self.lanes.len()).any(|lane| {
+            // Not identified yet, or behind: it may be the one that is needed.
+            let source = &self.lanes[lane];
+            let behind = self.window[at].asks[lane] == Ask::Not && self.is_full(lane);
+            source.can_serve() && (source.unidentified || behind)
+        });
+        if waiting || asked_more || may_yet_help {
             return;
         }
         if enough {
@@ -289,7 +320,7 @@ impl Gather {
                     Ask::Waiting => {
                         expected.insert(index);
                     }
-                    Ask::Not if source.requests.is_some() => {
+                    Ask::Not if source.can_serve() && !(relied_on && self.is_full(lane)) => {
                         able.insert(index);
                     }
                     Ask::Not | Ask::Answered => {}
@@ -359,10 +390,14 @@ impl Gather {
             }
             Event::Failed(lane, failure) => self.fail(lane, failure),
             Event::Answer(lane, stripe, answer) => {
+                let was_full = self.is_full(lane);
                 self.lanes[lane].answered(stripe, &answer);
                 if let Some(at) = self.slot(stripe) {
                     self.window[at].take(lane, answer, &mut self.lanes);
                     self.pursue(at);
+                }
+                if was_full {
+                    self.pursue_all();
                 }
             }
             Event::Rebuilt(stripe, result) => {
@@ -429,22 +464,7 @@ impl Gather {
                 self.fail(lane, SourceFailure::TimedOut { waited });
             }
         }
-        self.pursue_late();
-    }
-
-    /// Asks others for what late sources have not brought.
-    fn pursue_late(&mut self) {
-        for at in 0..self.window.len() {
-            let slot = &self.window[at];
-            if matches!(slot.state, State::Collecting) {
-                let have = slot
-                    .pieces
-                    .iter()
-                    .map(|piece| piece.checked.head.share)
-                    .collect();
-                self.ask_for_enough(at, have);
-            }
-        }
+        self.pursue_all();
     }
 
     /// Whether the stream ends before the window's first stripe: some share's ending says so, and
@@ -475,6 +495,7 @@ impl Gather {
                 && let Some(failure) = &outcome.failure
             {
                 whats.push(with_causes(failure));
+                whats.extend(outcome.remarks.iter().cloned());
             }
             let share = outcome
                 .index
@@ -501,15 +522,14 @@ impl Gather {
             .collect();
         let geometry = self.common.geometry();
         let why = match unconfirmed {
+            Unconfirmed::TooFew if have.is_empty() => "no good frame of it is there".into(),
             Unconfirmed::TooFew => format!(
-                "frames {have:?} are good, and do not suffice for {} ({}, {})",
+                "good frames are those of shares {have}, which do not suffice for {} {geometry}",
                 self.common.code().id(),
-                geometry.k(),
-                geometry.n()
             ),
             Unconfirmed::Digest => format!(
-                "frames {have:?} are as they were written, and no set of them gives the stripe's \
-                 digest: some were written wrong, or forged"
+                "the frames of shares {have} are as they were written, and no set of them gives \
+                 the stripe's digest: some were written wrong, or forged"
             ),
             Unconfirmed::Padding => "bytes beyond the stream's end are not zero".into(),
         };

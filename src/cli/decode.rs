@@ -1,0 +1,151 @@
+//! `distdup decode`: enough shares into the stream.
+
+use std::ffi::OsString;
+use std::fmt::Write;
+use std::time::Duration;
+
+use anyhow::Context;
+use clap::Args;
+use distdup::decode::{DecodeOptions, DecodeReport, SourceFailure, SourceOutcome, decode};
+use distdup::format::StreamId;
+use distdup::sink::Options;
+use serde_json::json;
+
+use super::console::{Console, warn};
+use super::size::{parse_seconds, parse_size, show_size, show_time};
+use super::watch::Watch;
+use super::{Outcome, names, report};
+
+/// Decode enough shares, in any order, into the stream that they hold
+#[derive(Debug, Args)]
+#[command(after_help = AFTER_HELP)]
+pub struct Decode {
+    #[command(flatten)]
+    sources: Sources,
+    /// Where the stream goes: a path, fd:N, exec:COMMAND, or - for standard output
+    #[arg(short, long = "output", value_name = "OUT", default_value = "-")]
+    output: OsString,
+    /// Replace an output that exists, or write to a terminal
+    #[arg(long)]
+    force: bool,
+    /// Do not wait until the output is on disk
+    #[arg(long)]
+    no_sync: bool,
+}
+
+/// Shares to read, and how.
+#[derive(Debug, Args)]
+pub struct Sources {
+    /// Shares: paths, fd:N, exec:COMMAND, or - for standard input
+    #[arg(value_name = "SHARE", required = true)]
+    pub shares: Vec<OsString>,
+    /// Which stream, where the shares are of several (32 hexadecimal digits)
+    #[arg(long, value_name = "ID")]
+    stream: Option<StreamId>,
+    /// Give a share up that gives nothing for so long
+    #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = parse_seconds)]
+    source_timeout: Duration,
+    /// Memory for buffers in all [default: 64MiB]
+    #[arg(long, value_name = "BYTES", value_parser = parse_size)]
+    memory: Option<u64>,
+    /// Threads that decode [default: one per processor]
+    #[arg(long, value_name = "COUNT")]
+    workers: Option<usize>,
+}
+
+impl Sources {
+    pub fn options(&self) -> DecodeOptions {
+        let default = DecodeOptions::default();
+        DecodeOptions {
+            memory: self.memory.unwrap_or(default.memory),
+            workers: self.workers.unwrap_or(default.workers),
+            source_timeout: self.source_timeout,
+            stream: self.stream,
+        }
+    }
+}
+
+const AFTER_HELP: &str = "\
+Examples:
+  distdup decode s0 s3 s4 s5 -o backup.tar
+  distdup decode host*/home.share | tar -x
+  distdup decode exec:'ssh host cat c.share' a.share -o home.tar
+
+Only bytes whose digest was confirmed are written. A decode that fails has written a part of the
+stream to a pipe, and exits 1; a file appears only when it is whole.";
+
+impl Decode {
+    pub fn run(self, console: &mut Console) -> anyhow::Result<Outcome> {
+        let outputs = [self.output.clone()];
+        *console = console.with_data_on_stdout(names::has_stdout(&outputs));
+        let console = *console;
+        names::distinct(&outputs, &names::places(&self.sources.shares))?;
+        let watch = Watch::start(console, None, "shares")?;
+        let sources = names::sources(&self.sources.shares)?;
+        let options = Options {
+            force: self.force,
+            sync: !self.no_sync,
+        };
+        let output = names::sink(&self.output, options)?;
+
+        let result = decode(sources, output, &self.sources.options(), &watch.control);
+        let (elapsed, stopped) = (watch.elapsed(), watch.was_stopped());
+        drop(watch);
+        match result {
+            Ok(done) => self.print(console, &done, elapsed),
+            Err(error) if stopped => Err(error).context("stopped by a signal"),
+            Err(error) => Err(error).context("the stream was not restored"),
+        }
+    }
+
+    fn print(
+        &self,
+        console: Console,
+        done: &DecodeReport,
+        elapsed: Duration,
+    ) -> anyhow::Result<Outcome> {
+        // Of several streams one was asked for: the shares of the others are none that failed.
+        let is_stray = |source: &&SourceOutcome| {
+            self.sources.stream.is_some()
+                && matches!(source.failure, Some(SourceFailure::OtherStream(_)))
+        };
+        let used = || done.sources.iter().filter(|source| !is_stray(source));
+        report::sources(console, used());
+        if !done.is_proven() {
+            warn("no share has a good trailer: the stream may never have been completed");
+        }
+        let bad = done
+            .sources
+            .iter()
+            .filter(|source| !source.is_good())
+            .count();
+        let outcome = Outcome::degraded_if(bad > 0 || !done.is_proven());
+
+        let mut object = report::stream_json(&done.common);
+        report::add_totals(&mut object, &done.totals);
+        object.insert("status".into(), json!(outcome.status()));
+        object.insert("proven".into(), json!(done.is_proven()));
+        object.insert("seconds".into(), json!(elapsed.as_secs_f64()));
+        object.insert(
+            "shares".into(),
+            done.sources.iter().map(report::source_json).collect(),
+        );
+
+        let mut text = format!(
+            "{} restored in {}",
+            show_size(done.totals.length),
+            show_time(elapsed)
+        );
+        if bad > 0 {
+            let given = report::count(used().count(), "share");
+            let _ = write!(
+                text,
+                "; of {given}, {bad} could not be used or in part only: see distdup repair"
+            );
+        }
+        console
+            .result(text, &object.into())
+            .context("cannot print the result")?;
+        Ok(outcome)
+    }
+}

@@ -1,0 +1,297 @@
+//! `distdup encode`: a stream into n shares.
+
+use std::ffi::OsString;
+use std::fmt::Write;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use clap::Args;
+use distdup::descriptor::Descriptor;
+use distdup::encode::{EncodeError, EncodeOptions, EncodeReport, encode};
+use distdup::input::{FileInput, FromCommand, Input, NamedPipe, Promised, ReaderInput};
+use distdup::place::Place;
+use distdup::quote::quote;
+use distdup::sink::{Options, set};
+use distdup_codecs::{Code, Geometry, ShardSet, resolve};
+use serde_json::json;
+
+use super::console::Console;
+use super::size::{parse_seconds, parse_size, show_size, show_time};
+use super::watch::Watch;
+use super::{Outcome, Usage, names, report};
+
+/// Encode a stream into n shares, of which any k (with Reed-Solomon) give it back
+#[derive(Debug, Args)]
+#[command(after_help = AFTER_HELP)]
+pub struct Encode {
+    /// File or named pipe to encode; standard input if - or nothing
+    input: Option<PathBuf>,
+    /// Where shares go, a path, fd:N or exec:COMMAND: n times, or once with {i} for 0, 1, ...
+    #[arg(short, long = "output", value_name = "DEST", required = true)]
+    output: Vec<OsString>,
+    /// Shares that suffice
+    #[arg(short, value_name = "K")]
+    k: Option<usize>,
+    /// Shares in all; as many as there are -o unless given
+    #[arg(short, value_name = "N")]
+    n: Option<usize>,
+    /// rs, rs16, xor or copy; see `distdup codecs`
+    #[arg(long, default_value = "rs")]
+    codec: String,
+    /// Parity equations for xor, such as '3^5^6,2^4^6,1^4^5,1^2^3'
+    #[arg(long, value_name = "LIST")]
+    equations: Option<String>,
+    /// Go on while this many shares can be written [default: K + (N - K) / 2]
+    #[arg(long, value_name = "COUNT")]
+    min_shares: Option<usize>,
+    /// Give a sink up that takes nothing for so long
+    #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = parse_seconds)]
+    sink_timeout: Duration,
+    /// Run COMMAND, encode what it prints; the end counts only if it exits 0
+    #[arg(long, requires = "command", conflicts_with_all = ["input", "fifo"])]
+    from_command: bool,
+    /// Make a named pipe, encode what is written to it, and remove it
+    #[arg(long, value_name = "PATH", conflicts_with = "input")]
+    fifo: Option<PathBuf>,
+    /// Refuse an input of any other length
+    #[arg(long, value_name = "BYTES", value_parser = parse_size)]
+    size: Option<u64>,
+    /// Expected length, for progress only
+    #[arg(long, value_name = "BYTES", value_parser = parse_size)]
+    size_hint: Option<u64>,
+    /// Replace outputs that exist
+    #[arg(long)]
+    force: bool,
+    /// Do not wait until shares are on disk
+    #[arg(long)]
+    no_sync: bool,
+    #[command(flatten)]
+    tuning: Tuning,
+    /// With --from-command
+    #[arg(last = true, value_name = "COMMAND", requires = "from_command")]
+    command: Vec<OsString>,
+}
+
+/// What costs memory and time.
+#[derive(Debug, Args)]
+struct Tuning {
+    /// Bytes of each shard of a stripe [default: by codec and memory]
+    #[arg(long, value_name = "BYTES", value_parser = parse_size)]
+    shard_size: Option<u64>,
+    /// Memory for buffers in all [default: 64MiB]
+    #[arg(long, value_name = "BYTES", value_parser = parse_size)]
+    memory: Option<u64>,
+    /// Threads that encode [default: one per processor]
+    #[arg(long, value_name = "COUNT")]
+    workers: Option<usize>,
+}
+
+const AFTER_HELP: &str = "\
+Examples:
+  distdup encode -k 4 -n 6 -o 's{i}' backup.tar
+  tar -c /home | distdup encode -k 2 -o a.share -o b.share -o 'exec:ssh host \"cat > c.share\"'
+  distdup encode --codec xor -k 6 -n 10 -o 'host{i}/db' --from-command -- pg_dump db";
+
+impl Encode {
+    pub fn run(self, console: &mut Console) -> anyhow::Result<Outcome> {
+        let code = self.code()?;
+        let n = code.geometry().n();
+        let outputs = set::expand(&self.output, Some(n)).map_err(Usage::new)?;
+        *console = console.with_data_on_stdout(names::has_stdout(&outputs));
+        let console = *console;
+        let early = self.early_input()?;
+        names::distinct(&outputs, &early.place)?;
+
+        let total = self.size.or(self.size_hint).or(early.length);
+        let watch = Watch::start(console, total, "sinks")?;
+        let options = Options {
+            force: self.force,
+            sync: !self.no_sync,
+        };
+        let sinks: anyhow::Result<Vec<_>> = outputs
+            .iter()
+            .map(|output| names::sink(output, options))
+            .collect();
+        let sinks = sinks?;
+        // It is removed whatever happens below.
+        let pipe = self.fifo.as_deref().map(|path| {
+            NamedPipe::make(path).with_context(|| {
+                format!("cannot make {}", quote(path.as_os_str().as_encoded_bytes()))
+            })
+        });
+        let pipe = pipe.transpose()?;
+        let input = self.input(early, pipe.as_ref())?;
+
+        let options = self.options(code);
+        let result = encode(input, sinks, &options, &watch.control);
+        drop(pipe);
+        let elapsed = watch.elapsed();
+        let stopped = watch.was_stopped();
+        drop(watch);
+        match result {
+            Ok(done) => print(console, &done, elapsed),
+            Err(error) => {
+                if let EncodeError::TooFewSinks { sinks, .. } = &error {
+                    report::sinks(console, sinks);
+                }
+                Err(error).context(if stopped {
+                    "stopped by a signal"
+                } else {
+                    "nothing was encoded"
+                })
+            }
+        }
+    }
+
+    fn code(&self) -> anyhow::Result<Arc<dyn Code>> {
+        let k = match self.k {
+            Some(k) => k,
+            None if self.codec == "copy" => 1,
+            None => return Err(Usage::say("how many shares suffice must be given (-k)")),
+        };
+        let n = match self.n {
+            Some(n) => n,
+            None => set::expand(&self.output, None).map_err(Usage::new)?.len(),
+        };
+        let geometry = Geometry::new(k, n).map_err(Usage::new)?;
+        Ok(resolve(&self.codec, geometry, self.equations.as_deref()).map_err(Usage::new)?)
+    }
+
+    fn options(&self, code: Arc<dyn Code>) -> EncodeOptions {
+        let mut options = EncodeOptions::new(code);
+        options.shard_len = self.tuning.shard_size;
+        options.memory = self.tuning.memory.unwrap_or(options.memory);
+        options.workers = self.tuning.workers.unwrap_or(options.workers);
+        options.min_shares = self.min_shares;
+        options.sink_timeout = self.sink_timeout;
+        options
+    }
+
+    /// What can be opened before anything is written, and without a trace.
+    fn early_input(&self) -> anyhow::Result<Early> {
+        if self.from_command || self.fifo.is_some() {
+            let place = self
+                .fifo
+                .iter()
+                .map(|path| (shown(path), Place::of(path)))
+                .collect();
+            return Ok(Early {
+                input: None,
+                place,
+                length: None,
+            });
+        }
+        if let Some(path) = self.input.as_deref().filter(|path| path.as_os_str() != "-") {
+            let input = FileInput::new(path.to_owned())
+                .with_context(|| format!("cannot read {}", shown(path)))?;
+            let length = input.length();
+            let place = vec![(shown(path), Place::of(path))];
+            return Ok(Early {
+                input: Some(Box::new(input)),
+                place,
+                length,
+            });
+        }
+        let stdin = Descriptor::for_reading(b"0").context("cannot read standard input")?;
+        if stdin.is_terminal() {
+            return Err(Usage::say(
+                "there is no input: standard input is a terminal",
+            ));
+        }
+        let found = stdin
+            .file()
+            .metadata()
+            .context("cannot read standard input")?;
+        let place = Place::of_open(stdin.file()).context("cannot read standard input")?;
+        Ok(Early {
+            length: found.is_file().then_some(found.len()),
+            place: vec![("standard input".into(), place)],
+            input: Some(Box::new(ReaderInput(stdin))),
+        })
+    }
+
+    fn input(&self, early: Early, pipe: Option<&NamedPipe>) -> anyhow::Result<Box<dyn Input>> {
+        let input: Box<dyn Input> = match (early.input, pipe) {
+            (Some(input), _) => input,
+            (None, Some(pipe)) => Box::new(pipe.input().context("cannot read the named pipe")?),
+            (None, None) => {
+                let (program, arguments) = self
+                    .command
+                    .split_first()
+                    .ok_or_else(|| Usage::say("there is no command after --"))?;
+                Box::new(FromCommand::start(program, arguments)?)
+            }
+        };
+        Ok(match self.size {
+            Some(size) => Box::new(Promised::new(input, size)),
+            None => input,
+        })
+    }
+}
+
+struct Early {
+    /// None where it must wait until all else is known to be in order.
+    input: Option<Box<dyn Input>>,
+    place: Vec<(String, Place)>,
+    length: Option<u64>,
+}
+
+fn shown(path: &std::path::Path) -> String {
+    quote(path.as_os_str().as_encoded_bytes())
+}
+
+fn print(console: Console, done: &EncodeReport, elapsed: Duration) -> anyhow::Result<Outcome> {
+    report::sinks(console, &done.sinks);
+    let good: ShardSet = done
+        .sinks
+        .iter()
+        .filter(|sink| sink.failure.is_none())
+        .map(|sink| sink.index)
+        .collect();
+    let n = done.common.geometry().n();
+    let outcome = Outcome::degraded_if(good.len() < n);
+
+    let mut object = report::stream_json(&done.common);
+    report::add_totals(&mut object, &done.totals);
+    object.insert("status".into(), json!(outcome.status()));
+    object.insert("seconds".into(), json!(elapsed.as_secs_f64()));
+    object.insert("shares".into(), report::sinks_json(&done.sinks));
+
+    let written = match outcome {
+        Outcome::Done => report::count(n, "share"),
+        Outcome::Degraded => format!("{} of {n} shares", good.len()),
+    };
+    let mut text = format!(
+        "{written} written ({} in {}); {}",
+        show_size(done.totals.length),
+        show_time(elapsed),
+        report::survival(&done.common, good)
+    );
+    if outcome == Outcome::Degraded {
+        let names = |failed: bool| {
+            let of_them = move |sink: &&_| is_failed(sink) == failed;
+            done.sinks
+                .iter()
+                .filter(of_them)
+                .map(|sink| sink.name.as_str())
+        };
+        let command = report::repair_command(names(false), names(true));
+        let _ = write!(text, "\nwrite what is missing by: {command}");
+    }
+    console.detail(format!(
+        "stream {}, {}, shards of {} bytes",
+        done.common.stream(),
+        report::code(&done.common),
+        done.common.shard_len()
+    ));
+    console
+        .result(text, &object.into())
+        .context("cannot print the result")?;
+    Ok(outcome)
+}
+
+fn is_failed(sink: &distdup::encode::SinkOutcome) -> bool {
+    sink.failure.is_some()
+}

@@ -1,0 +1,226 @@
+//! Commands, flags and exit codes.
+
+use std::error::Error;
+use std::fmt;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+use serde_json::json;
+
+mod codecs;
+mod console;
+mod decode;
+mod encode;
+mod inspect;
+mod names;
+mod repair;
+mod report;
+mod size;
+mod verify;
+mod watch;
+
+use console::{Console, Verbosity, print_error};
+
+/// Erasure-codes a stream, such as a backup, into shares on n hosts; enough of them give it back
+#[derive(Debug, Parser)]
+#[command(version, max_term_width = 100, after_help = AFTER_HELP, disable_help_subcommand = true)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+    #[command(flatten)]
+    globals: Globals,
+}
+
+const AFTER_HELP: &str = "\
+Examples:
+  tar -c /home | distdup encode -k 4 -n 6 -o 'host{i}/home.share'
+  distdup decode host*/home.share | tar -x
+  distdup verify host2/home.share
+
+Exit codes: 0 done; 1 failed, nothing that counts was made; 2 wrong usage; 3 done, but degraded.";
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Encode(encode::Encode),
+    Decode(decode::Decode),
+    Verify(verify::Verify),
+    Inspect(inspect::Inspect),
+    Repair(repair::Repair),
+    Codecs(codecs::Codecs),
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Talk")]
+struct Globals {
+    /// Print errors only
+    #[arg(short, long, global = true)]
+    quiet: bool,
+    /// Print more
+    #[arg(short, long, global = true)]
+    verbose: bool,
+    /// Print the result as one JSON object
+    #[arg(long, global = true)]
+    json: bool,
+}
+
+/// How a command ended that did what it was to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// All is well.
+    Done,
+    /// Done, but something is damaged or missing.
+    Degraded,
+}
+
+impl Outcome {
+    fn degraded_if(degraded: bool) -> Self {
+        if degraded { Self::Degraded } else { Self::Done }
+    }
+
+    /// As `--json` calls it.
+    fn status(self) -> &'static str {
+        match self {
+            Self::Done => "done",
+            Self::Degraded => "degraded",
+        }
+    }
+}
+
+/// How the program ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exit {
+    /// A command did its work.
+    Ended(Outcome),
+    /// Nothing usable is claimed.
+    Failed,
+    /// What was asked for makes no sense.
+    Usage,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(match exit {
+            Exit::Ended(Outcome::Done) => 0,
+            Exit::Failed => 1,
+            Exit::Usage => 2,
+            Exit::Ended(Outcome::Degraded) => 3,
+        })
+    }
+}
+
+/// An error of usage: what was asked for makes no sense, and nothing was begun. It says what the
+/// error in it says.
+#[derive(Debug)]
+pub struct Usage(anyhow::Error);
+
+impl Usage {
+    /// Of an error.
+    pub fn new(error: impl Into<anyhow::Error>) -> Self {
+        Self(error.into())
+    }
+
+    /// That says `text`.
+    pub fn say(text: impl Into<String>) -> anyhow::Error {
+        Self(anyhow::Error::msg(text.into())).into()
+    }
+}
+
+impl fmt::Display for Usage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.0, f)
+    }
+}
+
+impl Error for Usage {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.0.source()
+    }
+}
+
+impl Cli {
+    /// Does what was asked for, and reports how it ended.
+    pub fn run(self) -> Exit {
+        let Globals {
+            quiet,
+            verbose,
+            json,
+        } = self.globals;
+        let verbosity = match (quiet, verbose) {
+            (true, _) => Verbosity::Quiet,
+            (false, true) => Verbosity::Verbose,
+            (false, false) => Verbosity::Normal,
+        };
+        let mut console = Console {
+            verbosity,
+            json,
+            data_on_stdout: false,
+        };
+        let result = match self.command {
+            Command::Encode(command) => command.run(&mut console),
+            Command::Decode(command) => command.run(&mut console),
+            Command::Verify(command) => command.run(console),
+            Command::Inspect(command) => command.run(console),
+            Command::Repair(command) => command.run(console),
+            Command::Codecs(command) => command.run(console),
+        };
+        match result {
+            Ok(outcome) => Exit::Ended(outcome),
+            Err(error) => fail(console, &error),
+        }
+    }
+}
+
+fn fail(console: Console, error: &anyhow::Error) -> Exit {
+    let causes: Vec<String> = error.chain().map(ToString::to_string).collect();
+    print_error(&causes);
+    if console.json {
+        // Where even this cannot be printed, the exit code says it.
+        let _ = console.result("", &json!({ "status": "failed", "error": causes }));
+    }
+    if error.chain().any(<dyn Error>::is::<Usage>) {
+        Exit::Usage
+    } else {
+        Exit::Failed
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn flags_do_not_contradict_each_other() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_help_fits_a_screen_and_has_an_example() {
+        let mut cli = Cli::command().term_width(100);
+        cli.build();
+        let names: Vec<_> = cli
+            .get_subcommands()
+            .map(|c| c.get_name().to_owned())
+            .collect();
+        let mut helps = vec![("distdup".to_owned(), cli.render_help().to_string())];
+        for name in names {
+            let help = cli
+                .find_subcommand_mut(&name)
+                .map(|c| c.render_help().to_string());
+            helps.push((name, help.unwrap()));
+        }
+        for (name, help) in helps {
+            assert!(
+                help.lines().count() <= 44,
+                "{name}: {} lines\n{help}",
+                help.lines().count()
+            );
+            assert!(
+                help.lines().all(|line| line.chars().count() <= 100),
+                "{name}\n{help}"
+            );
+            assert!(help.contains("Example"), "{name}\n{help}");
+        }
+    }
+}

@@ -1,0 +1,54 @@
+//! Sources and outputs as a user names them, opened and held against each other.
+
+use std::ffi::{OsStr, OsString};
+use std::path::Path;
+
+use anyhow::Context;
+use distdup::place::Place;
+use distdup::quote::quote;
+use distdup::sink::{self, Sink, SinkError, set};
+use distdup::source::{self, Source};
+
+use super::Usage;
+
+/// The sources of these names.
+pub fn sources(names: &[OsString]) -> anyhow::Result<Vec<Box<dyn Source>>> {
+    let source = |name: &OsString| {
+        source::parse(name)
+            .map_err(Usage::new)
+            .with_context(|| format!("cannot read from {}", quote(name.as_encoded_bytes())))
+    };
+    names.iter().map(source).collect()
+}
+
+/// What the sources of these names read, for comparison with what is written.
+pub fn places(names: &[OsString]) -> Vec<(String, Place)> {
+    names
+        .iter()
+        .filter(|name| source::is_path(name))
+        .map(|name| (quote(name.as_encoded_bytes()), Place::of(Path::new(name))))
+        .collect()
+}
+
+/// The sink of this name.
+pub fn sink(name: &OsStr, options: sink::Options) -> anyhow::Result<Box<dyn Sink>> {
+    let wrong = |error: SinkError| match error {
+        SinkError::Scheme { .. } | SinkError::NoCommand | SinkError::Descriptor(_) => {
+            anyhow::Error::from(Usage::new(error))
+        }
+        error => error.into(),
+    };
+    sink::parse(name, options)
+        .map_err(wrong)
+        .with_context(|| format!("cannot write to {}", quote(name.as_encoded_bytes())))
+}
+
+/// Refuses outputs of which two are the same, or one is read.
+pub fn distinct(outputs: &[OsString], inputs: &[(String, Place)]) -> anyhow::Result<()> {
+    Ok(set::distinct(outputs.iter().map(OsString::as_os_str), inputs).map_err(Usage::new)?)
+}
+
+/// Whether one of the names is standard output.
+pub fn has_stdout(names: &[OsString]) -> bool {
+    names.iter().any(|name| name == "-" || name == "fd:1")
+}

@@ -1,0 +1,195 @@
+//! What became of shares, in words and as JSON.
+
+use std::fmt::Write;
+
+use distdup::decode::SourceOutcome;
+use distdup::encode::SinkOutcome;
+use distdup::format::{Common, Totals};
+use distdup::quote::{quote, with_causes};
+use distdup::survival::{self, Survival};
+use distdup_codecs::ShardSet;
+use serde_json::{Map, Value, json};
+
+use super::console::{Console, warn};
+
+/// Warns of every share that was not written, and says of the others that they were.
+pub fn sinks(console: Console, sinks: &[SinkOutcome]) {
+    for SinkOutcome {
+        name,
+        index,
+        bytes,
+        failure,
+    } in sinks
+    {
+        match failure {
+            Some(failure) => warn(format!("share {index}, {name}: {}", with_causes(failure))),
+            None => console.detail(format!("share {index}, {name}: {bytes} bytes")),
+        }
+    }
+}
+
+/// As JSON: one object for each share that was to be written.
+pub fn sinks_json(sinks: &[SinkOutcome]) -> Value {
+    let share = |sink: &SinkOutcome| {
+        json!({
+            "index": sink.index,
+            "name": sink.name,
+            "bytes": sink.bytes,
+            "failure": sink.failure.as_ref().map(|failure| with_causes(failure)),
+        })
+    };
+    sinks.iter().map(share).collect()
+}
+
+/// Warns of everything that is wrong with a share that was read.
+pub fn sources<'a>(console: Console, sources: impl IntoIterator<Item = &'a SourceOutcome>) {
+    for source in sources {
+        for fault in faults(source) {
+            warn(format!("{}: {fault}", title(source)));
+        }
+        if source.is_good() {
+            console.detail(format!(
+                "{}: {} frames read, all good",
+                title(source),
+                source.frames
+            ));
+        }
+    }
+}
+
+/// What is wrong with a share, a line for each.
+pub fn faults(source: &SourceOutcome) -> Vec<String> {
+    let mut lines: Vec<String> = source
+        .failure
+        .iter()
+        .map(|failure| with_causes(failure))
+        .collect();
+    lines.extend(source.remarks.iter().cloned());
+    lines.extend(
+        source
+            .faults
+            .iter()
+            .map(|fault| format!("stripe {}: {}", fault.stripe, fault.what)),
+    );
+    match source
+        .fault_count
+        .saturating_sub(source.faults.len() as u64)
+    {
+        0 => {}
+        more => lines.push(format!("and {more} more bad frames")),
+    }
+    lines
+}
+
+/// As JSON: one object for each share that was read.
+pub fn source_json(source: &SourceOutcome) -> Value {
+    json!({
+        "name": source.name,
+        "index": source.index,
+        "good": source.is_good(),
+        "frames": source.frames,
+        "bad_frames": source.fault_count,
+        "complete": source.complete,
+        "faults": faults(source),
+    })
+}
+
+/// The share's name, and which it is.
+pub fn title(source: &SourceOutcome) -> String {
+    match source.index {
+        Some(index) => format!("share {index}, {}", source.name),
+        None => source.name.clone(),
+    }
+}
+
+/// What all shares of a stream say alike, as JSON.
+pub fn stream_json(common: &Common) -> Map<String, Value> {
+    let identity = common.identity();
+    let code = common.code();
+    let mut object = Map::new();
+    for (key, value) in [
+        ("stream", json!(common.stream().to_string())),
+        ("generation", json!(identity.generation)),
+        ("time", json!(identity.time)),
+        ("codec", json!(code.id())),
+        ("params", json!(code.params())),
+        ("k", json!(code.geometry().k())),
+        ("n", json!(code.geometry().n())),
+        ("shard_length", json!(common.shard_len())),
+        ("min_shares", json!(common.min_shares())),
+        ("object", json!(identity.name.as_ref().map(quote))),
+    ] {
+        object.insert(key.into(), value);
+    }
+    object
+}
+
+/// What a stream came to, added to a JSON object.
+pub fn add_totals(object: &mut Map<String, Value>, totals: &Totals) {
+    object.insert("length".into(), json!(totals.length));
+    object.insert("stripes".into(), json!(totals.stripes));
+    object.insert("digest".into(), json!(totals.digest.to_string()));
+}
+
+/// A code and its geometry: `rs16 (4, 6)`.
+pub fn code(common: &Common) -> String {
+    format!("{} {}", common.code().id(), common.geometry())
+}
+
+/// What these shares can still lose: `any 2 of 6 may be lost`.
+pub fn survival(common: &Common, shares: ShardSet) -> String {
+    let there = shares.len();
+    match survival::of(&**common.code(), shares) {
+        None => format!("{} cannot restore it", count(there, "good share")),
+        Some(Survival { losses: 0, .. }) if there == common.geometry().k() => {
+            "none of them may be lost".into()
+        }
+        Some(Survival { losses: 0, .. }) => "some one of them must not be lost".into(),
+        Some(Survival { losses, exact }) => {
+            format!(
+                "any {losses} of {there} may be lost{}",
+                if exact { "" } else { ", or more" }
+            )
+        }
+    }
+}
+
+/// The command that writes shares `missing` again, from those that are `good`.
+pub fn repair_command<'a>(
+    good: impl Iterator<Item = &'a str>,
+    missing: impl Iterator<Item = &'a str>,
+) -> String {
+    let mut command = "distdup repair".to_owned();
+    for name in good {
+        let _ = write!(command, " {}", for_shell(name));
+    }
+    for name in missing {
+        let _ = write!(command, " -o {}", for_shell(name));
+    }
+    command
+}
+
+fn for_shell(name: &str) -> String {
+    let plain = |c: char| c.is_alphanumeric() || "_./:@%+=,-".contains(c);
+    if !name.is_empty() && name.chars().all(plain) {
+        name.to_owned()
+    } else {
+        format!("'{}'", name.replace('\'', "'\\''"))
+    }
+}
+
+/// `1 share`, `6 shares`.
+pub fn count(number: usize, what: &str) -> String {
+    format!("{number} {what}{}", if number == 1 { "" } else { "s" })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn commands_can_be_pasted() {
+        let command = repair_command(["s0", "a b"].into_iter(), ["exec:echo 'x'"].into_iter());
+        assert_eq!(command, r"distdup repair s0 'a b' -o 'exec:echo '\''x'\'''");
+    }
+}

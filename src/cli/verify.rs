@@ -1,0 +1,160 @@
+//! `distdup verify`: whether shares are whole.
+
+use std::ffi::OsString;
+use std::fmt::Write;
+
+use anyhow::{Context, bail};
+use clap::Args;
+use distdup::format::Common;
+use distdup::verify::{Verdict, verify};
+use distdup_codecs::ShardSet;
+use serde_json::{Value, json};
+
+use super::console::Console;
+use super::size::show_size;
+use super::watch::Watch;
+use super::{Outcome, names, report};
+
+/// Read shares to their end and check every byte; each share is checked by itself alone
+#[derive(Debug, Args)]
+#[command(after_help = AFTER_HELP)]
+pub struct Verify {
+    /// Shares: paths, fd:N, exec:COMMAND, or - for standard input
+    #[arg(value_name = "SHARE", required = true)]
+    shares: Vec<OsString>,
+}
+
+const AFTER_HELP: &str = "\
+Examples:
+  distdup verify host2/home.share
+  distdup verify host*/home.share     also says what the set can still lose
+
+Exits 0 if every share is whole, 3 if some are not and the stream can be restored from the good
+ones, 1 otherwise.";
+
+impl Verify {
+    pub fn run(self, console: Console) -> anyhow::Result<Outcome> {
+        let sources = names::sources(&self.shares)?;
+        let watch = Watch::start(console, None, "shares")?;
+        let verdicts = verify(sources, &watch.control).context("stopped by a signal")?;
+        drop(watch);
+
+        let sets = Sets::of(&verdicts);
+        let whole = verdicts.iter().filter(|verdict| verdict.is_whole()).count();
+        let restorable = sets
+            .0
+            .iter()
+            .any(|(common, good)| common.code().is_recoverable(*good));
+        let json = sets.json(&verdicts, whole == verdicts.len(), restorable);
+        console
+            .result(text(&verdicts, &sets), &json)
+            .context("cannot print the result")?;
+        match verdicts.len() - whole {
+            0 => Ok(Outcome::Done),
+            _ if restorable => Ok(Outcome::Degraded),
+            bad => bail!(
+                "{bad} of {} not whole",
+                report::count(verdicts.len(), "share")
+            ),
+        }
+    }
+}
+
+/// The whole shares of each stream.
+struct Sets<'a>(Vec<(&'a Common, ShardSet)>);
+
+impl<'a> Sets<'a> {
+    fn of(verdicts: &'a [Verdict]) -> Self {
+        let mut sets: Vec<(&Common, ShardSet)> = Vec::new();
+        for verdict in verdicts {
+            let Some(common) = &verdict.common else {
+                continue;
+            };
+            let at = sets
+                .iter()
+                .position(|(other, _)| *other == &**common)
+                .unwrap_or_else(|| {
+                    sets.push((common, ShardSet::new()));
+                    sets.len() - 1
+                });
+            if let Some(index) = verdict.outcome.index.filter(|_| verdict.is_whole()) {
+                sets[at].1.insert(index);
+            }
+        }
+        Self(sets)
+    }
+
+    fn json(&self, verdicts: &[Verdict], all_whole: bool, restorable: bool) -> Value {
+        let status = match (all_whole, restorable) {
+            (true, _) => Outcome::Done.status(),
+            (false, true) => Outcome::Degraded.status(),
+            (false, false) => "failed",
+        };
+        let share = |verdict: &Verdict| {
+            let mut share = report::source_json(&verdict.outcome);
+            share["stream"] = json!(verdict.common.as_ref().map(|it| it.stream().to_string()));
+            share["whole"] = json!(verdict.is_whole());
+            share["length"] = json!(verdict.totals.map(|totals| totals.length));
+            share["following_bytes"] = json!(verdict.following);
+            share
+        };
+        let stream = |(common, good): &(&Common, ShardSet)| {
+            let mut object = report::stream_json(common);
+            let lost = common.geometry().shards().difference(*good);
+            object.insert("whole".into(), good.iter().collect());
+            object.insert("missing".into(), lost.iter().collect());
+            object.insert(
+                "restorable".into(),
+                json!(common.code().is_recoverable(*good)),
+            );
+            Value::from(object)
+        };
+        json!({
+            "status": status,
+            "shares": verdicts.iter().map(share).collect::<Value>(),
+            "streams": self.0.iter().map(stream).collect::<Value>(),
+        })
+    }
+}
+
+fn text(verdicts: &[Verdict], sets: &Sets<'_>) -> String {
+    let mut text = String::new();
+    for verdict in verdicts {
+        let title = report::title(&verdict.outcome);
+        match (&verdict.common, verdict.totals) {
+            (Some(common), Some(totals)) if verdict.is_whole() => {
+                let n = common.geometry().n();
+                let length = show_size(totals.length);
+                let _ = writeln!(text, "{title}: whole, of {n}; its stream has {length}");
+            }
+            _ => {
+                let _ = writeln!(text, "{title}: NOT WHOLE");
+            }
+        }
+        for fault in report::faults(&verdict.outcome) {
+            let _ = writeln!(text, "  {fault}");
+        }
+        if verdict.following > 0 {
+            let _ = writeln!(
+                text,
+                "  {} bytes follow its end, and are ignored",
+                verdict.following
+            );
+        }
+    }
+    if verdicts.len() > 1 {
+        for (common, good) in &sets.0 {
+            let _ = writeln!(
+                text,
+                "stream {}, {}: {} of {} shares whole; {}",
+                common.stream(),
+                report::code(common),
+                good.len(),
+                common.geometry().n(),
+                report::survival(common, *good)
+            );
+        }
+    }
+    text.truncate(text.trim_end().len());
+    text
+}

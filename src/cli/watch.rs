@@ -1,0 +1,197 @@
+//! Watches and stops a running operation: progress on a terminal, and signals.
+
+use std::env;
+use std::fmt::Write as _;
+use std::io::{self, IsTerminal, Write};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use anyhow::Context;
+use crossbeam_channel::{Sender, bounded};
+use distdup::control::{Canceller, Control, Progress};
+use signal_hook::consts::{SIGINT, SIGTERM, SIGUSR1};
+use signal_hook::iterator::Signals;
+use signal_hook::low_level::emulate_default_handler;
+
+use super::console::Console;
+use super::size::{show_size, show_time};
+
+const REDRAW: Duration = Duration::from_millis(200);
+/// Takes the cursor to the start of the line and clears it.
+const CLEAR: &str = "\r\x1b[K";
+
+/// An operation under watch. Dropping it takes the progress line away.
+#[derive(Debug)]
+pub struct Watch {
+    /// What the operation is to be given.
+    pub control: Control,
+    began: Instant,
+    stopped: Arc<AtomicBool>,
+    drawing: Option<(Sender<()>, JoinHandle<()>)>,
+}
+
+impl Watch {
+    /// Begins to watch. `total` is the length of the stream, if it is known; `ends` is what
+    /// progress counts failures of.
+    pub fn start(console: Console, total: Option<u64>, ends: &'static str) -> anyhow::Result<Self> {
+        let (control, canceller) = Control::new();
+        let line = Line {
+            progress: Arc::clone(&control.progress),
+            began: Instant::now(),
+            total,
+            ends,
+        };
+        let drawing = if console.shows_progress() {
+            Some(draw(line.clone())?)
+        } else {
+            None
+        };
+        let stopped = Arc::new(AtomicBool::new(false));
+        let began = line.began;
+        heed_signals(line, canceller, Arc::clone(&stopped))?;
+        Ok(Self {
+            control,
+            began,
+            stopped,
+            drawing,
+        })
+    }
+
+    /// How long it has been.
+    pub fn elapsed(&self) -> Duration {
+        self.began.elapsed()
+    }
+
+    /// Whether a signal asked to stop.
+    pub fn was_stopped(&self) -> bool {
+        self.stopped.load(Ordering::Relaxed)
+    }
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        if let Some((stop, thread)) = self.drawing.take() {
+            drop(stop);
+            let _ = thread.join();
+        }
+    }
+}
+
+#[derive(Debug, Clone)]
+struct Line {
+    progress: Arc<Progress>,
+    began: Instant,
+    total: Option<u64>,
+    ends: &'static str,
+}
+
+impl Line {
+    #[allow(clippy::cast_precision_loss)] // Three figures are shown.
+    fn text(&self) -> String {
+        let (bytes, elapsed) = (self.progress.bytes(), self.began.elapsed());
+        let rate = bytes as f64 / elapsed.as_secs_f64().max(0.001);
+        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+        let mut text = format!(
+            "{}  {}/s  {}",
+            show_size(bytes),
+            show_size(rate as u64),
+            show_time(elapsed)
+        );
+        if let Some(total) = self.total.filter(|&total| total >= bytes && total > 0) {
+            let _ = write!(text, "  {} %", u128::from(bytes) * 100 / u128::from(total));
+            let left = Duration::try_from_secs_f64((total - bytes) as f64 / rate);
+            if let Ok(left) = left {
+                let _ = write!(text, "  {} left", show_time(left));
+            }
+        }
+        match self.progress.failed() {
+            0 => {}
+            failed => {
+                let _ = write!(text, "  {failed} {} failed", self.ends);
+            }
+        }
+        text
+    }
+}
+
+fn draw(line: Line) -> anyhow::Result<(Sender<()>, JoinHandle<()>)> {
+    let (stop, stopped) = bounded::<()>(0);
+    let draw = move || {
+        let mut err = io::stderr();
+        while let Err(crossbeam_channel::RecvTimeoutError::Timeout) = stopped.recv_timeout(REDRAW) {
+            let _ = write!(err, "{CLEAR}{}", line.text());
+        }
+        let _ = write!(err, "{CLEAR}");
+    };
+    let thread = thread::Builder::new()
+        .name("progress".into())
+        .spawn(draw)
+        .context("cannot start a thread")?;
+    Ok((stop, thread))
+}
+
+/// The first SIGINT or SIGTERM cancels, the second kills; SIGUSR1 asks how far it is.
+fn heed_signals(line: Line, canceller: Canceller, stopped: Arc<AtomicBool>) -> anyhow::Result<()> {
+    let mut signals =
+        Signals::new([SIGINT, SIGTERM, SIGUSR1]).context("cannot listen for signals")?;
+    let heed = move || {
+        for signal in &mut signals {
+            if signal == SIGUSR1 {
+                let clear = if io::stderr().is_terminal() {
+                    CLEAR
+                } else {
+                    ""
+                };
+                let _ = writeln!(io::stderr(), "{clear}{}", line.text());
+            } else if stopped.swap(true, Ordering::Relaxed) {
+                let _ = emulate_default_handler(signal);
+            } else {
+                canceller.cancel();
+            }
+        }
+    };
+    thread::Builder::new()
+        .name("signals".into())
+        .spawn(heed)
+        .context("cannot start a thread")?;
+    Ok(())
+}
+
+/// Whether standard error can show a line that is drawn again and again.
+pub fn can_redraw() -> bool {
+    io::stderr().is_terminal() && env::var_os("TERM").is_none_or(|term| term != "dumb")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn line(bytes: u64, failed: usize, total: Option<u64>) -> String {
+        let (control, _) = Control::new();
+        control.progress.bytes.store(bytes, Ordering::Relaxed);
+        control.progress.failed.store(failed, Ordering::Relaxed);
+        let began = Instant::now().checked_sub(Duration::from_secs(10)).unwrap();
+        Line {
+            progress: control.progress,
+            began,
+            total,
+            ends: "sinks",
+        }
+        .text()
+    }
+
+    #[test]
+    fn an_end_is_shown_only_where_there_is_one() {
+        assert_eq!(line(50_000_000, 0, None), "50 MB  5.0 MB/s  10.0 s");
+        assert_eq!(
+            line(50_000_000, 1, Some(100_000_000)),
+            "50 MB  5.0 MB/s  10.0 s  50 %  10.0 s left  1 sinks failed"
+        );
+        // A hint that proved wrong is no end.
+        assert_eq!(line(50_000_000, 0, Some(1)), "50 MB  5.0 MB/s  10.0 s");
+        assert_eq!(line(0, 0, Some(0)), "0 bytes  0 bytes/s  10.0 s");
+        assert_eq!(line(0, 0, Some(9)), "0 bytes  0 bytes/s  10.0 s  0 %");
+    }
+}

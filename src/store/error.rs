@@ -1,0 +1,225 @@
+//! Why an operation on the store failed.
+
+use std::io;
+
+use super::catalog::Doubt;
+use super::host::HostError;
+use super::key::{NameError, Version};
+use crate::decode::DecodeError;
+use crate::encode::EncodeError;
+use crate::quote::quote;
+
+/// Why an operation on the store failed. Messages leave causes to `source`; hosts that were silent
+/// stand in `hosts`.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StoreError {
+    /// Each share needs a host of its own, and no host more than one.
+    #[error("{found} hosts for the {n} shares of an object")]
+    HostCount {
+        /// Hosts that were given.
+        found: usize,
+        /// Shares there are.
+        n: usize,
+    },
+    /// Fewer than the data can be had from, or more than there are.
+    #[error("min_shares is {found}, expected {least} to {most}")]
+    MinShares {
+        /// What was asked for.
+        found: usize,
+        /// Data shards.
+        least: usize,
+        /// All shards.
+        most: usize,
+    },
+    /// One host by two names would hold two shares and be lost as one.
+    #[error("{first} and {second} are the same host, or one is a copy of the other")]
+    SameHost {
+        /// The first.
+        first: String,
+        /// The second.
+        second: String,
+    },
+    /// Not a name that can be stored.
+    #[error(transparent)]
+    Name(#[from] NameError),
+    /// Too few hosts to commit anything; nothing was written.
+    #[error("{up} of {n} hosts are up, and at least {min_shares} must take everything")]
+    TooFewUp {
+        /// Hosts that answered.
+        up: usize,
+        /// The rule.
+        min_shares: usize,
+        /// Hosts there should be.
+        n: usize,
+        /// What became of the others.
+        hosts: Vec<HostError>,
+    },
+    /// Too many hosts are silent to tell what there is.
+    #[error(
+        "{silent} of {n} hosts are silent, or were made after the store; objects committed by \
+         {min_shares} hosts could be on these alone, so any list would be a guess"
+    )]
+    TooManySilent {
+        /// Hosts that are, of which nobody knows what they have or had.
+        silent: usize,
+        /// The rule.
+        min_shares: usize,
+        /// Hosts there should be.
+        n: usize,
+        /// What became of those that did not answer.
+        hosts: Vec<HostError>,
+    },
+    /// There is no such object.
+    #[error("there is no object {}", quote(name))]
+    NotFound {
+        /// Its name.
+        name: Vec<u8>,
+    },
+    /// Nobody can say what is current under the name.
+    #[error("cannot tell what is current of object {}: {reason}", quote(name))]
+    Unknown {
+        /// The object's name.
+        name: Vec<u8>,
+        /// Why not.
+        reason: Reason,
+        /// What became of the hosts that did not answer.
+        hosts: Vec<HostError>,
+    },
+    /// The stream could not be encoded and stored; the object is as it was before.
+    #[error("object {} was not stored", quote(name))]
+    Encode {
+        /// The object's name.
+        name: Vec<u8>,
+        /// Why not.
+        source: Box<EncodeError>,
+        /// Hosts on which what had been written could not be removed. It is too little to count.
+        remains: Vec<HostError>,
+    },
+    /// The object's shares are there, but cannot be decoded.
+    #[error("object {} cannot be read", quote(name))]
+    Decode {
+        /// The object's name.
+        name: Vec<u8>,
+        /// Why not.
+        source: Box<DecodeError>,
+        /// What became of the hosts that did not answer.
+        hosts: Vec<HostError>,
+    },
+    /// Too few hosts took the deletion marker; the object is still there.
+    #[error(
+        "object {} was not deleted: {took} hosts took note, and at least {min_shares} must",
+        quote(name)
+    )]
+    NotDeleted {
+        /// The object's name.
+        name: Vec<u8>,
+        /// Hosts that took the marker.
+        took: usize,
+        /// The rule.
+        min_shares: usize,
+        /// What became of the others, and of markers that could not be removed again.
+        hosts: Vec<HostError>,
+    },
+    /// A key with a generation that nothing can be newer than: no store writes such.
+    #[error(
+        "the generation of object {} is {generation}, and has no successor",
+        quote(name)
+    )]
+    NoSuccessor {
+        /// The object's name.
+        name: Vec<u8>,
+        /// The generation.
+        generation: u64,
+    },
+    /// No random bytes.
+    #[error("the system gave no random bytes")]
+    Random(#[source] io::Error),
+    /// Asked to stop.
+    #[error("stopped before the end")]
+    Cancelled,
+}
+
+/// Why nobody can say what is current, in numbers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Reason {
+    /// Hosts that are silent may have committed a newer generation alone.
+    #[error(
+        "{silent} hosts are silent or were made later, and {min_shares} are enough to have \
+         committed something newer"
+    )]
+    Unseen {
+        /// Hosts that are.
+        silent: usize,
+        /// The store's rule.
+        min_shares: usize,
+    },
+    /// A generation that was or may have been committed cannot be read.
+    #[error(
+        "its newest generation {} was committed by {min_shares} of {n} hosts or may have been; \
+         {seen} are seen, {silent} are silent, and what is seen is not enough to read it",
+        version.generation
+    )]
+    Unreadable {
+        /// Which.
+        version: Version,
+        /// Different shares that are seen.
+        seen: usize,
+        /// Hosts that may hold more.
+        silent: usize,
+        /// The generation's own rule.
+        min_shares: usize,
+        /// Shares it was to have.
+        n: usize,
+    },
+    /// There is but a generation that was never committed, and may have been readable.
+    #[error(
+        "its only generation {} was never committed; {seen} of {n} shares are seen, and with the \
+         {silent} hosts that are silent it may be readable",
+        version.generation
+    )]
+    Abandoned {
+        /// Which.
+        version: Version,
+        /// Different shares that are seen.
+        seen: usize,
+        /// Hosts that may hold more.
+        silent: usize,
+        /// Shares it was to have.
+        n: usize,
+    },
+}
+
+impl StoreError {
+    pub(super) fn unknown(name: &[u8], reason: Reason, hosts: Vec<HostError>) -> Self {
+        Self::Unknown {
+            name: name.to_vec(),
+            reason,
+            hosts,
+        }
+    }
+}
+
+impl Reason {
+    pub(super) fn new(doubt: Doubt<'_>, min_shares: usize) -> Self {
+        match doubt {
+            Doubt::Unseen { silent } => Self::Unseen { silent, min_shares },
+            Doubt::Unreadable(generation) => {
+                let (n, min_shares) = generation.what.rule();
+                Self::Unreadable {
+                    version: generation.version,
+                    seen: generation.shares(),
+                    silent: generation.silent,
+                    min_shares,
+                    n,
+                }
+            }
+            Doubt::Abandoned(generation) => Self::Abandoned {
+                version: generation.version,
+                seen: generation.shares(),
+                silent: generation.silent,
+                n: generation.what.rule().0,
+            },
+        }
+    }
+}

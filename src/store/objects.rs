@@ -1,0 +1,297 @@
+//! The store itself: what it is opened with, and what it holds.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use distdup_codecs::{Code, ShardSet};
+
+use super::catalog::{Catalog, Generation, Rules, Verdict, What};
+use super::claim::{Claim, look};
+use super::error::{Reason, StoreError};
+use super::host::{Host, HostError};
+use super::key::{Key, Kind, Shape, Version};
+use super::survey::list_all;
+use crate::control::Control;
+use crate::decode::DecodeOptions;
+use crate::encode::{EncodeOptions, default_min_shares};
+
+/// How long a host may take to answer unless told otherwise.
+pub const DEFAULT_HOST_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// What a store is opened with.
+#[derive(Debug, Clone)]
+pub struct StoreOptions {
+    /// How objects are written; its code and `min_shares` are the store's, its `identity` is ignored.
+    pub encode: EncodeOptions,
+    /// How objects are read; its `stream` is ignored.
+    pub decode: DecodeOptions,
+    /// A host that does not answer for so long, when it is asked for anything but a share's bytes,
+    /// counts as silent.
+    pub host_timeout: Duration,
+}
+
+impl StoreOptions {
+    /// The defaults for a code.
+    pub fn new(code: Arc<dyn Code>) -> Self {
+        Self {
+            encode: EncodeOptions::new(code),
+            decode: DecodeOptions::default(),
+            host_timeout: DEFAULT_HOST_TIMEOUT,
+        }
+    }
+}
+
+/// Named objects over n hosts. Every operation asks the hosts anew; nothing is remembered.
+#[derive(Debug)]
+pub struct Store {
+    pub(super) hosts: Vec<Arc<dyn Host>>,
+    pub(super) options: StoreOptions,
+    pub(super) min_shares: usize,
+}
+
+/// All that a store holds.
+#[derive(Debug)]
+pub struct List {
+    /// Every name that is or may be committed, in order of its bytes.
+    pub objects: Vec<ObjectEntry>,
+    /// Hosts that did not answer, too few for anything to be missing.
+    pub silent: Vec<HostError>,
+    /// What has a name on a host, by the host's name, and is no key. Not ours, or renamed by someone.
+    pub strangers: Vec<(String, String)>,
+}
+
+/// An object in a list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ObjectEntry {
+    /// Its name.
+    pub name: Vec<u8>,
+    /// Whether it can be read now.
+    pub state: ObjectState,
+}
+
+/// What is known of an object.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ObjectState {
+    /// It can be read, as far as keys tell.
+    Readable {
+        /// Which generation is current.
+        version: Version,
+        /// Different shares that are seen.
+        shares: usize,
+        /// Shares it was to have.
+        n: usize,
+    },
+    /// It was committed, or may have been, and cannot be read now.
+    Unreadable(Reason),
+}
+
+/// What a store was written with, as one of its shares says.
+#[derive(Debug, Clone)]
+pub struct Discovered {
+    /// The code.
+    pub code: Arc<dyn Code>,
+    /// The rule.
+    pub min_shares: usize,
+}
+
+impl Store {
+    /// The store on these hosts, in any order. Fewer than n may be given, to read what is left; the
+    /// others then count as silent.
+    ///
+    /// # Errors
+    /// [`StoreError::HostCount`], [`StoreError::MinShares`].
+    pub fn new(hosts: Vec<Arc<dyn Host>>, options: StoreOptions) -> Result<Self, StoreError> {
+        let code = &options.encode.code;
+        let geometry = code.geometry();
+        if hosts.is_empty() || hosts.len() > geometry.n() {
+            return Err(StoreError::HostCount {
+                found: hosts.len(),
+                n: geometry.n(),
+            });
+        }
+        let min_shares = options
+            .encode
+            .min_shares
+            .unwrap_or_else(|| default_min_shares(&**code));
+        if !(geometry.k()..=geometry.n()).contains(&min_shares) {
+            let (least, most) = (geometry.k(), geometry.n());
+            return Err(StoreError::MinShares {
+                found: min_shares,
+                least,
+                most,
+            });
+        }
+        Ok(Self {
+            hosts,
+            options,
+            min_shares,
+        })
+    }
+
+    /// Finds out what the store on these hosts was written with, from the newest share that can be
+    /// opened; `None` if there is none on those that answer.
+    ///
+    /// # Errors
+    /// [`StoreError::Cancelled`].
+    pub fn discover(
+        hosts: &[Arc<dyn Host>],
+        host_timeout: Duration,
+        control: &Control,
+    ) -> Result<Option<Discovered>, StoreError> {
+        let answers = list_all(hosts, "", host_timeout, control)?;
+        let mut shares: Vec<_> = answers
+            .iter()
+            .zip(hosts)
+            .filter_map(|(answer, host)| Some((answer.as_ref().ok()?, host)))
+            .flat_map(|(listing, host)| {
+                listing
+                    .keys
+                    .iter()
+                    .filter_map(move |text| Some((host, Key::parse(text)?)))
+            })
+            .filter(|(_, key)| matches!(key.kind(), Kind::Share { .. }))
+            .collect();
+        shares.sort_by_key(|(_, key)| std::cmp::Reverse(key.version()));
+        for (host, key) in shares {
+            let mut claims = look(vec![(Arc::clone(host), key)], host_timeout, control)?
+                .into_iter()
+                .flatten();
+            if let Some(Claim {
+                common: Some(common),
+                ..
+            }) = claims.next()
+            {
+                let (code, min_shares) = (Arc::clone(common.code()), common.min_shares());
+                return Ok(Some(Discovered { code, min_shares }));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Data shards, all shards, and the commit rule.
+    pub fn shape(&self) -> Shape {
+        let geometry = self.options.encode.code.geometry();
+        Shape {
+            k: geometry.k(),
+            n: geometry.n(),
+            min_shares: self.min_shares,
+        }
+    }
+
+    /// The hosts, in the order given.
+    pub fn hosts(&self) -> &[Arc<dyn Host>] {
+        &self.hosts
+    }
+
+    /// Every name that is or may be committed, those that cannot be read now included, marked.
+    ///
+    /// # Errors
+    /// [`StoreError::TooManySilent`] rather than a list that may lack something.
+    pub fn list(&self, control: &Control) -> Result<List, StoreError> {
+        let survey = self.survey("", control)?;
+        let catalog = &survey.catalog;
+        let silent = catalog.silent_after(0);
+        if silent >= self.min_shares {
+            let Shape { n, min_shares, .. } = self.shape();
+            return Err(StoreError::TooManySilent {
+                silent,
+                min_shares,
+                n,
+                hosts: survey.errors(),
+            });
+        }
+        let objects = catalog
+            .names()
+            .filter_map(|name| {
+                let state = match self.verdict(catalog, name) {
+                    Verdict::Current(generation) => ObjectState::Readable {
+                        version: generation.version,
+                        shares: generation.shares(),
+                        n: generation.what.rule().0,
+                    },
+                    Verdict::Absent => return None,
+                    Verdict::Unknown { reason, .. } => {
+                        ObjectState::Unreadable(Reason::new(reason, self.min_shares))
+                    }
+                };
+                Some(ObjectEntry {
+                    name: name.to_vec(),
+                    state,
+                })
+            })
+            .collect();
+        let strangers = catalog
+            .strangers()
+            .iter()
+            .map(|(host, text)| (self.hosts[*host].name(), text.clone()))
+            .collect();
+        Ok(List {
+            objects,
+            strangers,
+            silent: survey.errors(),
+        })
+    }
+
+    /// Bytes of the object `name`, as a complete share of its current generation says; where shares
+    /// differ, as most of them do. `None` if there is no such object, or no complete share of it, or
+    /// no majority.
+    ///
+    /// # Errors
+    /// [`StoreError::Unknown`] where nobody can say what is current.
+    pub fn query(&self, name: &[u8], control: &Control) -> Result<Option<u64>, StoreError> {
+        let survey = self.survey(&Key::prefix(name)?, control)?;
+        let generation = match self.verdict(&survey.catalog, name) {
+            Verdict::Current(generation) => generation,
+            Verdict::Absent => return Ok(None),
+            Verdict::Unknown { reason, .. } => {
+                let reason = Reason::new(reason, self.min_shares);
+                return Err(StoreError::unknown(name, reason, survey.errors()));
+            }
+        };
+        let mut votes: BTreeMap<u64, usize> = BTreeMap::new();
+        for claim in self.look(generation, control)?.into_iter().flatten() {
+            if let Claim {
+                length: Some(length),
+                agrees: true,
+                ..
+            } = claim
+            {
+                *votes.entry(length).or_default() += 1;
+            }
+        }
+        let all: usize = votes.values().sum();
+        Ok(votes
+            .into_iter()
+            .find(|(_, count)| count * 2 > all)
+            .map(|(length, _)| length))
+    }
+
+    pub(super) fn verdict<'a>(&self, catalog: &'a Catalog, name: &[u8]) -> Verdict<'a> {
+        let recovers = |shape: Shape, indices: &[usize]| self.recovers(shape, indices);
+        let rules = Rules {
+            min_shares: self.min_shares,
+            recovers: &recovers,
+        };
+        catalog.verdict(name, rules)
+    }
+
+    /// Whether a generation is a stream that can be had from the shares that are seen.
+    pub(super) fn is_readable(&self, generation: &Generation) -> bool {
+        match generation.what {
+            What::Stream(shape) => self.recovers(shape, &generation.indices()),
+            What::Deletion { .. } => false,
+        }
+    }
+
+    fn recovers(&self, shape: Shape, indices: &[usize]) -> bool {
+        let own = self.shape();
+        if (shape.k, shape.n) == (own.k, own.n) {
+            let code = &self.options.encode.code;
+            code.is_recoverable(indices.iter().copied().collect::<ShardSet>())
+        } else {
+            // Of another time's geometry; its header has the last word.
+            indices.len() >= shape.k
+        }
+    }
+}

@@ -1,0 +1,278 @@
+//! Hosts in memory, that fail when they are told to.
+
+use std::collections::BTreeMap;
+use std::io::{self, Cursor, Read, Seek, Write};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::{Arc, Mutex};
+
+use crossbeam_channel::Receiver;
+
+use crate::input::Input;
+use crate::sink::{Sink, SinkWriter};
+use crate::source::{Source, SourceReader};
+use crate::store::host::{Host, HostError, Leftover, Listing, Stamp};
+use crate::store::key::Key;
+
+/// A host in memory. Clones are the same host.
+#[derive(Debug, Clone)]
+pub struct MemoryHost(Arc<State>);
+
+#[derive(Debug)]
+struct State {
+    number: u8,
+    since: AtomicI64,
+    files: Mutex<BTreeMap<String, Vec<u8>>>,
+    down: AtomicBool,
+    /// Changes (opens, writes, finishes, deletes) that this host still makes; then it fails.
+    strength: AtomicI64,
+    /// The same for all hosts of a store together: then the process is dead.
+    power: Arc<AtomicI64>,
+    /// Listing waits for this to hang up.
+    hang: Mutex<Option<Receiver<()>>>,
+}
+
+impl MemoryHost {
+    /// `n` hosts with a common power supply.
+    pub fn many(n: usize) -> (Vec<Self>, Arc<AtomicI64>) {
+        let power = Arc::new(AtomicI64::new(i64::MAX / 2));
+        let host = |number| {
+            Self(Arc::new(State {
+                number: u8::try_from(number).unwrap(),
+                since: AtomicI64::new(0),
+                files: Mutex::default(),
+                down: AtomicBool::new(false),
+                strength: AtomicI64::new(i64::MAX / 2),
+                power: Arc::clone(&power),
+                hang: Mutex::default(),
+            }))
+        };
+        ((0..n).map(host).collect(), power)
+    }
+
+    pub fn set_down(&self, down: bool) {
+        self.0.down.store(down, Ordering::SeqCst);
+    }
+
+    pub fn set_strength(&self, changes: i64) {
+        self.0.strength.store(changes, Ordering::SeqCst);
+    }
+
+    pub fn hang_on(&self, until: Receiver<()>) {
+        *self.0.hang.lock().unwrap() = Some(until);
+    }
+
+    /// Loses everything, as of generation `since`.
+    pub fn replace(&self, since: i64) {
+        self.files().clear();
+        self.0.since.store(since, Ordering::SeqCst);
+    }
+
+    pub fn files(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, Vec<u8>>> {
+        self.0.files.lock().unwrap()
+    }
+
+    fn check_up(&self) -> io::Result<()> {
+        if self.0.down.load(Ordering::SeqCst) {
+            return Err(io::ErrorKind::NotConnected.into());
+        }
+        Ok(())
+    }
+
+    fn change(&self) -> io::Result<()> {
+        self.check_up()?;
+        for supply in [&self.0.strength, &*self.0.power] {
+            if supply.fetch_sub(1, Ordering::SeqCst) <= 0 {
+                return Err(io::ErrorKind::StorageFull.into());
+            }
+        }
+        Ok(())
+    }
+
+    fn down(&self, source: io::Error) -> HostError {
+        HostError::Down {
+            host: self.name(),
+            source,
+        }
+    }
+}
+
+impl Host for MemoryHost {
+    fn name(&self) -> String {
+        format!("memory {}", self.0.number)
+    }
+
+    fn list(&self, prefix: &str) -> Result<Listing, HostError> {
+        let hang = self.0.hang.lock().unwrap().clone();
+        if let Some(until) = hang {
+            let _ = until.recv();
+        }
+        self.check_up().map_err(|error| self.down(error))?;
+        let since = u64::try_from(self.0.since.load(Ordering::SeqCst)).unwrap();
+        let id = [self.0.number; 16];
+        let keys = self
+            .files()
+            .keys()
+            .filter(|key| key.starts_with(prefix))
+            .cloned()
+            .collect();
+        Ok(Listing {
+            stamp: Stamp { id, since },
+            keys,
+        })
+    }
+
+    fn sink(&self, key: &Key) -> Box<dyn Sink> {
+        Box::new(MemorySink(self.clone(), key.to_string()))
+    }
+
+    fn source(&self, key: &Key) -> Box<dyn Source> {
+        Box::new(MemorySource(self.clone(), key.to_string()))
+    }
+
+    fn delete(&self, key: &Key) -> Result<(), HostError> {
+        self.change().map_err(|error| self.down(error))?;
+        let host = self.name();
+        let key = key.to_string();
+        match self.files().remove(&key) {
+            Some(_) => Ok(()),
+            None => Err(HostError::NoSuchKey { host, key }),
+        }
+    }
+
+    fn leftovers(&self) -> Result<Vec<Leftover>, HostError> {
+        self.check_up().map_err(|error| self.down(error))?;
+        Ok(Vec::new())
+    }
+
+    fn delete_leftover(&self, leftover: &Leftover) -> Result<(), HostError> {
+        self.delete(&leftover.key)
+    }
+}
+
+struct MemorySink(MemoryHost, String);
+
+impl Sink for MemorySink {
+    fn name(&self) -> String {
+        format!("{} {}", self.0.name(), self.1)
+    }
+
+    fn open(self: Box<Self>) -> io::Result<Box<dyn SinkWriter>> {
+        self.0.change()?;
+        if self.0.files().contains_key(&self.1) {
+            return Err(io::ErrorKind::AlreadyExists.into());
+        }
+        let (host, key) = (self.0, self.1);
+        Ok(Box::new(MemoryWriter {
+            host,
+            key,
+            bytes: Vec::new(),
+        }))
+    }
+}
+
+struct MemoryWriter {
+    host: MemoryHost,
+    key: String,
+    bytes: Vec<u8>,
+}
+
+impl Write for MemoryWriter {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.host.change()?;
+        self.bytes.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl SinkWriter for MemoryWriter {
+    fn finish(self: Box<Self>) -> io::Result<()> {
+        self.host.change()?;
+        let mut files = self.host.files();
+        if files.contains_key(&self.key) {
+            return Err(io::ErrorKind::AlreadyExists.into());
+        }
+        files.insert(self.key, self.bytes);
+        Ok(())
+    }
+}
+
+struct MemorySource(MemoryHost, String);
+
+impl Source for MemorySource {
+    fn name(&self) -> String {
+        format!("{} {}", self.0.name(), self.1)
+    }
+
+    fn open(self: Box<Self>) -> io::Result<Box<dyn SourceReader>> {
+        self.0.check_up()?;
+        let bytes = self
+            .0
+            .files()
+            .get(&self.1)
+            .cloned()
+            .ok_or(io::ErrorKind::NotFound)?;
+        Ok(Box::new(MemoryReader(Cursor::new(bytes))))
+    }
+}
+
+struct MemoryReader(Cursor<Vec<u8>>);
+
+impl Read for MemoryReader {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.0.read(buffer)
+    }
+}
+
+impl SourceReader for MemoryReader {
+    fn seekable(&mut self) -> Option<&mut dyn Seek> {
+        Some(&mut self.0)
+    }
+}
+
+/// Bytes as an input that ends where they do.
+pub fn input(bytes: &[u8]) -> Box<dyn Input> {
+    Box::new(crate::input::ReaderInput(Cursor::new(bytes.to_vec())))
+}
+
+/// An output that keeps what was finished.
+#[derive(Debug, Clone, Default)]
+pub struct Output(Arc<Mutex<Option<Vec<u8>>>>);
+
+impl Output {
+    pub fn finished(&self) -> Option<Vec<u8>> {
+        self.0.lock().unwrap().clone()
+    }
+}
+
+impl Sink for Output {
+    fn name(&self) -> String {
+        "output".into()
+    }
+
+    fn open(self: Box<Self>) -> io::Result<Box<dyn SinkWriter>> {
+        Ok(Box::new(OutputWriter(*self, Vec::new())))
+    }
+}
+
+struct OutputWriter(Output, Vec<u8>);
+
+impl Write for OutputWriter {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.1.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl SinkWriter for OutputWriter {
+    fn finish(self: Box<Self>) -> io::Result<()> {
+        *self.0.0.lock().unwrap() = Some(self.1);
+        Ok(())
+    }
+}
