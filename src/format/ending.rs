@@ -77,6 +77,18 @@ pub fn frames_end(common: &Common, first_frame: u64, totals: &Totals) -> u64 {
 
 /// Trailer and footer of share `index`, whose header has `first_frame` bytes.
 pub fn encode(common: &Common, index: usize, totals: &Totals, first_frame: u64) -> Vec<u8> {
+    let mut bytes = encode_trailer(common, index, totals);
+    let footer = Footer {
+        trailer_offset: frames_end(common, first_frame, totals),
+        trailer_len: u32::try_from(bytes.len()).expect("common is at most 65,000 bytes"),
+        first_frame,
+        frames: totals.stripes,
+    };
+    bytes.extend_from_slice(&footer.encode());
+    bytes
+}
+
+fn encode_trailer(common: &Common, index: usize, totals: &Totals) -> Vec<u8> {
     let share = u16::try_from(index).expect("share indices are below 256");
     let digest = *check(common.digest(), share, totals).as_bytes();
     let wire = WireOut(
@@ -90,13 +102,6 @@ pub fn encode(common: &Common, index: usize, totals: &Totals, first_frame: u64) 
     let mut bytes = Vec::with_capacity(common.encoded().len() + 160);
     let tagged: Required<WireOut<'_>, TRAILER_TAG> = Required(wire);
     ciborium::into_writer(&tagged, &mut bytes).expect("a Vec takes every byte");
-    let footer = Footer {
-        trailer_offset: frames_end(common, first_frame, totals),
-        trailer_len: u32::try_from(bytes.len()).expect("common is at most 65,000 bytes"),
-        first_frame,
-        frames: totals.stripes,
-    };
-    bytes.extend_from_slice(&footer.encode());
     bytes
 }
 
@@ -117,16 +122,18 @@ pub fn decode_trailer(bytes: &[u8]) -> Option<(Trailer, usize)> {
     let common = Common::parse(&encoded).ok()?;
     let index = usize::from(share);
     let stripes_agree = length < 1 << 63 && stripes == length.div_ceil(common.stripe_len() as u64);
-    (index < common.geometry().n() && stripes_agree).then(|| {
-        (
-            Trailer {
-                common,
-                index,
-                totals,
-            },
-            bytes.len() - rest.len(),
-        )
-    })
+    if index >= common.geometry().n() || !stripes_agree {
+        return None;
+    }
+    let len = bytes.len() - rest.len();
+    // The digest does not cover CBOR's own bytes: written again, they must be the same.
+    let is_same = encode_trailer(&common, index, &totals) == bytes[..len];
+    let trailer = Trailer {
+        common,
+        index,
+        totals,
+    };
+    is_same.then_some((trailer, len))
 }
 
 impl Footer {

@@ -39,6 +39,9 @@ pub enum HeaderFault {
     /// It ends within the header.
     #[error("it ends within the header, after {0} bytes")]
     Truncated(u64),
+    /// The system did not give its bytes.
+    #[error("the header cannot be read: {0}")]
+    Unreadable(std::io::Error),
     /// Its bytes are not what was written.
     #[error("the header is damaged")]
     Damaged,
@@ -128,5 +131,10 @@ pub fn decode(bytes: &[u8]) -> Result<Option<(Header, usize)>, HeaderFault> {
     if index >= n {
         return Err(HeaderFault::Index { index, n });
     }
-    Ok(Some((Header { common, index }, bytes.len() - rest.len())))
+    let len = bytes.len() - rest.len();
+    // The digest does not cover CBOR's own bytes: written again, they must be the same.
+    if encode(&common, index) != bytes[..len] {
+        return Err(HeaderFault::Damaged);
+    }
+    Ok(Some((Header { common, index }, len)))
 }

@@ -65,30 +65,21 @@ impl OpenShare {
             ahead: Vec::new(),
             at: 0,
         };
-        let header = loop {
-            match header::decode(&feed.ahead) {
-                Ok(Some((header, len))) => {
-                    feed.skip(len);
-                    break Ok(header);
-                }
-                Ok(None) if feed.ahead.len() < MAX_HEADER => {
-                    if feed.read_ahead(PIECE)? == 0 {
-                        break Err(match feed.ahead.len() as u64 {
-                            0 => HeaderFault::Empty,
-                            len => HeaderFault::Truncated(len),
-                        });
-                    }
-                }
-                Ok(None) => break Err(HeaderFault::Damaged),
-                Err(fault) => break Err(fault),
-            }
+        let header = match feed.header() {
+            // A file with a bad sector there may have a good ending.
+            Err(error) if feed.reader.seekable().is_some() => Err(HeaderFault::Unreadable(error)),
+            header => header?,
         };
         let after_header = feed.at;
         let len = feed.seek_to_end()?;
-        let ending = match len {
-            Some(len) => feed.ending_at(len)?,
-            None => None,
+        let ending = match len.map_or(Ok(None), |len| feed.ending_at(len)) {
+            // Nor does one there spoil the frames.
+            Err(_) if header.is_ok() => None,
+            ending => ending?,
         };
+        if let (Err(HeaderFault::Unreadable(error)), None) = (&header, &ending) {
+            return Err(io::Error::new(error.kind(), error.to_string()));
+        }
         feed.seek(after_header)?;
         Ok(Self {
             feed,
@@ -172,6 +163,8 @@ pub enum FaultKind {
         /// Its stripe.
         next: u64,
     },
+    /// The trailer of this share, which tells of more frames.
+    Ended,
     /// Nothing that can still be read: a reader that cannot be positioned is past it.
     Passed,
 }
@@ -202,6 +195,7 @@ impl fmt::Display for Fault {
             FaultKind::Missing { next } => {
                 write!(f, "missing: at byte {} stripe {next} follows", self.offset)
             }
+            FaultKind::Ended => write!(f, "missing: at byte {} the trailer follows", self.offset),
             FaultKind::Passed => write!(f, "read past it, at byte {}", self.offset),
         }
     }
@@ -262,16 +256,23 @@ impl FrameReader {
         HEAD_LEN + self.common.shard_len()
     }
 
-    /// Finds out which share this is, by its first good frame. Nothing is lost by it.
+    /// Finds out which share this is, by its first good frame. No good frame is lost by it.
     ///
     /// # Errors
     /// The reader's own.
     pub fn identify(&mut self, buffer: &mut [u8]) -> io::Result<Option<usize>> {
-        if self.index.is_none()
-            && let Found::Frame(found) = self.read(0, buffer)?
-        {
-            self.feed.unread(&buffer[..found.len]);
-            self.next = 0;
+        for stripe in 0.. {
+            if self.index.is_some() {
+                break;
+            }
+            match self.read(stripe, buffer)? {
+                Found::Frame(found) => {
+                    self.feed.unread(&buffer[..found.len]);
+                    self.next = stripe;
+                }
+                Found::Fault(_) => {}
+                Found::End(_) => break,
+            }
         }
         Ok(self.index)
     }
@@ -317,7 +318,9 @@ impl FrameReader {
             .ending
             .as_ref()
             .is_some_and(|ending| ending.in_place() && ending.trailer.totals.stripes == stripe + 1);
-        if own.is_none() && (is_last || (filled == buffer.len() && self.neighbour_in_place()?)) {
+        // Where this stripe's own frame follows, bytes were inserted.
+        let in_place = |next: Option<u64>| next.is_some_and(|next| next != stripe);
+        if own.is_none() && (is_last || (filled == buffer.len() && in_place(self.neighbour()?))) {
             return Ok(Found::Fault(Fault {
                 offset,
                 kind: self.what_is(&buffer[..filled], checked),
@@ -355,6 +358,10 @@ impl FrameReader {
             }
             self.rewind(stripe)?;
         }
+        // What was in the way of the next frame.
+        let mut bad = None;
+        // Whether a frame should begin here, rather than be looked for.
+        let mut aligned = true;
         loop {
             let offset = self.feed.at;
             let mut filled = self.feed.fill(buffer)?;
@@ -368,6 +375,7 @@ impl FrameReader {
             if let Some(len) = self.passable(bytes, stripe) {
                 self.feed.unread(&bytes[len..]);
                 self.next += 1;
+                (bad, aligned) = (None, true);
                 continue;
             }
             let checked = frame::check_frame(bytes, &self.common);
@@ -387,40 +395,69 @@ impl FrameReader {
                 if at == stripe {
                     return Ok(Found::Frame(found));
                 }
+                (bad, aligned) = (None, true);
                 continue;
             }
             if bytes.starts_with(&TRAILER_MAGIC) {
                 self.feed.unread(bytes);
-                if let Some(ending) = self.feed.ending_here()? {
-                    self.next = self.next.max(stripe);
-                    return Ok(Found::End(End {
-                        offset,
-                        ending: self.of_this_stream(ending),
-                    }));
+                if let Some(found) = self.trailer_here(stripe, bad)? {
+                    return Ok(found);
                 }
                 filled = self.feed.fill(buffer)?; // the same bytes again, and perhaps more
-            } else if filled == buffer.len() && self.neighbour_in_place()? {
+            }
+            let kind = self.what_is(&buffer[..filled], checked);
+            bad = bad.or(Some(Fault { offset, kind }));
+            let is_frame_within = self.magic.find(&buffer[1..filled]).is_some();
+            if aligned
+                && !is_frame_within
+                && filled == buffer.len()
+                && let Some(next) = self.neighbour()?
+            {
                 let lost = self.next;
+                if next == lost {
+                    continue; // bytes were inserted, as many as a frame has
+                }
                 self.next += 1;
                 if lost == stripe {
-                    return fault(offset, self.what_is(&buffer[..filled], checked));
+                    return fault(offset, kind);
                 }
+                bad = None;
                 continue;
             }
-            match self.next_magic(&buffer[1..filled]) {
+            let found = self.next_magic(&buffer[1..filled]);
+            aligned = found.is_some();
+            match found {
                 Some(at) => self.feed.unread(&buffer[1 + at..filled]),
                 // The start of a magic may stand at the very end.
                 None if filled == buffer.len() => {
                     self.feed.unread(&buffer[filled - (MAGIC_LEN - 1)..]);
                 }
                 None => {
-                    return Ok(Found::End(End {
-                        offset: self.feed.at,
-                        ending: None,
-                    }));
+                    let (offset, ending) = (self.feed.at, None);
+                    return Ok(Found::End(End { offset, ending }));
                 }
             }
         }
+    }
+
+    /// What the trailer that comes next tells of `stripe`, if it is one of this stream: that of
+    /// another stands in a payload that was found out of its place.
+    fn trailer_here(&mut self, stripe: u64, bad: Option<Fault>) -> io::Result<Option<Found>> {
+        let offset = self.feed.at;
+        let ending = self.feed.ending_here()?;
+        let Some(ending) = ending.filter(|one| one.trailer.common == *self.common) else {
+            return Ok(None);
+        };
+        self.next = self.next.max(stripe);
+        let index = *self.index.get_or_insert(ending.trailer.index);
+        let ending = (index == ending.trailer.index).then_some(ending);
+        let told = ending.as_ref().map(|one| one.trailer.totals.stripes);
+        Ok(Some(if told.is_some_and(|told| stripe < told) {
+            let kind = FaultKind::Ended;
+            Found::Fault(bad.unwrap_or(Fault { offset, kind }))
+        } else {
+            Found::End(End { offset, ending })
+        }))
     }
 
     /// The length of the frame at the start of `bytes`, if it is the next in order, and one that is
@@ -437,17 +474,18 @@ impl FrameReader {
         .filter(|&len| len <= bytes.len())
     }
 
-    fn of_this_stream(&self, ending: Ending) -> Option<Ending> {
-        let trailer = &ending.trailer;
-        (trailer.common == *self.common && self.index.is_none_or(|index| index == trailer.index))
-            .then_some(ending)
-    }
-
-    /// Whether the bytes that come next begin as a frame of the stream does, or a trailer.
-    fn neighbour_in_place(&mut self) -> io::Result<bool> {
-        while self.feed.ahead.len() < MAGIC_LEN && self.feed.read_ahead(MAGIC_LEN)? > 0 {}
+    /// The stripe that a frame of the stream which comes next says it is of, checked or not; that
+    /// of no stripe if a trailer comes next; `None` if neither does.
+    fn neighbour(&mut self) -> io::Result<Option<u64>> {
+        while self.feed.ahead.len() < HEAD_LEN && self.feed.read_ahead(HEAD_LEN)? > 0 {}
         let ahead = &self.feed.ahead;
-        Ok(ahead.starts_with(self.magic.needle()) || ahead.starts_with(&TRAILER_MAGIC))
+        if ahead.starts_with(self.magic.needle()) {
+            Ok(Some(
+                frame::read_head(ahead).map_or(u64::MAX, |(head, _)| head.stripe),
+            ))
+        } else {
+            Ok(ahead.starts_with(&TRAILER_MAGIC).then_some(u64::MAX))
+        }
     }
 
     fn next_magic(&self, bytes: &[u8]) -> Option<usize> {
@@ -479,6 +517,28 @@ struct Feed {
 }
 
 impl Feed {
+    /// The header that comes next, or what is wrong with it.
+    fn header(&mut self) -> io::Result<Result<Header, HeaderFault>> {
+        loop {
+            match header::decode(&self.ahead) {
+                Ok(Some((header, len))) => {
+                    self.skip(len);
+                    return Ok(Ok(header));
+                }
+                Ok(None) if self.ahead.len() < MAX_HEADER => {
+                    if self.read_ahead(PIECE)? == 0 {
+                        return Ok(Err(match self.ahead.len() as u64 {
+                            0 => HeaderFault::Empty,
+                            len => HeaderFault::Truncated(len),
+                        }));
+                    }
+                }
+                Ok(None) => return Ok(Err(HeaderFault::Damaged)),
+                Err(fault) => return Ok(Err(fault)),
+            }
+        }
+    }
+
     /// Reads until `buffer` is full or the reader ends, and says how much that was.
     fn fill(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let mut filled = self.ahead.len().min(buffer.len());

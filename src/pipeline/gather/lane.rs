@@ -24,6 +24,9 @@ pub(super) enum Answer {
     End(End),
 }
 
+/// What is said of an ending that is good, and out of its place.
+const DISPLACED: &str = "its end is not where it says: bytes were inserted or lost";
+
 /// A source.
 pub(super) struct Lane {
     pub(super) outcome: SourceOutcome,
@@ -123,8 +126,7 @@ impl Lane {
                     .remarks
                     .push("no good trailer at its end: it is incomplete".into()),
                 Some(ending) if !ending.in_place() => {
-                    let what = "its end is not where it says: bytes were inserted or lost";
-                    self.outcome.remarks.push(what.into());
+                    self.outcome.remarks.push(DISPLACED.into());
                 }
                 Some(_) => {}
             }
@@ -179,8 +181,13 @@ impl Lane {
                 // One that can be positioned has said at the start how it ends, and can be asked
                 // again for what is before.
                 let ends = !self.seekable && !std::mem::replace(&mut self.ended, true);
-                if ends && end.ending.is_none() {
-                    self.outcome.remarks.push(format!("incomplete: {end}"));
+                match &end.ending {
+                    _ if !ends => {}
+                    None => self.outcome.remarks.push(format!("incomplete: {end}")),
+                    Some(ending) if !ending.in_place() => {
+                        self.outcome.remarks.push(DISPLACED.into());
+                    }
+                    Some(_) => {}
                 }
             }
         }

@@ -206,6 +206,7 @@ impl Gather {
                 faults: Vec::new(),
                 ends: 0,
                 search: false,
+                searched: false,
                 state: State::Collecting,
             });
             self.next += 1;
@@ -354,6 +355,7 @@ impl Gather {
     fn rebuild(&mut self, at: usize) {
         let slot = &mut self.window[at];
         slot.state = State::Working;
+        slot.searched = slot.search;
         let job = Job {
             stripe: slot.stripe,
             pieces: slot.pieces.clone(),
@@ -403,7 +405,7 @@ impl Gather {
                 let slot = &mut self.window[at];
                 match result {
                     Ok(good) => slot.state = State::Done(good),
-                    Err(unconfirmed) if slot.search => slot.state = State::Lost(unconfirmed),
+                    Err(unconfirmed) if slot.searched => slot.state = State::Lost(unconfirmed),
                     Err(_) => {
                         slot.search = true;
                         slot.state = State::Collecting;

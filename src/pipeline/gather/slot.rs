@@ -31,6 +31,8 @@ pub(super) struct Slot {
     pub(super) ends: usize,
     /// Some piece is wrong in spite of its check.
     pub(super) search: bool,
+    /// All sets of the pieces were tried, or are being tried.
+    pub(super) searched: bool,
     pub(super) state: State,
 }
 
@@ -46,7 +48,9 @@ impl Slot {
             Answer::Piece(piece) => piece,
         };
         let head = piece.checked.head;
-        if !matches!(self.state, State::Collecting) || self.torn.contains(head.share) {
+        // While a first try is under way, a spare that comes may be what a second one needs.
+        let is_of_use = matches!(self.state, State::Collecting | State::Working);
+        if !is_of_use || self.torn.contains(head.share) {
             return;
         }
         let same_share = |other: &Piece| other.checked.head.share == head.share;
