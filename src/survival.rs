@@ -101,12 +101,10 @@ mod tests {
 
     #[test]
     fn the_short_way_says_what_trying_out_says() {
-        for family in FAMILIES
-            .iter()
-            .filter(|family| ANY_K.contains(&family.id()))
-        {
+        for family in FAMILIES {
             for (k, n) in [(1, 2), (1, 3), (2, 3), (3, 6), (4, 6)] {
-                let Ok(code) = family.code(Geometry::new(k, n).unwrap(), None) else {
+                let code = family.code(Geometry::new(k, n).unwrap(), None).ok();
+                let Some(code) = code.filter(|code| code.is_mds()) else {
                     continue;
                 };
                 let all = ShardSet::first(n);
