@@ -2,9 +2,7 @@
 
 use distdup_codecs::{Code, ShardSet};
 
-/// Codes of which any k shards are enough (MDS); of others, the losses must be tried out.
-const ANY_K: &[&str] = &["copy", "rs16", "rs8"];
-/// As many losses are tried out at most.
+/// As many losses are tried out at most, for a code that is not MDS.
 const MOST_TRIES: u64 = 200_000;
 
 /// How many shares may be lost, whichever they are.
@@ -22,7 +20,7 @@ pub fn of(code: &dyn Code, shares: ShardSet) -> Option<Survival> {
         return None;
     }
     let most = shares.len() - code.geometry().k().min(shares.len());
-    if ANY_K.contains(&code.id()) {
+    if code.is_mds() {
         return Some(Survival {
             losses: most,
             exact: true,

@@ -51,6 +51,13 @@ pub trait Code: Send + Sync + fmt::Debug {
     /// Says exactly what [`Coder::reconstruct`] can do. Indices of n and above are ignored.
     fn reconstructible(&self, present: ShardSet) -> ShardSet;
 
+    /// Whether any k shards give the data back, whichever they are (MDS: maximum distance
+    /// separable). Where this is not so, or not known, only
+    /// [`is_recoverable`](Code::is_recoverable) tells.
+    fn is_mds(&self) -> bool {
+        false
+    }
+
     /// Bytes of scratch that a coder for shards of `shard_len` bytes holds on to, once it has
     /// encoded and reconstructed.
     fn scratch_bytes(&self, shard_len: usize) -> usize;

@@ -70,6 +70,10 @@ impl Code for Copies {
         }
     }
 
+    fn is_mds(&self) -> bool {
+        true
+    }
+
     fn scratch_bytes(&self, _shard_len: usize) -> usize {
         0
     }

@@ -133,6 +133,10 @@ impl Code for ReedSolomon {
         reconstructible(self.geometry, present)
     }
 
+    fn is_mds(&self) -> bool {
+        true
+    }
+
     fn scratch_bytes(&self, shard_len: usize) -> usize {
         // The kernels copy all shards in, pad their number, and round lengths up to 64 bytes. The
         // encoder of a coder serves `encode`, and `reconstruct` where parity is wanted.

@@ -1,7 +1,9 @@
 //! The key that a share or a deletion marker has on a host.
 //!
-//!     duplicity-full.20240101T000000Z.vol1.difftar.gpg~17a5f0c2e4b60000~<32 hex digits>~i3k4n6m5.share
-//!     duplicity-full.20240101T000000Z.vol1.difftar.gpg~17a5f0c2e4b60001~<32 hex digits>~n6m5.gone
+//! ```text
+//! duplicity-full.20240101T000000Z.vol1.difftar.gpg~17a5f0c2e4b60000~<32 hex digits>~i3k4n6m5.share
+//! duplicity-full.20240101T000000Z.vol1.difftar.gpg~17a5f0c2e4b60001~<32 hex digits>~n6m5.gone
+//! ```
 //!
 //! A key says all that a listing has to be judged by, so that nothing is opened for it. There is
 //! exactly one key for each meaning: what parses, renders to the same bytes.
