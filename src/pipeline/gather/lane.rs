@@ -24,6 +24,10 @@ pub(super) enum Answer {
     End(End),
 }
 
+/// What is said of a file that has no good ending at its end.
+const NO_ENDING: &str = "no good trailer at its end: it is incomplete";
+/// What is said of it when its ending is found further up.
+const FOLLOWED: &str = "bytes follow its end, and are no part of it";
 /// What is said of an ending that is good, and out of its place.
 const DISPLACED: &str = "its end is not where it says: bytes were inserted or lost";
 
@@ -121,10 +125,7 @@ impl Lane {
                 .clone()
                 .filter(|own| own.trailer.common == *common);
             match &self.ending {
-                None => self
-                    .outcome
-                    .remarks
-                    .push("no good trailer at its end: it is incomplete".into()),
+                None => self.outcome.remarks.push(NO_ENDING.into()),
                 Some(ending) if !ending.in_place() => {
                     self.outcome.remarks.push(DISPLACED.into());
                 }
@@ -175,8 +176,13 @@ impl Lane {
             Answer::Piece(_) => self.outcome.frames += 1,
             Answer::Fault(what) => self.outcome.fault(stripe, what.clone()),
             Answer::End(end) => {
-                if self.ending.is_none() {
+                if self.ending.is_none() && end.ending.is_some() {
                     self.ending.clone_from(&end.ending);
+                    for remark in &mut self.outcome.remarks {
+                        if remark == NO_ENDING {
+                            *remark = FOLLOWED.into();
+                        }
+                    }
                 }
                 // One that can be positioned has said at the start how it ends, and can be asked
                 // again for what is before.

@@ -552,10 +552,13 @@ impl Gather {
     fn drain(&mut self) -> Result<(), GatherError> {
         let end = self.stream.stripes();
         let reach = IN_STEP * self.plan.window as u64;
+        // A file's ending may stand before what follows it; it is looked for only if none is known.
+        let unproven = self.lanes.iter().all(|lane| lane.ending.is_none());
         let mut draining = Vec::new();
         for (lane, source) in self.lanes.iter_mut().enumerate() {
             let in_step = source.has_answered + reach >= end;
-            if !source.seekable && in_step && (source.was_asked > end || source.request(end)) {
+            let to_its_end = if source.seekable { unproven } else { in_step };
+            if to_its_end && (source.was_asked > end || source.request(end)) {
                 draining.push(lane);
             }
         }

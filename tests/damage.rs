@@ -1,0 +1,788 @@
+//! Whatever happens to a share costs no more than it must: with a spare share the stream comes back,
+//! and without one it comes back exactly or there is an error. Nothing else is ever given out.
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test that panics has failed, as it should"
+)]
+
+mod kit;
+
+use std::cell::Cell;
+use std::ops::Range;
+use std::sync::Arc;
+
+use distdup::control::Control;
+use distdup::decode::{
+    ChooseError, DecodeError, DecodeOptions, DecodeReport, GatherError, SourceFailure,
+    SourceOutcome, decode,
+};
+use distdup::format::header::HeaderFault;
+use distdup::format::{Common, StreamId, header};
+use distdup::source::Source;
+use kit::anatomy::{Anatomy, flip, forge, splice};
+use kit::{MemorySink, MemorySource, code, full, noise, options, shares};
+
+/// A stream, its shares, and where their parts stand.
+struct Set {
+    k: usize,
+    data: Vec<u8>,
+    shares: Vec<Vec<u8>>,
+    common: Common,
+    anatomy: Anatomy,
+    decodes: Cell<usize>,
+}
+
+/// Shards of so many bytes.
+const SHARD: usize = 16;
+
+impl Set {
+    /// `full` whole stripes and one of `rest` bytes.
+    fn new(codec: &str, (k, n): (usize, usize), full: usize, rest: usize) -> Self {
+        Self::of_stream(codec, (k, n), full, rest, *b"a fixed stream! ")
+    }
+
+    fn of_stream(
+        codec: &str,
+        (k, n): (usize, usize),
+        full: usize,
+        rest: usize,
+        stream: [u8; 16],
+    ) -> Self {
+        let code = code(codec, k, n);
+        let data = noise(full * k * SHARD + rest, u64::from(stream[0]));
+        let mut options = options(Arc::clone(&code), SHARD as u64);
+        options.identity.as_mut().unwrap().stream = StreamId(stream);
+        let shares = shares(&data, &options);
+        let (header, _) = header::decode(&shares[0]).unwrap().unwrap();
+        let anatomy = Anatomy::of(&shares[0], SHARD);
+        Self {
+            k,
+            data,
+            shares,
+            common: header.common,
+            anatomy,
+            decodes: Cell::new(0),
+        }
+    }
+
+    /// All shares but that at `index`, then `hurt` in its place.
+    fn with_spares(&self, index: usize, hurt: &[u8]) -> Vec<Vec<u8>> {
+        let mut all = self.shares.clone();
+        all[index] = hurt.to_vec();
+        all
+    }
+
+    /// `hurt` in the place of the share at `index`, and as few others as it needs: the last ones.
+    fn without_spares(&self, index: usize, hurt: &[u8]) -> Vec<Vec<u8>> {
+        let others = (0..self.shares.len()).rev().filter(|&other| other != index);
+        let mut few: Vec<Vec<u8>> = others
+            .take(self.k - 1)
+            .map(|other| self.shares[other].clone())
+            .collect();
+        few.push(hurt.to_vec());
+        few
+    }
+
+    /// Decodes `shares`, and sees that nothing but the stream's bytes come out, and all of them if
+    /// it is said to have worked.
+    fn decode(
+        &self,
+        shares: &[Vec<u8>],
+        pipes: bool,
+        what: &dyn Fn() -> String,
+    ) -> Result<DecodeReport, DecodeError> {
+        self.decodes.set(self.decodes.get() + 1);
+        decode_exactly(&self.data, shares, pipes, None, what)
+    }
+
+    fn comes_back(&self, shares: &[Vec<u8>], what: &dyn Fn() -> String) -> [DecodeReport; 2] {
+        [false, true].map(|pipes| {
+            self.decode(shares, pipes, what)
+                .unwrap_or_else(|error| panic!("{}, pipes: {pipes}: {error}", what()))
+        })
+    }
+
+    fn fails(&self, shares: &[Vec<u8>], what: &dyn Fn() -> String) -> [DecodeError; 2] {
+        [false, true].map(|pipes| match self.decode(shares, pipes, what) {
+            Ok(_) => panic!("{}, pipes: {pipes}: worked, and should not", what()),
+            Err(error) => error,
+        })
+    }
+}
+
+fn sources(shares: &[Vec<u8>], pipes: bool) -> Vec<Box<dyn Source>> {
+    let source = |(at, share): (usize, &Vec<u8>)| {
+        if pipes {
+            MemorySource::pipe(at, share.clone())
+        } else {
+            MemorySource::file(at, share.clone())
+        }
+    };
+    shares.iter().enumerate().map(source).collect()
+}
+
+fn decode_exactly(
+    data: &[u8],
+    shares: &[Vec<u8>],
+    pipes: bool,
+    stream: Option<StreamId>,
+    what: &dyn Fn() -> String,
+) -> Result<DecodeReport, DecodeError> {
+    let options = DecodeOptions {
+        workers: 1,
+        stream,
+        ..DecodeOptions::default()
+    };
+    let output = MemorySink::default();
+    let sources = sources(shares, pipes);
+    let result = decode(
+        sources,
+        Box::new(output.clone()),
+        &options,
+        &Control::new().0,
+    );
+    let taken = output.0.lock().unwrap().clone();
+    assert!(
+        data.starts_with(&taken.bytes),
+        "{}, pipes: {pipes}: wrong bytes",
+        what()
+    );
+    assert_eq!(
+        taken.finished,
+        result.is_ok(),
+        "{}, pipes: {pipes}: the output is completed if, and only if, all went well",
+        what()
+    );
+    if result.is_ok() {
+        assert!(taken.bytes == data, "{}, pipes: {pipes}: differs", what());
+    }
+    result
+}
+
+/// The sets that small damage is tried on, and which of their shares are hurt: data and parity.
+fn small_sets(of_six: usize) -> Vec<(Set, Vec<usize>)> {
+    let (of_three, of_six) = if full() {
+        ((0..3).collect(), (0..6).collect())
+    } else {
+        (vec![0, 2], vec![of_six])
+    };
+    vec![
+        (Set::new("rs", (2, 3), 2, 19), of_three),
+        (Set::new("rs", (4, 6), 2, 37), of_six),
+    ]
+}
+
+#[test]
+fn a_bit_of_every_byte_flipped() {
+    for (set, hurt) in small_sets(5) {
+        let frames = set.anatomy.all_frames();
+        for &index in &hurt {
+            for at in 0..set.shares[index].len() {
+                let flipped = flip(&set.shares[index], at);
+                let what = || format!("share {index}, byte {at} flipped");
+                set.comes_back(&set.with_spares(index, &flipped), &what);
+                // Without a spare every frame is needed; header and trailer others have, too.
+                let few = set.without_spares(index, &flipped);
+                if frames.contains(&at) {
+                    set.fails(&few, &what);
+                } else {
+                    set.comes_back(&few, &what);
+                }
+            }
+        }
+        assert!(set.decodes.get() >= 4 * hurt.len() * set.anatomy.len);
+    }
+}
+
+#[test]
+fn cut_at_every_length() {
+    for (set, hurt) in small_sets(0) {
+        for &index in &hurt {
+            for len in 0..set.shares[index].len() {
+                let cut = set.shares[index][..len].to_vec();
+                let what = || format!("share {index} cut to {len} bytes");
+                set.comes_back(&set.with_spares(index, &cut), &what);
+                let few = set.without_spares(index, &cut);
+                if len < set.anatomy.trailer {
+                    set.fails(&few, &what);
+                } else {
+                    set.comes_back(&few, &what);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn all_shares_cut_at_every_length_never_pass_for_complete() {
+    for set in [
+        Set::new("rs", (2, 3), 1, 19),
+        Set::new("copy", (1, 2), 1, 9),
+        Set::new("xor", (2, 3), 0, 0),
+    ] {
+        for len in 0..set.anatomy.len {
+            let cut: Vec<Vec<u8>> = set
+                .shares
+                .iter()
+                .map(|share| share[..len.min(share.len())].to_vec())
+                .collect();
+            let what = || format!("all shares cut to {len} bytes");
+            for pipes in [false, true] {
+                match set.decode(&cut, pipes, &what) {
+                    Ok(report) => {
+                        assert!(len >= set.anatomy.trailer && !set.data.is_empty());
+                        assert!(!report.is_proven(), "{}, pipes: {pipes}", what());
+                        assert!(report.sources.iter().all(|one| !one.is_good()));
+                    }
+                    Err(_) => assert!(
+                        len < set.anatomy.trailer || set.data.is_empty(),
+                        "{}, pipes: {pipes}: all frames are there",
+                        what()
+                    ),
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn bytes_inserted_removed_and_zeroed_at_every_offset() {
+    let everything = full();
+    let set = Set::new("rs", (2, 3), 3, 19);
+    let index = 1;
+    let share = &set.shares[index];
+    let filler = noise(set.anatomy.frame, 7);
+    let zeros = vec![0; set.anatomy.frame];
+    for (variant, count) in [1, 2, 80, set.anatomy.frame].into_iter().enumerate() {
+        for at in 0..=share.len() {
+            let end = (at + count).min(share.len());
+            let hurts: [(&str, Range<usize>, &[u8]); 4] = [
+                ("inserted", at..at, &filler[..count]),
+                ("zeros inserted", at..at, &zeros[..count]),
+                ("removed", at..end, &[]),
+                ("zeroed", at..end, &zeros[..end - at]),
+            ];
+            for (kind, (how, range, by)) in hurts.into_iter().enumerate() {
+                if !everything && (at + 4 * kind + variant) % 8 != 0 {
+                    continue;
+                }
+                let hurt = splice(share, range, by);
+                let what = || format!("{count} bytes {how} at {at}");
+                set.comes_back(&set.with_spares(index, &hurt), &what);
+                // Without a spare: exactly, or an error. (An insertion may cost nothing.)
+                for pipes in [false, true] {
+                    let _ = set.decode(&set.without_spares(index, &hurt), pipes, &what);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn bytes_inserted_between_frames_cost_no_frame() {
+    let set = Set::new("rs", (2, 3), 3, 19);
+    for count in [1, 2, 80, set.anatomy.frame, 10_000] {
+        for stripe in 0..set.anatomy.frames {
+            let at = set.anatomy.stripe(stripe).start;
+            let hurt = splice(&set.shares[0], at..at, &noise(count, 3));
+            let what = || format!("{count} bytes inserted before stripe {stripe}");
+            for report in set.comes_back(&set.without_spares(0, &hurt), &what) {
+                assert!(report.is_proven());
+            }
+        }
+    }
+}
+
+#[test]
+fn every_share_damaged_in_another_stripe() {
+    for (codec, k, n) in [("rs", 2, 3), ("rs", 4, 6), ("xor", 6, 10)] {
+        let set = Set::new(codec, (k, n), n + 1, 5);
+        let payload = |stripe: usize| set.anatomy.stripe(stripe).end - 1;
+        let damaged: Vec<Vec<u8>> = set
+            .shares
+            .iter()
+            .enumerate()
+            .map(|(index, share)| flip(share, payload(index)))
+            .collect();
+        let [files, pipes] = set.comes_back(&damaged, &|| format!("{codec} ({k}, {n})"));
+        for (index, source) in pipes.sources.iter().enumerate() {
+            assert_eq!(source.fault_count, 1, "{source:?}");
+            assert_eq!(source.faults[0].stripe, index as u64);
+            assert!(
+                source.faults[0].what.starts_with("damaged"),
+                "{:?}",
+                source.faults
+            );
+        }
+        assert!(files.sources.iter().all(|source| source.fault_count <= 1));
+        assert!(files.is_proven() && pipes.is_proven());
+    }
+}
+
+#[test]
+fn n_frames_of_one_stripe_damaged_name_that_stripe_and_all_frames() {
+    let set = Set::new("rs", (4, 6), 3, 5);
+    let damaged: Vec<Vec<u8>> = set
+        .shares
+        .iter()
+        .map(|share| flip(share, set.anatomy.stripe(2).start + 85))
+        .collect();
+    for error in set.fails(&damaged, &|| "stripe 2 of all shares".into()) {
+        let DecodeError::Gather(GatherError::Unrecoverable {
+            stripe,
+            range,
+            reasons,
+            ..
+        }) = &error
+        else {
+            panic!("{error}");
+        };
+        assert_eq!((*stripe, range.clone()), (2, 128..192));
+        assert_eq!(reasons.len(), 6, "{reasons:?}");
+        assert!(reasons.iter().all(|reason| reason.contains("damaged")));
+    }
+}
+
+#[test]
+fn frames_swapped_within_a_share() {
+    let set = Set::new("rs", (2, 3), 4, 5);
+    for (one, other) in [(0, 1), (0, 3), (1, 2), (2, 3)] {
+        let frame = |stripe| set.shares[0][set.anatomy.stripe(stripe)].to_vec();
+        let swapped = splice(&set.shares[0], set.anatomy.stripe(one), &frame(other));
+        let swapped = splice(&swapped, set.anatomy.stripe(other), &frame(one));
+        let what = || format!("frames {one} and {other} swapped");
+        set.comes_back(&set.with_spares(0, &swapped), &what);
+        for pipes in [false, true] {
+            let _ = set.decode(&set.without_spares(0, &swapped), pipes, &what);
+        }
+    }
+}
+
+#[test]
+fn a_frame_of_another_share_is_an_erasure() {
+    let set = Set::new("rs", (2, 3), 4, 5);
+    for stripe in 0..set.anatomy.frames {
+        let range = set.anatomy.stripe(stripe);
+        let hurt = splice(&set.shares[0], range.clone(), &set.shares[2][range]);
+        let what = || format!("frame {stripe} of share 2 in share 0");
+        let [_, pipes] = set.comes_back(&set.with_spares(0, &hurt), &what);
+        let fault = &pipes.sources[0].faults[0];
+        assert_eq!(fault.stripe, stripe as u64);
+        assert!(fault.what.contains("a frame of share 2"), "{fault:?}");
+        for error in set.fails(&set.without_spares(0, &hurt), &what) {
+            assert!(error.to_string().contains("a frame of share 2"), "{error}");
+        }
+    }
+}
+
+#[test]
+fn a_frame_of_another_stream_is_an_erasure() {
+    let set = Set::new("rs", (2, 3), 4, 5);
+    let other = Set::of_stream("rs", (2, 3), 4, 5, *b"but another one ");
+    for stripe in 0..set.anatomy.frames {
+        let range = set.anatomy.stripe(stripe);
+        let hurt = splice(&set.shares[0], range.clone(), &other.shares[0][range]);
+        let what = || format!("frame {stripe} of another stream");
+        let [_, pipes] = set.comes_back(&set.with_spares(0, &hurt), &what);
+        let fault = &pipes.sources[0].faults[0];
+        assert_eq!(fault.stripe, stripe as u64);
+        assert!(fault.what.contains("another stream"), "{fault:?}");
+        for error in set.fails(&set.without_spares(0, &hurt), &what) {
+            assert!(error.to_string().contains("another stream"), "{error}");
+        }
+    }
+}
+
+#[test]
+fn a_share_with_the_header_and_trailer_of_another() {
+    let set = Set::new("rs", (2, 3), 4, 5);
+    let frames = set.anatomy.all_frames();
+    let relabelled = splice(&set.shares[0], frames.clone(), &set.shares[2][frames]);
+    let what = || "share 2 calls itself share 0".into();
+    let [_, pipes] = set.comes_back(&set.with_spares(0, &relabelled), &what);
+    assert_eq!(pipes.sources[0].fault_count, set.anatomy.frames as u64);
+    assert!(pipes.sources[0].faults[0].what.contains("share 2"));
+    set.fails(&set.without_spares(0, &relabelled), &what);
+}
+
+#[test]
+fn the_same_share_twice_is_one_share() {
+    let set = Set::new("rs", (2, 3), 2, 5);
+    let [a, b, _] = &set.shares[..] else {
+        unreachable!()
+    };
+    let what = || "the same share twice".into();
+    for error in set.fails(&[a.clone(), a.clone()], &what) {
+        let DecodeError::Choose(ChooseError::TooFew { streams, .. }) = &error else {
+            panic!("{error}");
+        };
+        assert_eq!(streams[0].shares.len(), 1);
+    }
+    for report in set.comes_back(&[a.clone(), a.clone(), b.clone()], &what) {
+        assert!(report.sources.iter().all(SourceOutcome::is_good));
+    }
+    // One copy is damaged in one place, the other in another: both together are one good share.
+    let hurt = |stripe| flip(a, set.anatomy.stripe(stripe).end - 3);
+    set.comes_back(&[hurt(0), hurt(2), b.clone()], &what);
+}
+
+#[test]
+fn two_shares_of_one_index_that_differ_and_are_both_valid() {
+    // The same identity for two streams, as only a broken random generator could give it.
+    let set = Set::new("rs", (2, 3), 2, 5);
+    let mut other = set.data.clone();
+    other[3] ^= 1;
+    let forged = shares(&other, &options(code("rs", 2, 3), SHARD as u64));
+    let differ = || "two shares of index 0 differ".into();
+    let both = [
+        set.shares[0].clone(),
+        forged[0].clone(),
+        set.shares[1].clone(),
+    ];
+    for error in set.fails(&both, &differ) {
+        assert!(error.to_string().contains("differ"), "{error}");
+    }
+    let with_spare = [
+        forged[0].clone(),
+        set.shares[0].clone(),
+        set.shares[1].clone(),
+        set.shares[2].clone(),
+    ];
+    set.comes_back(&with_spare, &differ);
+}
+
+#[test]
+fn shares_of_two_streams_mixed() {
+    let one = Set::new("rs", (2, 3), 2, 5);
+    let two = Set::of_stream("xor", (2, 3), 3, 7, *b"but another one ");
+    let mixed = |of_one: &[usize], of_two: &[usize]| -> Vec<Vec<u8>> {
+        let of_one = of_one.iter().map(|&index| one.shares[index].clone());
+        let of_two = of_two.iter().map(|&index| two.shares[index].clone());
+        of_one.chain(of_two).collect()
+    };
+    let what = || "two streams mixed".to_owned();
+    for pipes in [false, true] {
+        let both = mixed(&[0, 2], &[2, 1]);
+        let error = one.decode(&both, pipes, &what).unwrap_err();
+        let DecodeError::Choose(ChooseError::Ambiguous { streams }) = &error else {
+            panic!("{error}");
+        };
+        assert_eq!(streams.len(), 2);
+        for set in [&one, &two] {
+            let asked = set.common.stream();
+            assert!(error.to_string().contains(&asked.to_string()));
+            let report = decode_exactly(&set.data, &both, pipes, Some(asked), &what).unwrap();
+            let others = report.sources.iter().filter(|source| {
+                matches!(source.failure, Some(SourceFailure::OtherStream(stream))
+                    if stream != asked)
+            });
+            assert_eq!(others.count(), 2);
+        }
+        let unknown = Some(StreamId([7; 16]));
+        assert!(matches!(
+            decode_exactly(&one.data, &both, pipes, unknown, &what),
+            Err(DecodeError::Choose(ChooseError::NoSuchStream { streams, .. }))
+                if streams.len() == 2
+        ));
+        // One that could not be decoded anyway is no reason to ask.
+        one.decode(&mixed(&[0, 2], &[1]), pipes, &what).unwrap();
+        // None that could be: both are named.
+        let error = one.decode(&mixed(&[0], &[1]), pipes, &what).unwrap_err();
+        assert!(matches!(
+            error,
+            DecodeError::Choose(ChooseError::TooFew { streams, .. }) if streams.len() == 2
+        ));
+    }
+}
+
+#[test]
+fn what_is_no_share_is_told_apart() {
+    let set = Set::new("rs", (2, 3), 2, 5);
+    let mut later = set.shares[0].clone();
+    assert_eq!(later[9], 1, "the version");
+    later[9] = 2;
+    let later_cut = later[..set.anatomy.header].to_vec();
+    let cases = [
+        (later_cut, "format version 2"),
+        (Vec::new(), "empty"),
+        (b"Dear diary, ".repeat(30), "does not begin as a share does"),
+        (set.shares[0][..20].to_vec(), "ends within the header"),
+        (flip(&set.shares[0], 60)[..300].to_vec(), "damaged"),
+    ];
+    for (not_a_share, expected) in &cases {
+        let what = || format!("a source that is no share: {expected}");
+        for error in set.fails(&[not_a_share.clone(), not_a_share.clone()], &what) {
+            let DecodeError::Choose(ChooseError::NoShares { reasons, .. }) = &error else {
+                panic!("{error}");
+            };
+            assert_eq!(reasons.len(), 2);
+            assert!(reasons[0].contains(expected), "{expected}: {reasons:?}");
+        }
+        // With good ones beside it, it is named and does no harm.
+        let beside = [
+            not_a_share.clone(),
+            set.shares[2].clone(),
+            set.shares[1].clone(),
+        ];
+        for report in set.comes_back(&beside, &what) {
+            let source = &report.sources[0];
+            assert!(!source.is_good(), "{source:?}");
+            assert!(source.remarks.concat().contains(expected), "{source:?}");
+        }
+    }
+    assert!(matches!(
+        header::decode(&later),
+        Err(HeaderFault::Version(2))
+    ));
+}
+
+#[test]
+fn doubled_appended_and_followed_by_garbage() {
+    let set = Set::new("rs", (2, 3), 2, 5);
+    let followed = |index: usize, by: &[u8]| [&set.shares[index], by].concat();
+    let cases = [
+        ("doubled", set.shares[0].clone()),
+        ("with another after it", set.shares[1].clone()),
+        ("followed by one byte", vec![0]),
+        ("followed by garbage", noise(5000, 3)),
+        ("followed by zeros", vec![0; 5000]),
+    ];
+    for (what, by) in &cases {
+        let hurt = followed(0, by);
+        let what = || format!("a share {what}");
+        for report in set.comes_back(&set.without_spares(0, &hurt), &what) {
+            assert!(report.is_proven(), "{}", what());
+            assert_eq!(report.sources.last().unwrap().fault_count, 0);
+        }
+        // All of them so: nothing is left whose end is in its place.
+        let all: Vec<Vec<u8>> = (0..3).map(|index| followed(index, by)).collect();
+        for report in set.comes_back(&all, &what) {
+            assert!(report.is_proven(), "all: {}: {report:?}", what());
+        }
+    }
+}
+
+#[test]
+fn parity_altered_and_its_digests_recomputed() {
+    let set = Set::new("rs", (4, 6), 3, 5);
+    for hurt in [4, 5, 1] {
+        for stripe in 0..set.anatomy.frames {
+            let range = set.anatomy.stripe(stripe);
+            let forged = forge(
+                &set.shares[hurt][range.clone()],
+                &set.common,
+                |_, payload| payload[1] ^= 0x40,
+            );
+            let altered = splice(&set.shares[hurt], range, &forged);
+            let what = || format!("frame {stripe} of share {hurt} forged");
+            // One frame more than needed, whichever is left out: a set without the forged one
+            // gives the digest.
+            for left_out in (0..6).filter(|&index| index != hurt) {
+                let mut five = set.with_spares(hurt, &altered);
+                five.remove(left_out);
+                set.comes_back(&five, &what);
+            }
+            for error in set.fails(&set.without_spares(hurt, &altered), &what) {
+                let DecodeError::Gather(GatherError::Unrecoverable {
+                    stripe: named, why, ..
+                }) = &error
+                else {
+                    panic!("{error}");
+                };
+                assert_eq!(*named, stripe as u64);
+                assert!(why.contains("digest"), "{why}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_stripes_digest_forged_is_outvoted_or_refused() {
+    let set = Set::new("rs", (4, 6), 3, 5);
+    let range = set.anatomy.stripe(1);
+    let forged = forge(&set.shares[0][range.clone()], &set.common, |head, _| {
+        head.claim.digest = distdup::format::Digest::of(b"something else");
+    });
+    let altered = splice(&set.shares[0], range, &forged);
+    let what = || "a frame that claims another digest for its stripe".into();
+    set.comes_back(&set.with_spares(0, &altered), &what);
+    // Its payload is right: the others' digest is confirmed with its help.
+    set.comes_back(&set.without_spares(0, &altered), &what);
+}
+
+#[test]
+fn padding_that_is_not_zero_is_refused() {
+    // A writer that fills up with what it has at hand: the digests are all right, and still the
+    // stream has not been written as the format says.
+    let set = Set::new("copy", (1, 2), 0, 0);
+    assert!(set.data.is_empty(), "copy has no padding to speak of");
+    let set = Set::new("rs", (2, 3), 0, 5);
+    let range = set.anatomy.stripe(0);
+    let mut payloads: Vec<Vec<u8>> = (0..2)
+        .map(|index| set.shares[index][range.clone()][80..].to_vec())
+        .collect();
+    *payloads[1].last_mut().unwrap() = 0x55;
+    let digest = distdup::format::digest::stripe_digest(
+        payloads
+            .iter()
+            .map(|payload| distdup::format::Digest::of(payload)),
+        5,
+    );
+    let forged: Vec<Vec<u8>> = (0..2)
+        .map(|index| {
+            let frame = forge(
+                &set.shares[index][range.clone()],
+                &set.common,
+                |head, payload| {
+                    payload.copy_from_slice(&payloads[index]);
+                    head.claim.digest = digest;
+                },
+            );
+            splice(&set.shares[index], range.clone(), &frame)
+        })
+        .collect();
+    for error in set.fails(&forged, &|| "padding".into()) {
+        assert!(error.to_string().contains("not zero"), "{error}");
+    }
+}
+
+#[test]
+fn header_destroyed_and_end_cut_off() {
+    let set = Set::new("rs", (2, 3), 4, 19);
+    let frames = set.anatomy.all_frames();
+    for header in [noise(set.anatomy.header, 9), vec![0; set.anatomy.header]] {
+        for index in 0..3 {
+            let rest = &set.shares[index][frames.clone()];
+            // Cut within the trailer: all frames are there, and every one is needed.
+            let hurt = [&header, rest, b"\xdaddtr\x86"].concat();
+            let what = || format!("share {index} without header and end");
+            for report in set.comes_back(&set.without_spares(index, &hurt), &what) {
+                let source = report.sources.last().unwrap();
+                assert_eq!(source.frames, set.anatomy.frames as u64);
+                assert_eq!(source.index, Some(index));
+                assert!(!source.complete && !source.is_good());
+                assert!(report.is_proven(), "the other one's trailer vouches");
+            }
+            // Cut within the last frame: that one must come from the spare, the others from here.
+            let last = set.anatomy.frames - 1;
+            let cut = [&header, &rest[..rest.len() - 3]].concat();
+            let spare = (index + 1) % 3;
+            let other = 3 - index - spare;
+            let only_last = (0..last).fold(set.shares[spare].clone(), |share, stripe| {
+                flip(&share, set.anatomy.stripe(stripe).start + 82)
+            });
+            let three = [set.shares[other].clone(), only_last, cut.clone()];
+            set.comes_back(&three, &what);
+            let [files, pipes] = set.fails(&set.without_spares(index, &cut), &|| {
+                "last frame cut".into()
+            });
+            for error in [files, pipes] {
+                let text = error.to_string();
+                assert!(matches!(
+                    error,
+                    DecodeError::Gather(GatherError::Unrecoverable { stripe, .. })
+                        if stripe == last as u64
+                ));
+                assert!(text.contains("cut off"), "{text}");
+            }
+        }
+        // No share says what it is: then nothing can be had, and nothing is guessed.
+        let nameless: Vec<Vec<u8>> = set
+            .shares
+            .iter()
+            .map(|share| [&header, &share[frames.clone()]].concat())
+            .collect();
+        for error in set.fails(&nameless, &|| "all headers and ends gone".into()) {
+            assert!(matches!(
+                error,
+                DecodeError::Choose(ChooseError::NoShares { .. })
+            ));
+        }
+    }
+}
+
+#[test]
+fn headers_alone_or_ends_alone_are_enough() {
+    let set = Set::new("rs", (2, 3), 2, 19);
+    let ends_only: Vec<Vec<u8>> = set
+        .shares
+        .iter()
+        .map(|share| splice(share, 0..set.anatomy.header, &noise(set.anatomy.header, 5)))
+        .collect();
+    let what = || "no share has its header".into();
+    set.decode(&ends_only, false, &what).unwrap();
+    let headers_only: Vec<Vec<u8>> = set
+        .shares
+        .iter()
+        .map(|share| share[..set.anatomy.trailer].to_vec())
+        .collect();
+    for report in set.comes_back(&headers_only, &|| "no share has its end".into()) {
+        assert!(
+            !report.is_proven(),
+            "nothing says that the stream was completed"
+        );
+    }
+}
+
+#[test]
+fn kinds_of_damage_are_told_apart() {
+    let set = Set::new("rs", (2, 3), 4, 19);
+    let other = Set::of_stream("rs", (2, 3), 4, 19, *b"but another one ");
+    let stripe = set.anatomy.stripe(1);
+    let share = &set.shares[0];
+    let at = stripe.start;
+    let cases: [(&str, Vec<u8>, String); 4] = [
+        (
+            "flipped",
+            flip(share, at + 81),
+            format!("damaged at byte {at}"),
+        ),
+        (
+            "removed",
+            splice(share, stripe.clone(), &[]),
+            format!("missing: at byte {at} stripe 2 follows"),
+        ),
+        (
+            "of another stream",
+            splice(share, stripe.clone(), &other.shares[0][stripe.clone()]),
+            format!("a frame of another stream ({})", other.common.stream()),
+        ),
+        (
+            "of another share",
+            splice(share, stripe.clone(), &set.shares[1][stripe.clone()]),
+            "a frame of share 1 stands".into(),
+        ),
+    ];
+    for (how, hurt, expected) in &cases {
+        for (pipes, report) in set
+            .comes_back(&set.with_spares(0, hurt), &|| (*how).into())
+            .into_iter()
+            .enumerate()
+        {
+            let source = &report.sources[0];
+            assert_eq!(source.faults[0].stripe, 1, "{how}, pipes: {pipes}");
+            let said = &source.faults[0].what;
+            assert!(said.contains(expected), "{how}, pipes: {pipes}: {said}");
+        }
+    }
+    let cut = share[..at + 9].to_vec();
+    for report in set.comes_back(&set.with_spares(0, &cut), &|| "cut off".into()) {
+        assert!(report.sources[0].remarks.concat().contains("incomplete"));
+    }
+    for error in set.fails(&set.without_spares(0, &cut), &|| "cut off".into()) {
+        let cut_off = format!("cut off at byte {}", at + 9);
+        assert!(error.to_string().contains(&cut_off), "{error}");
+    }
+    let inserted = splice(share, at..at, &[1, 2, 3]);
+    for (pipes, report) in set
+        .comes_back(&set.with_spares(0, &inserted), &|| "inserted".into())
+        .into_iter()
+        .enumerate()
+    {
+        let source = &report.sources[0];
+        assert!(
+            source.remarks.concat().contains("inserted"),
+            "pipes: {pipes}: {source:?}"
+        );
+    }
+}

@@ -1,0 +1,727 @@
+//! Sinks, sources and inputs fail at every moment, through the public traits: what is enough goes on,
+//! what is not enough never looks complete, and nothing waits for ever.
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test that panics has failed, as it should"
+)]
+
+mod kit;
+
+use std::io::ErrorKind;
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use distdup::control::Control;
+use distdup::decode::{
+    DecodeError, DecodeOptions, DecodeReport, GatherError, SourceFailure, decode,
+};
+use distdup::encode::{EncodeError, EncodeOptions, EncodeReport, SinkFailure, encode};
+use distdup::input::Input;
+use distdup::sink::Sink;
+use distdup::source::Source;
+use kit::anatomy::Anatomy;
+use kit::faulty::{
+    Fault, Journal, Op, ScriptedInput, ScriptedSink, ScriptedSource, gate, scripted,
+};
+use kit::pipe::pipe;
+use kit::{
+    Bytes, MemorySink, MemorySource, code, decode_from, files, full, noise, options, shares,
+};
+
+/// Shards of so many bytes.
+const SHARD: usize = 16;
+/// Long enough for a test to count on, short enough to wait for.
+const SOON: Duration = Duration::from_millis(300);
+
+fn encoding(k: usize, n: usize, min_shares: usize) -> EncodeOptions {
+    let mut options = options(code("rs", k, n), SHARD as u64);
+    options.min_shares = Some(min_shares);
+    options
+}
+
+fn run(
+    input: impl Input + 'static,
+    sinks: Vec<ScriptedSink>,
+    options: &EncodeOptions,
+) -> Result<EncodeReport, EncodeError> {
+    let sinks = sinks
+        .into_iter()
+        .map(|sink| Box::new(sink) as Box<dyn Sink>)
+        .collect();
+    encode(Box::new(input), sinks, options, &Control::new().0)
+}
+
+fn input(data: &[u8]) -> Bytes {
+    Bytes(std::io::Cursor::new(data.to_vec()))
+}
+
+/// What holds of every run, whatever became of it: no sink was finished before `least` of them had
+/// taken all frames, and what was finished is a share from its first byte to its last.
+fn check_journal(journal: &Mutex<Journal>, whole: &[Vec<u8>], least: usize) {
+    let journal = journal.lock().unwrap();
+    let trailer = Anatomy::of(&whole[0], SHARD).trailer;
+    for taken in &journal.at_finish {
+        let have_all = taken.iter().filter(|&&bytes| bytes >= trailer).count();
+        assert!(have_all >= least, "finished too early: {taken:?}");
+    }
+    for (index, finished) in journal.finished.iter().enumerate() {
+        let bytes = &journal.bytes[index];
+        assert!(whole[index].starts_with(bytes), "sink {index}: other bytes");
+        if *finished {
+            assert!(*bytes == whole[index], "sink {index} is finished, and cut");
+        }
+        if bytes.len() > trailer {
+            let ready = journal
+                .bytes
+                .iter()
+                .filter(|bytes| bytes.len() >= trailer)
+                .count();
+            assert!(ready >= least, "a trailer for too few shares");
+        }
+    }
+}
+
+/// All operations that a sink sees in a run where nothing fails.
+fn operations(data: &[u8], options: &EncodeOptions) -> Vec<Op> {
+    let (sinks, journal) = scripted(options.code.geometry().n(), |_| None);
+    run(input(data), sinks, options).unwrap();
+    let journal = journal.lock().unwrap();
+    let of_first = journal.entries.iter().filter(|(index, _)| *index == 0);
+    of_first.map(|(_, op)| *op).collect()
+}
+
+fn faults(op: Op) -> Vec<Fault> {
+    let mut faults = vec![
+        Fault::Os(5),  // EIO
+        Fault::Os(28), // ENOSPC
+        Fault::Error(ErrorKind::BrokenPipe),
+    ];
+    if matches!(op, Op::Write(_)) {
+        faults.push(Fault::Zero);
+    }
+    faults
+}
+
+fn named(report: &EncodeReport, failed: &[usize], op: Op) {
+    for sink in &report.sinks {
+        assert_eq!(
+            sink.failure.is_some(),
+            failed.contains(&sink.index),
+            "{op:?}"
+        );
+        let Some(failure) = &sink.failure else {
+            continue;
+        };
+        assert_eq!(sink.name, format!("sink-{}", sink.index));
+        let as_expected = match op {
+            Op::Open => matches!(failure, SinkFailure::Open(_)),
+            Op::Write(_) | Op::Flush(_) => {
+                matches!(failure, SinkFailure::Write { offset, .. } if *offset == sink.bytes)
+            }
+            Op::Finish => matches!(failure, SinkFailure::Finish { .. }),
+        };
+        assert!(as_expected, "{op:?}: {failure:?}");
+    }
+}
+
+#[test]
+fn every_operation_of_every_sink_fails_in_turn() {
+    let data = noise(2 * 2 * SHARD + 7, 1);
+    let options = encoding(2, 4, 2);
+    let whole = shares(&data, &options);
+    let operations = operations(&data, &options);
+    assert!(operations.contains(&Op::Open) && operations.contains(&Op::Finish));
+    assert!(operations.contains(&Op::Write(4)), "{operations:?}");
+    for &op in &operations {
+        for fault in faults(op) {
+            // Enough are left: one fails, two fail.
+            for failed in [vec![0], vec![2], vec![3, 1]] {
+                let (sinks, journal) = scripted(4, |index| {
+                    failed.contains(&index).then(|| (op, fault.clone()))
+                });
+                let report = run(input(&data), sinks, &options)
+                    .unwrap_or_else(|error| panic!("{op:?} of {failed:?}: {error}"));
+                named(&report, &failed, op);
+                check_journal(&journal, &whole, 2);
+                let journal = journal.lock().unwrap();
+                let complete: Vec<usize> = (0..4).filter(|i| journal.finished[*i]).collect();
+                assert_eq!(complete.len(), 4 - failed.len());
+                let (found, _) =
+                    decode_from(files(&journal.bytes, complete), &DecodeOptions::default())
+                        .unwrap();
+                assert!(found == data);
+            }
+            // Too few are left.
+            let (sinks, journal) = scripted(4, |index| (index != 2).then(|| (op, fault.clone())));
+            let error = run(input(&data), sinks, &options).unwrap_err();
+            let EncodeError::TooFewSinks { least: 2, sinks } = &error else {
+                panic!("{op:?}: {error}");
+            };
+            assert!(sinks.iter().filter(|sink| sink.failure.is_some()).count() >= 3);
+            assert!(sinks[2].failure.is_none(), "that one did not fail");
+            check_journal(&journal, &whole, 2);
+            let finished = journal.lock().unwrap().finished.clone();
+            let may_be_complete = matches!(op, Op::Finish | Op::Write(_) | Op::Flush(_));
+            assert!(may_be_complete || finished == [false; 4], "{op:?}");
+        }
+    }
+}
+
+#[test]
+fn before_all_frames_are_taken_a_failure_of_too_many_leaves_nothing_finished() {
+    let data = noise(2 * 2 * SHARD + 7, 1);
+    let options = encoding(2, 3, 3);
+    let whole = shares(&data, &options);
+    // Header and three frames, then the flush that makes them count.
+    let moments = [
+        Op::Open,
+        Op::Write(0),
+        Op::Write(1),
+        Op::Write(2),
+        Op::Write(3),
+        Op::Flush(0),
+    ];
+    for op in moments {
+        for failed in 0..3 {
+            let (sinks, journal) =
+                scripted(3, |index| (index == failed).then_some((op, Fault::Os(28))));
+            let error = run(input(&data), sinks, &options).unwrap_err();
+            assert!(matches!(error, EncodeError::TooFewSinks { least: 3, .. }));
+            assert_eq!(journal.lock().unwrap().finished, [false; 3], "{op:?}");
+            let trailer = Anatomy::of(&whole[0], SHARD).trailer;
+            let journal = journal.lock().unwrap();
+            assert!(journal.bytes.iter().all(|bytes| bytes.len() <= trailer));
+        }
+    }
+}
+
+#[test]
+fn short_and_interrupted_writes_and_reads_change_nothing() {
+    let data = noise(3 * 4 * SHARD + 1, 2);
+    let options = encoding(4, 6, 6);
+    let whole = shares(&data, &options);
+    for most in [1, 3, 79, 1000] {
+        let (mut sinks, journal) = scripted(6, |_| None);
+        for sink in &mut sinks {
+            (sink.most, sink.interrupted) = (most, true);
+        }
+        let mut input = ScriptedInput::new(&data);
+        (input.most, input.interrupted) = (most, true);
+        run(input, sinks, &options).unwrap();
+        assert!(journal.lock().unwrap().bytes == whole);
+
+        for seekable in [false, true] {
+            let sources = whole[1..5].iter().enumerate().map(|(at, share)| {
+                let mut source = ScriptedSource::new(at, share, seekable);
+                (source.most, source.interrupted) = (most, true);
+                Box::new(source) as Box<dyn Source>
+            });
+            let (found, report) =
+                decode_from(sources.collect(), &DecodeOptions::default()).unwrap();
+            assert!(found == data && report.is_proven());
+        }
+    }
+}
+
+#[test]
+fn an_input_that_fails_at_any_offset_has_no_end() {
+    let data = noise(2 * 2 * SHARD, 3); // whole stripes: the end is known only by asking
+    let options = encoding(2, 3, 2);
+    for offset in 0..=data.len() as u64 {
+        let (sinks, journal) = scripted(3, |_| None);
+        let mut input = ScriptedInput::new(&data);
+        input.fails_at = Some(offset);
+        let error = run(input, sinks, &options).unwrap_err();
+        assert!(
+            matches!(error, EncodeError::Input { offset: at, .. } if at == offset),
+            "{offset}: {error}"
+        );
+        nothing_looks_complete(&journal);
+    }
+}
+
+#[test]
+fn an_end_that_is_not_confirmed_is_none() {
+    let options = encoding(2, 3, 2);
+    for len in [0, 1, 2 * SHARD - 1, 2 * SHARD, 2 * SHARD + 1, 7 * SHARD] {
+        let (sinks, journal) = scripted(3, |_| None);
+        let mut input = ScriptedInput::new(&noise(len, 4));
+        input.refuses = true;
+        let error = run(input, sinks, &options).unwrap_err();
+        assert!(
+            matches!(&error, EncodeError::Input { offset, source }
+                if *offset == len as u64 && source.to_string() == "the writer was killed"),
+            "{error}"
+        );
+        nothing_looks_complete(&journal);
+    }
+}
+
+/// No sink was finished, none has a trailer, and no frame says that it is the last.
+fn nothing_looks_complete(journal: &Mutex<Journal>) {
+    let journal = journal.lock().unwrap();
+    assert!(journal.finished.iter().all(|finished| !finished));
+    let sources: Vec<Box<dyn Source>> = journal
+        .bytes
+        .iter()
+        .enumerate()
+        .map(|(at, bytes)| MemorySource::file(at, bytes.clone()))
+        .collect();
+    if let Ok((found, _)) = decode_from(sources, &DecodeOptions::default()) {
+        panic!("{} bytes pass for a stream", found.len());
+    }
+}
+
+#[test]
+fn a_sink_that_blocks_for_ever_is_dropped_and_the_others_complete() {
+    // More frames than any queue holds.
+    let data = noise(40 * 2 * SHARD + 5, 5);
+    let mut options = encoding(2, 4, 2);
+    let whole = shares(&data, &options);
+    options.sink_timeout = SOON;
+    for op in [
+        Op::Open,
+        Op::Write(0),
+        Op::Write(5),
+        Op::Write(41),
+        Op::Flush(0),
+        Op::Finish,
+    ] {
+        let (gate, held) = gate();
+        let (sinks, journal) = scripted(4, |index| {
+            (index == 1).then(|| (op, Fault::Block(gate.clone())))
+        });
+        let report =
+            run(input(&data), sinks, &options).unwrap_or_else(|error| panic!("{op:?}: {error}"));
+        let failures: Vec<_> = report.sinks.iter().map(|one| &one.failure).collect();
+        assert!(
+            matches!(
+                failures[..],
+                [None, Some(SinkFailure::TimedOut { .. }), None, None]
+            ),
+            "{op:?}: {failures:?}"
+        );
+        let finished = journal.lock().unwrap().finished.clone();
+        assert_eq!(finished, [true, false, true, true], "{op:?}");
+        drop(held);
+        check_journal(&journal, &whole, 2);
+    }
+}
+
+#[test]
+fn as_many_sinks_block_as_may_and_memory_does_not_run_out() {
+    let data = noise(200 * 2 * SHARD + 5, 6);
+    let mut options = encoding(2, 6, 2);
+    options.sink_timeout = SOON;
+    let (gate, held) = gate();
+    let blocked = [(0, 3), (2, 60), (3, 61), (5, 150)];
+    let (sinks, journal) = scripted(6, |index| {
+        let (_, write) = blocked.iter().find(|(at, _)| *at == index)?;
+        Some((Op::Write(*write), Fault::Block(gate.clone())))
+    });
+    let report = run(input(&data), sinks, &options).unwrap();
+    assert_eq!(
+        report
+            .sinks
+            .iter()
+            .filter(|one| one.failure.is_none())
+            .count(),
+        2
+    );
+    let journal = journal.lock().unwrap();
+    let (found, _) = decode_from(files(&journal.bytes, [1, 4]), &DecodeOptions::default()).unwrap();
+    assert!(found == data);
+    drop(held);
+}
+
+#[test]
+fn to_cancel_works_while_a_sink_or_the_input_blocks() {
+    let data = noise(60 * 2 * SHARD, 7);
+    let options = encoding(2, 3, 2);
+    for op in [
+        Some(Op::Open),
+        Some(Op::Write(0)),
+        Some(Op::Write(4)),
+        Some(Op::Flush(0)),
+        None,
+    ] {
+        let (gate, held) = gate();
+        let (sinks, journal) = scripted(3, |_| op.map(|op| (op, Fault::Block(gate.clone()))));
+        let sinks: Vec<Box<dyn Sink>> = sinks
+            .into_iter()
+            .map(|sink| Box::new(sink) as Box<dyn Sink>)
+            .collect();
+        let mut input = ScriptedInput::new(&data);
+        if op.is_none() {
+            input.blocks_at = Some((300, gate.clone()));
+        }
+        let (control, canceller) = Control::new();
+        let began = Instant::now();
+        let (run, seen) = (options.clone(), Arc::clone(&journal));
+        let running = thread::spawn(move || encode(Box::new(input), sinks, &run, &control));
+        // Until it is where it blocks, or soon will be.
+        while op.is_some()
+            && !seen
+                .lock()
+                .unwrap()
+                .entries
+                .iter()
+                .any(|(_, at)| Some(*at) == op)
+        {
+            thread::yield_now();
+        }
+        canceller.cancel();
+        let error = running.join().unwrap().unwrap_err();
+        assert!(matches!(error, EncodeError::Cancelled), "{op:?}: {error}");
+        assert!(began.elapsed() < options.sink_timeout / 2, "{op:?}");
+        assert_eq!(journal.lock().unwrap().finished, [false; 3]);
+        drop(held);
+    }
+}
+
+// --- Sources ---
+
+fn decoding() -> DecodeOptions {
+    DecodeOptions {
+        workers: 1,
+        source_timeout: SOON,
+        ..DecodeOptions::default()
+    }
+}
+
+fn decode_scripted(
+    sources: impl IntoIterator<Item = ScriptedSource>,
+    options: &DecodeOptions,
+) -> Result<(Vec<u8>, DecodeReport), DecodeError> {
+    let sources = sources
+        .into_iter()
+        .map(|source| Box::new(source) as Box<dyn Source>)
+        .collect();
+    decode_from(sources, options)
+}
+
+#[test]
+fn a_source_that_cannot_be_read_at_some_byte() {
+    let data = noise(3 * 2 * SHARD + 9, 8);
+    let shares = shares(&data, &encoding(2, 3, 2));
+    let anatomy = Anatomy::of(&shares[0], SHARD);
+    let step = if full() { 1 } else { 3 };
+    for seekable in [false, true] {
+        for bad in (0..=anatomy.len as u64).step_by(step) {
+            let with = |others: &[usize]| {
+                let mut hurt = ScriptedSource::new(0, &shares[0], seekable);
+                hurt.bad_byte = Some(bad);
+                let others = others
+                    .iter()
+                    .map(|&index| ScriptedSource::new(index, &shares[index], seekable));
+                decode_scripted(
+                    std::iter::once(hurt).chain(others),
+                    &DecodeOptions::default(),
+                )
+            };
+            let (found, _) = with(&[1, 2])
+                .unwrap_or_else(|error| panic!("byte {bad}, seekable: {seekable}: {error}"));
+            assert!(found == data);
+            let at = usize::try_from(bad).unwrap();
+            let needed = anatomy.all_frames().contains(&at);
+            match with(&[1]) {
+                Ok((found, _)) => assert!(!needed && found == data, "byte {bad}"),
+                Err(error) if needed => {
+                    // It says which source, and what the system said.
+                    let text = format!("{error} {error:?}");
+                    assert!(text.contains("os error 5"), "byte {bad}: {text}");
+                }
+                // A pipe is lost with its header, a file is not. The last frame of both is read
+                // together with what follows it.
+                Err(error) => assert!(
+                    !seekable && bad < anatomy.header as u64
+                        || (anatomy.trailer..anatomy.trailer + SHARD).contains(&at),
+                    "byte {bad}, seekable: {seekable}: {error}"
+                ),
+            }
+        }
+    }
+}
+
+#[test]
+fn a_source_that_blocks_for_ever_is_done_without_or_named() {
+    let data = noise(40 * 2 * SHARD + 9, 9);
+    let shares = shares(&data, &encoding(2, 3, 2));
+    let anatomy = Anatomy::of(&shares[0], SHARD);
+    let places = [
+        None, // opening
+        Some(0),
+        Some(anatomy.header + 10),
+        Some(anatomy.stripe(3).start),
+        Some(anatomy.stripe(30).start + 5),
+        Some(anatomy.trailer),
+    ];
+    for seekable in [false, true] {
+        for place in places {
+            let (gate, held) = gate();
+            let with = |others: &[usize]| {
+                let mut stuck = ScriptedSource::new(0, &shares[0], seekable);
+                match place {
+                    None => stuck.opens = Some(gate.clone()),
+                    Some(at) => stuck.blocks_at = Some((at as u64, gate.clone())),
+                }
+                let others = others
+                    .iter()
+                    .map(|&index| ScriptedSource::new(index, &shares[index], seekable));
+                decode_scripted(std::iter::once(stuck).chain(others), &decoding())
+            };
+            let (found, report) = with(&[1, 2])
+                .unwrap_or_else(|error| panic!("{place:?}, seekable: {seekable}: {error}"));
+            assert!(found == data && report.is_proven());
+            match with(&[1]) {
+                // All its frames are had before its end.
+                Ok((found, report)) => {
+                    assert_eq!(place, Some(anatomy.trailer));
+                    assert!(found == data && report.is_proven());
+                }
+                Err(error) => {
+                    let text = error.to_string();
+                    assert!(
+                        text.contains("0: ") && text.contains("within")
+                            || text.contains("gave no byte"),
+                        "{place:?}: {text}"
+                    );
+                }
+            }
+            drop(held);
+        }
+    }
+}
+
+#[test]
+fn a_stuck_pipe_is_reported_as_such() {
+    let data = noise(40 * 2 * SHARD + 9, 9);
+    let shares = shares(&data, &encoding(2, 3, 2));
+    let (gate, held) = gate();
+    let mut stuck = ScriptedSource::new(0, &shares[0], false);
+    stuck.blocks_at = Some((700, gate));
+    let others = [1, 2].map(|index| ScriptedSource::new(index, &shares[index], false));
+    let (found, report) =
+        decode_scripted(std::iter::once(stuck).chain(others), &decoding()).unwrap();
+    assert!(found == data);
+    let failure = &report.sources[0].failure;
+    assert!(
+        matches!(failure, Some(SourceFailure::TimedOut { .. })),
+        "{failure:?}"
+    );
+    drop(held);
+}
+
+#[test]
+fn endings_that_are_found_late_still_prove_the_stream() {
+    let data = noise(3 * 2 * SHARD + 9, 9);
+    let shares = shares(&data, &encoding(2, 3, 2));
+    // What follows hides the endings of files, until they are read to there.
+    let hidden: Vec<Vec<u8>> = shares
+        .iter()
+        .map(|share| [&share[..], &[0; 100]].concat())
+        .collect();
+    let sources = hidden[..2].iter().enumerate().map(|(at, share)| {
+        let mut source = ScriptedSource::new(at, share, true);
+        source.slow_from = Some(Anatomy::of(&shares[0], SHARD).trailer as u64 + 20);
+        source
+    });
+    let (found, report) = decode_scripted(sources, &DecodeOptions::default()).unwrap();
+    assert!(found == data);
+    assert!(report.is_proven(), "{report:?}");
+}
+
+#[test]
+fn to_cancel_works_while_sources_or_the_output_block() {
+    let data = noise(40 * 2 * SHARD + 9, 9);
+    let shares = shares(&data, &encoding(2, 3, 2));
+    for what in ["open", "read", "output opens", "output writes"] {
+        let (gate, held) = gate();
+        let sources = shares[..2].iter().enumerate().map(|(at, share)| {
+            let mut source = ScriptedSource::new(at, share, false);
+            match what {
+                "open" => source.opens = Some(gate.clone()),
+                "read" => source.blocks_at = Some((900, gate.clone())),
+                _ => {}
+            }
+            Box::new(source) as Box<dyn Source>
+        });
+        let op = match what {
+            "output opens" => Some(Op::Open),
+            "output writes" => Some(Op::Write(3)),
+            _ => None,
+        };
+        let (mut output, journal) = scripted(1, |_| op.map(|op| (op, Fault::Block(gate.clone()))));
+        let (output, sources) = (Box::new(output.remove(0)), sources.collect());
+        let (control, canceller) = Control::new();
+        let began = Instant::now();
+        let running =
+            thread::spawn(move || decode(sources, output, &DecodeOptions::default(), &control));
+        while op.is_some_and(|op| !journal.lock().unwrap().entries.contains(&(0, op))) {
+            thread::yield_now();
+        }
+        canceller.cancel();
+        let error = running.join().unwrap().unwrap_err();
+        assert!(
+            matches!(error, DecodeError::Gather(GatherError::Cancelled)),
+            "{what}: {error}"
+        );
+        assert!(began.elapsed() < Duration::from_secs(30), "{what}");
+        assert!(!journal.lock().unwrap().finished[0]);
+        drop(held);
+    }
+}
+
+#[test]
+fn an_output_that_fails_at_any_moment_fails_the_decode() {
+    let data = noise(3 * 2 * SHARD + 9, 9);
+    let shares = shares(&data, &encoding(2, 3, 2));
+    let decode_into = |fault: Option<(Op, Fault)>| {
+        let (mut output, journal) = scripted(1, |_| fault.clone());
+        let output = Box::new(output.remove(0));
+        let sources = files(&shares, [0, 2]);
+        let result = decode(
+            sources,
+            output,
+            &DecodeOptions::default(),
+            &Control::new().0,
+        );
+        (result, journal)
+    };
+    let (result, journal) = decode_into(None);
+    result.unwrap();
+    let ops: Vec<Op> = journal
+        .lock()
+        .unwrap()
+        .entries
+        .iter()
+        .map(|(_, op)| *op)
+        .collect();
+    assert!(ops.contains(&Op::Finish) && ops.len() > 6, "{ops:?}");
+    for op in ops {
+        for fault in faults(op) {
+            let (result, journal) = decode_into(Some((op, fault)));
+            let error = result.unwrap_err();
+            let DecodeError::Output { offset, .. } = &error else {
+                panic!("{op:?}: {error}");
+            };
+            let journal = journal.lock().unwrap();
+            assert!(!journal.finished[0], "{op:?}");
+            assert!(data.starts_with(&journal.bytes[0]));
+            assert!(*offset <= journal.bytes[0].len() as u64);
+        }
+    }
+}
+
+// --- An encode into pipes that one decode reads ---
+
+/// Encodes into n pipes of which those in `read` are read by one decode, in this order.
+fn through_pipes(
+    data: &[u8],
+    options: &EncodeOptions,
+    read: &[usize],
+    capacity: usize,
+) -> (
+    Result<EncodeReport, EncodeError>,
+    Result<Vec<u8>, DecodeError>,
+) {
+    let (sinks, sources): (Vec<_>, Vec<_>) = (0..options.code.geometry().n())
+        .map(|index| pipe(index, capacity))
+        .unzip();
+    let mut sources: Vec<Option<_>> = sources.into_iter().map(Some).collect();
+    let sources = read
+        .iter()
+        .map(|&index| sources[index].take().unwrap())
+        .collect();
+    let (source, options) = (input(data), options.clone());
+    let encoding =
+        thread::spawn(move || encode(Box::new(source), sinks, &options, &Control::new().0));
+    let decoded = decode_from(sources, &DecodeOptions::default());
+    (encoding.join().unwrap(), decoded.map(|(found, _)| found))
+}
+
+#[test]
+fn an_encode_into_pipes_that_one_decode_reads_runs_to_the_end() {
+    let lengths = [0, 1, 4 * SHARD, 9 * 4 * SHARD + 3, 150 * 4 * SHARD + 3];
+    for (at, len) in lengths.into_iter().enumerate() {
+        let data = noise(len, 10);
+        let mut order: Vec<usize> = (0..6).collect();
+        order.rotate_left(at);
+        for capacity in [1, 64, 4096] {
+            let (encoded, decoded) = through_pipes(&data, &encoding(4, 6, 6), &order, capacity);
+            assert!(decoded.unwrap() == data);
+            let report = encoded.unwrap();
+            assert!(
+                report.sinks.iter().all(|one| one.failure.is_none()),
+                "{report:?}"
+            );
+            order.reverse();
+        }
+    }
+}
+
+#[test]
+fn pipes_that_nobody_opens_are_left_out() {
+    let data = noise(30 * 4 * SHARD + 3, 11);
+    let mut options = encoding(4, 6, 4);
+    options.sink_timeout = SOON;
+    for read in [vec![5, 1, 2, 0], vec![0, 1, 2, 3, 5]] {
+        let (encoded, decoded) = through_pipes(&data, &options, &read, 64);
+        assert!(decoded.unwrap() == data);
+        for sink in encoded.unwrap().sinks {
+            assert_eq!(
+                sink.failure.is_none(),
+                read.contains(&sink.index),
+                "{sink:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn too_few_readers_end_both_sides() {
+    let data = noise(30 * 4 * SHARD + 3, 12);
+    let mut options = encoding(4, 6, 4);
+    options.sink_timeout = SOON;
+    let (encoded, decoded) = through_pipes(&data, &options, &[5, 1, 2], 64);
+    assert!(
+        matches!(encoded, Err(EncodeError::TooFewSinks { .. })),
+        "{encoded:?}"
+    );
+    decoded.unwrap_err();
+}
+
+#[test]
+fn a_pipe_whose_writer_was_stopped_is_no_stream() {
+    let data = noise(30 * 2 * SHARD + 3, 13);
+    let options = encoding(2, 3, 2);
+    let (sinks, sources): (Vec<_>, Vec<_>) = (0..3).map(|index| pipe(index, 64)).unzip();
+    let mut input = ScriptedInput::new(&data);
+    input.fails_at = Some(900);
+    let encoding =
+        thread::spawn(move || encode(Box::new(input), sinks, &options, &Control::new().0));
+    let output = MemorySink::default();
+    let error = decode(
+        sources,
+        Box::new(output.clone()),
+        &DecodeOptions::default(),
+        &Control::new().0,
+    )
+    .unwrap_err();
+    // The pipes may have been cut in different stripes.
+    assert!(
+        matches!(
+            error,
+            DecodeError::Gather(GatherError::Incomplete { .. } | GatherError::Unrecoverable { .. })
+        ),
+        "{error}"
+    );
+    assert!(error.to_string().contains("cut off at byte"), "{error}");
+    assert!(matches!(
+        encoding.join().unwrap(),
+        Err(EncodeError::Input { .. })
+    ));
+    let taken = output.0.lock().unwrap();
+    assert!(!taken.finished && data.starts_with(&taken.bytes));
+}

@@ -1,0 +1,258 @@
+//! One share vouches for itself: verify finds every kind of damage, and says in which stripe and at
+//! which byte.
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test that panics has failed, as it should"
+)]
+
+mod kit;
+
+use distdup::control::Control;
+use distdup::decode::SourceFailure;
+use distdup::format::StreamId;
+use distdup::verify::{Verdict, inspect, verify};
+use kit::anatomy::{Anatomy, flip, splice};
+use kit::{MemorySource, code, noise, options, shares};
+
+/// Shards of so many bytes.
+const SHARD: usize = 16;
+
+fn set(len: usize) -> Vec<Vec<u8>> {
+    shares(&noise(len, 1), &options(code("rs", 2, 3), SHARD as u64))
+}
+
+/// Verified alone, as a file and as a pipe.
+fn both(share: &[u8]) -> [(&'static str, Verdict); 2] {
+    let one = |source| {
+        let mut verdicts = verify(vec![source], &Control::new().0).unwrap();
+        verdicts.remove(0)
+    };
+    [
+        ("file", one(MemorySource::file(7, share.to_vec()))),
+        ("pipe", one(MemorySource::pipe(7, share.to_vec()))),
+    ]
+}
+
+/// The one fault that is found, and nothing else is wrong with a frame.
+fn the_fault(verdict: &Verdict, what: &str) -> (u64, String) {
+    assert!(!verdict.is_whole(), "{what}");
+    assert_eq!(verdict.outcome.fault_count, 1, "{what}: {verdict:?}");
+    let fault = &verdict.outcome.faults[0];
+    (fault.stripe, fault.what.clone())
+}
+
+#[test]
+fn whole_shares_of_every_length_are_whole() {
+    for len in [0, 1, 31, 32, 33, 64, 65, 5 * 32 + 7] {
+        for (index, share) in set(len).iter().enumerate() {
+            for (how, verdict) in both(share) {
+                assert!(verdict.is_whole(), "{len} bytes, {how}: {verdict:?}");
+                assert_eq!(verdict.outcome.index, Some(index));
+                assert_eq!(verdict.totals.unwrap().length, len as u64);
+                assert_eq!(verdict.outcome.frames, len.div_ceil(32) as u64);
+                assert_eq!(verdict.following, 0);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_share_with_any_byte_changed_is_not_whole() {
+    let share = &set(2 * 32 + 9)[1];
+    let anatomy = Anatomy::of(share, SHARD);
+    for at in 0..share.len() {
+        for (how, verdict) in both(&flip(share, at)) {
+            assert!(!verdict.is_whole(), "byte {at}, {how}: {verdict:?}");
+            let stripe = (0..anatomy.frames).find(|&stripe| anatomy.stripe(stripe).contains(&at));
+            let faults = &verdict.outcome.faults;
+            match stripe {
+                Some(stripe) => {
+                    assert_eq!(
+                        verdict.outcome.fault_count, 1,
+                        "byte {at}, {how}: {faults:?}"
+                    );
+                    assert_eq!(faults[0].stripe, stripe as u64, "byte {at}, {how}");
+                    let start = anatomy.stripe(stripe).start;
+                    assert!(
+                        faults[0].what.contains(&format!("at byte {start}")),
+                        "byte {at}, {how}: {faults:?}"
+                    );
+                    assert_eq!(verdict.outcome.frames, anatomy.frames as u64 - 1);
+                }
+                None => assert!(faults.is_empty(), "byte {at}, {how}: {faults:?}"),
+            }
+        }
+    }
+}
+
+#[test]
+fn a_share_cut_anywhere_is_not_whole_and_says_where_it_ends() {
+    let share = &set(2 * 32 + 9)[1];
+    let anatomy = Anatomy::of(share, SHARD);
+    for len in 0..share.len() {
+        for (how, verdict) in both(&share[..len]) {
+            assert!(!verdict.is_whole(), "{len} bytes, {how}");
+            if len >= anatomy.header {
+                let said = verdict.outcome.remarks.concat();
+                assert!(said.contains("incomplete: cut off"), "{len}, {how}: {said}");
+                assert!(
+                    said.contains(&format!("byte {len}")),
+                    "{len}, {how}: {said}"
+                );
+            } else {
+                assert!(
+                    matches!(verdict.outcome.failure, Some(SourceFailure::NoShare(_))),
+                    "{len}, {how}: {verdict:?}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn frames_damaged_missing_and_foreign_are_told_apart_at_their_place() {
+    let shares = set(5 * 32 + 9);
+    let other = {
+        let mut options = options(code("rs", 2, 3), SHARD as u64);
+        options.identity.as_mut().unwrap().stream = StreamId([9; 16]);
+        kit::shares(&noise(5 * 32 + 9, 1), &options)
+    };
+    let share = &shares[0];
+    let anatomy = Anatomy::of(share, SHARD);
+    for stripe in 0..anatomy.frames {
+        let range = anatomy.stripe(stripe);
+        let at = range.start;
+        let next = if stripe + 1 < anatomy.frames {
+            format!("missing: at byte {at} stripe {} follows", stripe + 1)
+        } else {
+            format!("missing: at byte {at} the trailer follows")
+        };
+        let cases = [
+            (
+                "damaged",
+                flip(share, at + 80),
+                format!("damaged at byte {at}: digest differs"),
+            ),
+            ("removed", splice(share, range.clone(), &[]), next),
+            (
+                "of another stream",
+                splice(share, range.clone(), &other[0][range.clone()]),
+                format!(
+                    "a frame of another stream ({}) stands at byte {at}",
+                    StreamId([9; 16])
+                ),
+            ),
+            (
+                "of another share",
+                splice(share, range.clone(), &shares[2][range.clone()]),
+                format!("a frame of share 2 stands at byte {at}"),
+            ),
+        ];
+        for (kind, hurt, expected) in cases {
+            for (how, verdict) in both(&hurt) {
+                let what = format!("frame {stripe} {kind}, {how}");
+                let (found, said) = the_fault(&verdict, &what);
+                assert_eq!((found, said), (stripe as u64, expected.clone()), "{what}");
+            }
+        }
+    }
+}
+
+#[test]
+fn bytes_inserted_anywhere_between_frames_cost_no_frame_and_are_noticed() {
+    let share = &set(4 * 32 + 9)[0];
+    let anatomy = Anatomy::of(share, SHARD);
+    for stripe in 0..anatomy.frames {
+        for count in [1, 80, anatomy.frame, 3000] {
+            let at = anatomy.stripe(stripe).start;
+            for (how, verdict) in both(&splice(share, at..at, &noise(count, 8))) {
+                let what = format!("{count} bytes before stripe {stripe}, {how}: {verdict:?}");
+                assert!(!verdict.is_whole(), "{what}");
+                assert_eq!(verdict.outcome.fault_count, 0, "{what}");
+                assert_eq!(verdict.outcome.frames, anatomy.frames as u64, "{what}");
+                let said = verdict.outcome.remarks.concat();
+                assert!(said.contains("bytes were inserted or lost"), "{what}");
+            }
+        }
+    }
+}
+
+#[test]
+fn several_frames_damaged_are_each_named() {
+    let share = &set(6 * 32 + 9)[0];
+    let anatomy = Anatomy::of(share, SHARD);
+    for set in 1..1_u32 << anatomy.frames {
+        let damaged = (0..anatomy.frames).filter(|stripe| set >> stripe & 1 == 1);
+        let hurt = damaged.clone().fold(share.clone(), |share, stripe| {
+            flip(&share, anatomy.stripe(stripe).start + 83)
+        });
+        for (how, verdict) in both(&hurt) {
+            let found = verdict.outcome.faults.iter().map(|fault| fault.stripe);
+            assert!(
+                found.eq(damaged.clone().map(|stripe| stripe as u64)),
+                "{how}: {verdict:?}"
+            );
+            assert!(verdict.totals.is_some(), "its trailer is good");
+        }
+    }
+}
+
+#[test]
+fn what_follows_a_share_is_no_part_of_it() {
+    let share = &set(2 * 32 + 9)[0];
+    for count in [1, 64, 5000] {
+        let followed = [&share[..], &noise(count, 3)].concat();
+        let [(_, file), (_, pipe)] = both(&followed);
+        assert!(file.is_whole() && pipe.is_whole(), "{file:?} {pipe:?}");
+        assert_eq!(file.following, count as u64);
+    }
+}
+
+#[test]
+fn a_share_after_a_share_is_noticed() {
+    let shares = set(2 * 32 + 9);
+    for second in [&shares[0], &shares[1]] {
+        let [(_, file), (_, pipe)] = both(&[&shares[0][..], second].concat());
+        assert!(!file.is_whole(), "{file:?}");
+        assert!(pipe.is_whole(), "all that a pipe's reader looks at is good");
+    }
+}
+
+#[test]
+fn what_is_no_share_is_said_to_be_none() {
+    let mut later = set(9)[0].clone();
+    later[9] = 7;
+    later.truncate(300);
+    for (bytes, expected) in [
+        (Vec::new(), "empty"),
+        (noise(5000, 1), "does not begin as a share does"),
+        (later, "format version 7"),
+    ] {
+        for (how, verdict) in both(&bytes) {
+            let Some(SourceFailure::NoShare(said)) = &verdict.outcome.failure else {
+                panic!("{how}: {verdict:?}");
+            };
+            assert!(said.contains(expected), "{how}: {said}");
+        }
+    }
+}
+
+#[test]
+fn inspect_says_what_header_and_ending_say() {
+    let share = &set(2 * 32 + 9)[2];
+    let looked = inspect(MemorySource::file(4, share.clone())).unwrap();
+    assert_eq!(looked.name, "4");
+    assert_eq!(looked.len, Some(share.len() as u64));
+    let (common, index) = looked.claims.unwrap();
+    assert_eq!(
+        (index, common.shard_len(), common.min_shares()),
+        (2, SHARD, 2)
+    );
+    let ending = looked.ending.unwrap();
+    assert!(ending.in_place() && looked.fault.is_none());
+    assert_eq!(ending.trailer.totals.length, 2 * 32 + 9);
+
+    let looked = inspect(MemorySource::file(4, flip(share, 30))).unwrap();
+    assert_eq!(looked.claims.unwrap().1, 2, "the trailer says it, too");
+    assert!(looked.fault.is_some());
+}
