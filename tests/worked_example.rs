@@ -49,8 +49,9 @@ fn the_documents_shares_are_those_that_are_written() {
         let title = format!("Share {index}:");
         let mut hex = String::new();
         for line in share.chunks(16) {
-            line.iter()
-                .for_each(|byte| write!(hex, "{byte:02x}").unwrap());
+            for byte in line {
+                write!(hex, "{byte:02x}").unwrap();
+            }
             hex.push('\n');
         }
         assert!(documented(&title) == *share, "{title}\n{hex}");
