@@ -1,0 +1,207 @@
+//! Who is late, and who is only waited for: a pause on one side is no fault of the other.
+#![allow(clippy::unwrap_used, reason = "a test fails by it")]
+
+mod kit;
+
+use std::io::{self, Cursor, Read, Write};
+use std::mem;
+use std::thread;
+use std::time::Duration;
+
+use distdup::control::Control;
+use distdup::decode::{DecodeOptions, decode};
+use distdup::encode::encode;
+use distdup::input::Input;
+use distdup::sink::{Sink, SinkWriter};
+use distdup::source::{Source, SourceReader};
+use distdup::verify::inspect;
+use kit::{Bytes, MemorySink, MemorySource, code, files, noise, options, shares};
+
+const STRIPE: usize = 2 * 64;
+
+/// A sink whose n-th write takes `pauses(n)` milliseconds.
+struct Pausing {
+    inner: MemorySink,
+    writes: u64,
+    pauses: fn(u64) -> u64,
+}
+
+impl Pausing {
+    fn new(pauses: fn(u64) -> u64) -> Box<Self> {
+        let inner = MemorySink::default();
+        Box::new(Self {
+            inner,
+            writes: 0,
+            pauses,
+        })
+    }
+}
+
+impl Sink for Pausing {
+    fn name(&self) -> String {
+        "pausing".into()
+    }
+
+    fn open(self: Box<Self>) -> io::Result<Box<dyn SinkWriter>> {
+        Ok(self)
+    }
+}
+
+impl Write for Pausing {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        thread::sleep(Duration::from_millis((self.pauses)(self.writes)));
+        self.writes += 1;
+        self.inner.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl SinkWriter for Pausing {
+    fn finish(self: Box<Self>) -> io::Result<()> {
+        Box::new(self.inner).finish()
+    }
+}
+
+/// An input that pauses once, before the byte at `at`.
+struct Pause {
+    inner: Cursor<Vec<u8>>,
+    at: u64,
+    length: Duration,
+}
+
+impl Read for Pause {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let at = self.inner.position();
+        if at == self.at {
+            thread::sleep(self.length);
+        }
+        let most = match self.at.checked_sub(at) {
+            Some(left) if left > 0 => buffer.len().min(usize::try_from(left).unwrap()),
+            _ => buffer.len(),
+        };
+        self.inner.read(&mut buffer[..most])
+    }
+}
+
+impl Input for Pause {
+    fn confirm_end(&mut self, _total: u64) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn a_sink_that_stalls_at_the_end_takes_no_other_with_it() {
+    // With one stripe more than its queue holds, nothing waits for it but the end itself.
+    for stripes in 3..7 {
+        let mut options = options(code("xor", 2, 3), 64);
+        options.min_shares = Some(2);
+        options.sink_timeout = Duration::from_millis(300);
+        let good = [MemorySink::default(), MemorySink::default()];
+        let sinks: Vec<Box<dyn Sink>> = vec![
+            Pausing::new(|write| if write == 0 { 0 } else { 3_600_000 }),
+            Box::new(good[0].clone()),
+            Box::new(good[1].clone()),
+        ];
+        let input = Box::new(Bytes(Cursor::new(noise(stripes * STRIPE, 1))));
+        let report = encode(input, sinks, &options, &Control::new().0)
+            .unwrap_or_else(|error| panic!("{stripes} stripes: {error}"));
+        let failed = report.sinks.iter().map(|sink| sink.failure.is_some());
+        assert_eq!(failed.collect::<Vec<_>>(), [true, false, false]);
+        assert!(good.iter().all(|sink| sink.0.lock().unwrap().finished));
+    }
+}
+
+#[test]
+fn an_input_that_pauses_makes_no_sink_late() {
+    let mut options = options(code("xor", 2, 3), 64);
+    options.sink_timeout = Duration::from_millis(500);
+    // The first sink has nothing to do while the others are waited for and the input pauses, and
+    // takes its time after that, less than the time-out.
+    let (before, after) = (8, 8);
+    let input = Pause {
+        inner: Cursor::new(noise((before + after) * STRIPE, 2)),
+        at: (before * STRIPE) as u64,
+        length: Duration::from_millis(1500),
+    };
+    let first = Pausing::new(|write| if write <= 7 { 0 } else { 200 });
+    let slow = || Pausing::new(|_| 120);
+    let sinks: Vec<Box<dyn Sink>> = vec![first, slow(), slow()];
+    let report = encode(Box::new(input), sinks, &options, &Control::new().0).unwrap();
+    for sink in report.sinks {
+        assert!(sink.failure.is_none(), "{sink:?}");
+    }
+}
+
+/// A pipe whose writer pauses before the share's end.
+struct LateEnd {
+    inner: Cursor<Vec<u8>>,
+    end: u64,
+    pause: Duration,
+}
+
+impl Source for LateEnd {
+    fn name(&self) -> String {
+        "late end".into()
+    }
+
+    fn open(self: Box<Self>) -> io::Result<Box<dyn SourceReader>> {
+        Ok(self)
+    }
+}
+
+impl Read for LateEnd {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let left = self.end.saturating_sub(self.inner.position());
+        if left == 0 {
+            thread::sleep(mem::take(&mut self.pause));
+            return self.inner.read(buffer);
+        }
+        let most = buffer.len().min(usize::try_from(left).unwrap());
+        self.inner.read(&mut buffer[..most])
+    }
+}
+
+impl SourceReader for LateEnd {}
+
+#[test]
+fn an_output_that_pauses_makes_no_source_late() {
+    let stripes = 20;
+    let shares = shares(&noise(stripes * STRIPE, 3), &options(code("xor", 2, 3), 64));
+    let sources = shares.into_iter().map(|share| {
+        let source = MemorySource::file(0, share.clone());
+        let end = inspect(source).unwrap().ending.unwrap().offset;
+        let inner = Cursor::new(share);
+        let pause = Duration::from_millis(300);
+        Box::new(LateEnd { inner, end, pause }) as Box<dyn Source>
+    });
+    let options = DecodeOptions {
+        source_timeout: Duration::from_millis(800),
+        memory: 6 * 4 * (80 + 64) - 1, // two stripes under way
+        workers: 1,
+        ..DecodeOptions::default()
+    };
+    // Stops at a stripe near the end, so that the last one waits while all pipes come to theirs.
+    let output = Pausing::new(|write| if write == 34 { 1500 } else { 0 });
+    let report = decode(sources.collect(), output, &options, &Control::new().0).unwrap();
+    for source in report.sources {
+        assert!(source.is_good() && source.complete, "{source:?}");
+    }
+}
+
+#[test]
+fn an_output_that_pauses_has_no_source_read_that_is_not_needed() {
+    let data = noise(60 * STRIPE, 4);
+    let shares = shares(&data, &options(code("xor", 2, 3), 64));
+    let output = Pausing::new(|write| if write == 0 { 1500 } else { 0 });
+    let report = decode(
+        files(&shares, 0..3),
+        output,
+        &DecodeOptions::default(),
+        &Control::new().0,
+    )
+    .unwrap();
+    assert_eq!(report.sources[2].frames, 0);
+}
