@@ -68,8 +68,10 @@ struct Lane {
     /// The other end too, to take back what a dropped sink did not.
     queue: Receiver<Message>,
     given: u64,
+    /// It was told that it has been given all frames, and is to say when it has taken them.
+    told_all: bool,
     taken: Arc<AtomicU64>,
-    /// Bytes taken when last looked at, and since when it has been so.
+    /// Bytes taken when last looked at, and since when it has been so while more were waiting.
     seen: (u64, Instant),
     stage: Stage,
     failure: Option<SinkFailure>,
@@ -81,8 +83,6 @@ pub(crate) struct Spread {
     events: Receiver<Event>,
     common: Arc<Common>,
     rule: Rule,
-    /// All frames were given: from here on, no sink waits for us.
-    ending: bool,
     pool: Option<Pool>,
     control: Control,
 }
@@ -127,6 +127,7 @@ impl Spread {
                 sender: Some(sender),
                 queue,
                 given,
+                told_all: false,
                 taken,
                 seen: (0, Instant::now()),
                 stage: Stage::Taking,
@@ -138,7 +139,6 @@ impl Spread {
             events,
             common: Arc::clone(common),
             rule,
-            ending: false,
             pool,
             control: control.clone(),
         }
@@ -192,7 +192,6 @@ impl Spread {
     }
 
     fn complete(&mut self, totals: &Totals) -> Result<(), SpreadError> {
-        self.ending = true;
         for lane in 0..self.lanes.len() {
             self.give(lane, Message::AllFrames)?;
         }
@@ -243,11 +242,7 @@ impl Spread {
     /// Puts a message into a sink's queue. Waits while that is full, and looks after all sinks
     /// meanwhile.
     fn give(&mut self, lane: usize, message: Message) -> Result<(), SpreadError> {
-        let len = match &message {
-            Message::Frame(bytes) | Message::Ending(bytes) => bytes.len() as u64,
-            Message::AllFrames => 0,
-        };
-        self.lanes[lane].given += len;
+        self.lanes[lane].owe(&message);
         let mut message = Some(message);
         loop {
             let Some(sender) = self.lanes[lane].sender.clone() else {
@@ -306,15 +301,14 @@ impl Spread {
         for index in 0..self.lanes.len() {
             let lane = &mut self.lanes[index];
             let taken = lane.taken.load(Ordering::Relaxed);
-            let idle = taken >= lane.given && !self.ending;
-            if taken != lane.seen.0 || idle {
+            if taken != lane.seen.0 || lane.is_idle() {
                 lane.seen = (taken, now);
             }
             let waited = now.duration_since(lane.seen.1);
             let limit = match lane.stage {
                 Stage::Taking | Stage::TookAll => self.rule.timeout,
                 Stage::Ending if taken < lane.given => self.rule.timeout,
-                Stage::Ending => self.rule.timeout * FINISH_FACTOR,
+                Stage::Ending => self.rule.timeout.saturating_mul(FINISH_FACTOR),
                 Stage::Finished | Stage::Failed => continue,
             };
             if lane.stage != Stage::TookAll && waited >= limit {
@@ -389,6 +383,24 @@ impl Lane {
         }
         if stage == Stage::Finished {
             self.sender = None;
+        }
+    }
+
+    /// Whether it has nothing to do: then it is no stall that it takes nothing.
+    fn is_idle(&self) -> bool {
+        self.taken.load(Ordering::Relaxed) >= self.given
+            && self.stage == Stage::Taking
+            && !self.told_all
+    }
+
+    /// Notes what it is about to be given.
+    fn owe(&mut self, message: &Message) {
+        if self.is_idle() {
+            self.seen.1 = Instant::now();
+        }
+        match message {
+            Message::Frame(bytes) | Message::Ending(bytes) => self.given += bytes.len() as u64,
+            Message::AllFrames => self.told_all = true,
         }
     }
 
