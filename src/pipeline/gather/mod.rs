@@ -14,7 +14,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, select, unbounded};
 use distdup_codecs::ShardSet;
@@ -82,6 +82,8 @@ pub(crate) struct Gather {
     ended: bool,
     jobs: Sender<Job>,
     events: Receiver<Event>,
+    /// Since when nobody waits for a stripe.
+    left: Instant,
     control: Control,
 }
 
@@ -114,12 +116,29 @@ impl Gather {
             ended: false,
             jobs,
             events,
+            left: Instant::now(),
             control: control.clone(),
         }
     }
 
     /// The next stripe, in order; `None` at the end of the stream.
     pub(crate) fn next(&mut self) -> Result<Option<GoodStripe>, GatherError> {
+        self.come_back();
+        let next = self.advance();
+        self.left = Instant::now();
+        next
+    }
+
+    /// While the output was waited for, nobody looked at what sources answered: that time makes
+    /// none of them late.
+    fn come_back(&mut self) {
+        let away = self.left.elapsed();
+        for lane in &mut self.lanes {
+            lane.heard += away;
+        }
+    }
+
+    fn advance(&mut self) -> Result<Option<GoodStripe>, GatherError> {
         loop {
             if self.ended {
                 return Ok(None);
@@ -163,6 +182,7 @@ impl Gather {
     /// After the last stripe: reads pipes to their ends, and holds the trailers against the stream.
     pub(crate) fn finish(mut self) -> Result<(Totals, Vec<SourceOutcome>), GatherError> {
         let totals = self.stream.totals();
+        self.come_back();
         self.drain()?;
         let mut proven = false;
         let mut otherwise = None;
