@@ -1,0 +1,233 @@
+//! Shares that lie, and parts that break: bounded work, and never an end that is none.
+#![allow(clippy::unwrap_used, reason = "a test fails by it")]
+
+mod kit;
+
+use std::io::{self, Cursor, Read, Seek};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use crossbeam_channel::bounded;
+use distdup::control::Control;
+use distdup::decode::{DecodeError, DecodeOptions, GatherError};
+use distdup::format::digest::Digest;
+use distdup::format::frame::{self, HEAD_LEN};
+use distdup::format::{Common, Totals, ending, header};
+use distdup::source::{Source, SourceReader};
+use distdup::verify::{Verdict, verify};
+use distdup_codecs::{Code, CodecError, Coder, Geometry, Shard, ShardSet};
+use kit::{
+    MemorySink, MemorySource, code, decode_from, encode_into, files, noise, options, shares,
+};
+
+/// What `work` gives, if it does so soon.
+fn soon<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+    let (report, done) = bounded(1);
+    thread::spawn(move || report.send(work()));
+    done.recv_timeout(Duration::from_secs(30))
+        .expect("it ends, and soon")
+}
+
+fn verdict(source: Box<dyn Source>) -> Verdict {
+    let mut verdicts = verify(vec![source], &Control::new().0).unwrap();
+    verdicts.remove(0)
+}
+
+fn both(share: &[u8]) -> [Box<dyn Source>; 2] {
+    [
+        MemorySource::file(0, share.to_vec()),
+        MemorySource::pipe(0, share.to_vec()),
+    ]
+}
+
+#[test]
+fn a_trailer_that_tells_of_more_stripes_than_can_be_counted() {
+    let options = options(code("copy", 1, 2), 1);
+    let identity = options.identity.clone().unwrap();
+    let common = Common::new(&identity, Arc::clone(&options.code), 1, 1).unwrap();
+    for length in [1 << 40, 1 << 58, (1 << 63) - 1] {
+        let totals = Totals {
+            length,
+            stripes: length,
+            digest: Digest::of(b""),
+        };
+        let mut share = header::encode(&common, 0);
+        let first_frame = share.len() as u64;
+        share.extend(ending::encode(&common, 0, &totals, first_frame));
+        for source in both(&share) {
+            let verdict = soon(move || verdict(source));
+            assert!(!verdict.is_whole(), "{verdict:?}");
+            assert_eq!(verdict.outcome.fault_count, length);
+        }
+        for source in both(&share) {
+            let error = soon(move || decode_from(vec![source], &DecodeOptions::default()));
+            assert!(error.is_err());
+        }
+    }
+}
+
+#[test]
+fn a_forged_frame_without_a_spare_is_given_up_in_time() {
+    let (k, n) = (32, 40);
+    let options = options(code("rs16", k, n), 2);
+    let mut shares = shares(&noise(k * 2, 5), &options);
+    let (header, len) = header::decode(&shares[7]).unwrap().unwrap();
+    let frame = &mut shares[7][len..len + HEAD_LEN + 2];
+    let (head, _) = frame::read_head(frame).unwrap();
+    frame[HEAD_LEN] ^= 1;
+    let payload = Digest::of(&frame[HEAD_LEN..]);
+    frame::write_head(frame, &head, payload, &header.common);
+    let result = soon(move || decode_from(files(&shares, 0..k), &DecodeOptions::default()));
+    assert!(
+        matches!(
+            result,
+            Err(DecodeError::Gather(GatherError::Unrecoverable { .. }))
+        ),
+        "{result:?}"
+    );
+}
+
+#[test]
+fn a_trailer_of_another_share_completes_none() {
+    let options = options(code("xor", 2, 3), 64);
+    let shares = shares(&noise(1000, 6), &options);
+    let end_of = |share: usize| {
+        let source = MemorySource::file(share, shares[share].clone());
+        usize::try_from(
+            distdup::verify::inspect(source)
+                .unwrap()
+                .ending
+                .unwrap()
+                .offset,
+        )
+        .unwrap()
+    };
+    let mixed = [&shares[0][..end_of(0)], &shares[1][end_of(1)..]].concat();
+    for source in both(&mixed) {
+        let verdict = verdict(source);
+        assert!(!verdict.is_whole(), "{verdict:?}");
+        assert_eq!(verdict.outcome.fault_count, 0);
+    }
+}
+
+#[test]
+fn a_frame_in_the_place_of_another_costs_no_third() {
+    let options = options(code("xor", 2, 3), 64);
+    let mut share = shares(&noise(2 * 64 * 12, 7), &options).remove(1);
+    let start = header::decode(&share).unwrap().unwrap().1;
+    let frame = |stripe: usize| start + stripe * (HEAD_LEN + 64);
+    let (head, tail) = share.split_at_mut(frame(9));
+    head[frame(3)..frame(4)].swap_with_slice(&mut tail[..HEAD_LEN + 64]);
+    for source in both(&share) {
+        let verdict = verdict(source);
+        let stripes: Vec<u64> = verdict
+            .outcome
+            .faults
+            .iter()
+            .map(|fault| fault.stripe)
+            .collect();
+        assert_eq!(stripes, [3, 9], "{verdict:?}");
+    }
+}
+
+/// A pipe that fails where it should end, as one from a command that does not exit well.
+struct FailsAtItsEnd(Cursor<Vec<u8>>);
+
+impl Source for FailsAtItsEnd {
+    fn name(&self) -> String {
+        "fails at its end".into()
+    }
+
+    fn open(self: Box<Self>) -> io::Result<Box<dyn SourceReader>> {
+        Ok(self)
+    }
+}
+
+impl Read for FailsAtItsEnd {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self.0.read(buffer)? {
+            0 => Err(io::Error::other("exit status 255")),
+            count => Ok(count),
+        }
+    }
+}
+
+impl SourceReader for FailsAtItsEnd {
+    fn seekable(&mut self) -> Option<&mut dyn Seek> {
+        None
+    }
+}
+
+#[test]
+fn what_came_before_a_pipe_failed_is_of_use() {
+    let options = options(code("xor", 2, 3), 640);
+    let data = noise(2 * 640 + 17, 8);
+    let shares = shares(&data, &options);
+    for cut in [0, 1, 64] {
+        let pipe = |share: usize| {
+            let bytes = shares[share][..shares[share].len() - cut].to_vec();
+            Box::new(FailsAtItsEnd(Cursor::new(bytes))) as Box<dyn Source>
+        };
+        let (decoded, report) =
+            decode_from(vec![pipe(0), pipe(2)], &DecodeOptions::default()).unwrap();
+        assert_eq!(decoded, data);
+        assert_eq!(report.is_proven(), cut == 0);
+    }
+}
+
+/// A code that breaks down at its third stripe.
+#[derive(Debug)]
+struct Breaking(Arc<dyn Code>, Arc<AtomicUsize>);
+
+struct BreakingCoder(Box<dyn Coder>, Arc<AtomicUsize>);
+
+impl Code for Breaking {
+    fn id(&self) -> &'static str {
+        self.0.id()
+    }
+    fn geometry(&self) -> Geometry {
+        self.0.geometry()
+    }
+    fn params(&self) -> &str {
+        self.0.params()
+    }
+    fn shard_unit(&self) -> usize {
+        self.0.shard_unit()
+    }
+    fn reconstructible(&self, present: ShardSet) -> ShardSet {
+        self.0.reconstructible(present)
+    }
+    fn scratch_bytes(&self, shard_len: usize) -> usize {
+        self.0.scratch_bytes(shard_len)
+    }
+    fn coder(&self) -> Box<dyn Coder> {
+        Box::new(BreakingCoder(self.0.coder(), Arc::clone(&self.1)))
+    }
+}
+
+impl Coder for BreakingCoder {
+    fn encode(&mut self, data: &[&[u8]], parity: &mut [&mut [u8]]) -> Result<(), CodecError> {
+        assert!(self.1.fetch_add(1, Ordering::Relaxed) < 2, "a broken code");
+        self.0.encode(data, parity)
+    }
+    fn reconstruct(&mut self, shards: &mut [Shard<'_>]) -> Result<(), CodecError> {
+        self.0.reconstruct(shards)
+    }
+}
+
+#[test]
+fn a_worker_that_breaks_down_is_no_end() {
+    for workers in [1, 2, 3] {
+        let breaking = Breaking(code("xor", 2, 3), Arc::default());
+        let mut options = options(Arc::new(breaking), 64);
+        options.workers = workers;
+        let sinks: [MemorySink; 3] = Default::default();
+        let result = encode_into(&sinks, &noise(2 * 64 * 20, 9), &options);
+        assert!(result.is_err(), "{workers} workers");
+        for sink in &sinks {
+            assert!(!sink.0.lock().unwrap().finished, "{workers} workers");
+        }
+    }
+}
