@@ -279,8 +279,9 @@ struct Ready {
 struct Stages {
     /// One from each worker; stripe i comes from worker i mod workers.
     ready: Vec<Receiver<Result<Ready, (u64, CodecError)>>>,
-    /// The input's end, or why there is none: an end without this was none.
-    end: Receiver<Result<(), (u64, io::Error)>>,
+    /// The input's length once its end is confirmed, or why there is none and how many bytes came
+    /// before: an end without this was none.
+    end: Receiver<Result<u64, (u64, io::Error)>>,
 }
 
 impl Stages {
@@ -335,10 +336,10 @@ impl Stages {
         }
         let input_failed = |offset, source| Stopped::Error(EncodeError::Input { offset, source });
         match spread.wait_for(&self.end)? {
-            Some(Ok(())) => Ok(stream.totals()),
+            Some(Ok(length)) if length == stream.length() => Ok(stream.totals()),
             Some(Err((offset, source))) => Err(input_failed(offset, source)),
             // The reader or a worker panicked, and has said so.
-            None => Err(input_failed(stream.length(), ErrorKind::BrokenPipe.into())),
+            Some(Ok(_)) | None => Err(input_failed(stream.length(), ErrorKind::BrokenPipe.into())),
         }
     }
 }
@@ -378,8 +379,8 @@ struct Reader {
 }
 
 impl Reader {
-    /// Reads to the end. An error says how many bytes came before it.
-    fn run(mut self) -> Result<(), (u64, io::Error)> {
+    /// Reads to the end, and says how many bytes there were; an error says how many came before it.
+    fn run(mut self) -> Result<u64, (u64, io::Error)> {
         let mut total = 0;
         // A stripe is handed on only when it is known whether another follows, since the last one
         // says so; and the last one only when the input's end is confirmed.
@@ -398,9 +399,7 @@ impl Reader {
             let last = !full;
             if let Some(mut before) = held.take() {
                 before.last = data_len == 0;
-                if !self.hand_on(before) {
-                    return Ok(());
-                }
+                self.hand_on(before).map_err(|error| (total, error))?;
             }
             if data_len > 0 {
                 held = Some(Filled {
@@ -415,16 +414,17 @@ impl Reader {
             }
         }
         if let Some(filled) = held {
-            self.hand_on(filled);
+            self.hand_on(filled).map_err(|error| (total, error))?;
         }
-        Ok(())
+        Ok(total)
     }
 
-    /// Whether someone is there to take it.
-    fn hand_on(&self, filled: Filled) -> bool {
+    /// An error if nobody is there to take it: the run has ended otherwise, or a worker panicked.
+    fn hand_on(&self, filled: Filled) -> io::Result<()> {
         let workers = self.to_workers.len() as u64;
         let worker = usize::try_from(filled.stripe % workers).expect("below a usize");
-        self.to_workers[worker].send(filled).is_ok()
+        let sent = self.to_workers[worker].send(filled);
+        sent.map_err(|_| ErrorKind::BrokenPipe.into())
     }
 
     /// Reads one stripe's data into its places; less than a stripe only at the input's end.
