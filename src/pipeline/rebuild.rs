@@ -12,6 +12,8 @@ use crate::format::frame::{self, Checked, Claim, HEAD_LEN, Head};
 
 /// Most sets of frames that are tried for a stripe whose digest does not come out.
 const MOST_TRIES: usize = 4096;
+/// Most sets of frames that are looked at, to find those that are enough to be tried.
+const MOST_LOOKS: usize = 1 << 18;
 
 /// A good frame, from a source.
 #[derive(Debug, Clone)]
@@ -106,25 +108,32 @@ impl Rebuilder {
         pieces: &[Piece],
     ) -> Result<GoodStripe, Unconfirmed> {
         let mut failure = Unconfirmed::TooFew;
-        let mut tries = MOST_TRIES;
+        let (mut tries, mut looks) = (MOST_TRIES, MOST_LOOKS);
         for claim in claims_by_votes(pieces) {
             let shard_len = self.common.shard_len_of(claim.data_len);
             let fits = |piece: &&Piece| piece.payload().len() == shard_len;
             let candidates: Vec<&Piece> = pieces.iter().filter(fits).collect();
             for left_out in 0..candidates.len() {
+                let mut any_enough = false;
                 for set in without(&candidates, left_out) {
-                    if tries == 0 {
+                    if tries == 0 || looks == 0 {
                         return Err(failure);
                     }
+                    looks -= 1;
                     if !self.is_enough(&set) {
                         continue;
                     }
+                    any_enough = true;
                     tries -= 1;
                     match self.attempt(stripe, claim, &set) {
                         Ok(good) => return Ok(good),
                         Err(Unconfirmed::TooFew) => {}
                         Err(error) => failure = error,
                     }
+                }
+                // Where none of these is enough, no smaller one is.
+                if !any_enough {
+                    break;
                 }
             }
         }
