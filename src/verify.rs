@@ -11,7 +11,7 @@ use crate::decode::{GatherError, SourceFailure, SourceOutcome};
 use crate::format::digest::StreamDigest;
 use crate::format::frame::HEAD_LEN;
 use crate::format::header::HeaderFault;
-use crate::format::scan::{End, Ending, Found, OpenShare};
+use crate::format::scan::{End, Ending, FaultKind, Found, OpenShare};
 use crate::format::{Common, Totals};
 use crate::source::Source;
 
@@ -146,7 +146,8 @@ fn read_through(
     let mut reader = share.frames(Arc::clone(common));
     let mut buffer = vec![0; HEAD_LEN + common.shard_len()];
     let mut stream = Some(StreamDigest::default());
-    for stripe in 0.. {
+    let mut stripe = 0;
+    loop {
         let ended = stripes == Some(stripe);
         if let (true, Some(ending)) = (ended, reader.ending()) {
             let end = End {
@@ -155,7 +156,16 @@ fn read_through(
             };
             return Ok(Read { stream, end, len });
         }
-        match reader.read(stripe, &mut buffer)? {
+        let mut found = reader.read(stripe, &mut buffer)?;
+        let mut missing = "missing: the share ends before it".to_owned();
+        if let Found::Fault(fault) = &found
+            && fault.kind == FaultKind::Ended
+        {
+            // What the trailer says of the end itself tells how many are missing.
+            missing = fault.to_string();
+            found = reader.read(u64::MAX, &mut buffer)?;
+        }
+        match found {
             Found::Frame(checked) => {
                 outcome.frames += 1;
                 let claim = checked.head.claim;
@@ -163,10 +173,21 @@ fn read_through(
                     stream.push(claim.digest, claim.data_len);
                 }
                 passed(checked.len as u64);
+                stripe += 1;
             }
             Found::Fault(fault) => {
-                outcome.fault(stripe, fault.to_string());
+                let next = match fault.kind {
+                    FaultKind::Missing { next } => next,
+                    _ => stripe + 1,
+                };
+                // Not beyond those there should be.
+                let next = match stripes {
+                    Some(all) if stripe < all => next.min(all),
+                    _ => next,
+                };
+                outcome.faults_in(stripe..next, &fault.to_string());
                 stream = None;
+                stripe = next;
             }
             Found::End(end) => {
                 // Frames that the trailer tells of, and that are not there, are bad ones too.
@@ -174,15 +195,15 @@ fn read_through(
                     .ending
                     .as_ref()
                     .map(|ending| ending.trailer.totals.stripes);
-                for missing in stripe..told.or(stripes).unwrap_or(stripe) {
-                    outcome.fault(missing, "missing: the share ends before it".into());
+                let all = told.or(stripes).unwrap_or(stripe);
+                if stripe < all {
+                    outcome.faults_in(stripe..all, &missing);
                     stream = None;
                 }
                 return Ok(Read { stream, end, len });
             }
         }
     }
-    unreachable!("the share ends before stripes can no longer be counted")
 }
 
 impl Verdict {

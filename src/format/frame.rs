@@ -151,7 +151,10 @@ pub fn check_frame(bytes: &[u8], common: &Common) -> Option<Checked> {
         && claim.data_len as usize <= common.stripe_len()
         && (full || claim.last)
         && payload_len == common.shard_len_of(claim.data_len);
-    if head.stream != common.stream() || head.share >= common.geometry().n() || !lengths_agree {
+    // A stream has fewer bytes than this, and each of its stripes at least one.
+    let countable = head.stripe < 1 << 63;
+    let own = head.stream == common.stream() && head.share < common.geometry().n();
+    if !(own && countable && lengths_agree) {
         return None;
     }
     let len = HEAD_LEN + payload_len;

@@ -1,5 +1,7 @@
 //! What became of a source.
 
+use std::ops::Range;
+
 use crate::pipeline::muster::SourceFailure;
 
 /// Faults of a source that are kept word for word; beyond, they are counted.
@@ -51,10 +53,20 @@ impl SourceOutcome {
 
     /// Notes a frame that cannot be used.
     pub(crate) fn fault(&mut self, stripe: u64, what: String) {
-        self.fault_count += 1;
+        self.fault_count = self.fault_count.saturating_add(1);
         if self.faults.len() < FAULTS_KEPT {
             self.faults.push(FrameFault { stripe, what });
         }
+    }
+
+    /// Notes that the frames of all `stripes` cannot be used, which may be more than can be named.
+    pub(crate) fn faults_in(&mut self, stripes: Range<u64>, what: &str) {
+        let count = stripes.end.saturating_sub(stripes.start);
+        for stripe in stripes.take(FAULTS_KEPT - self.faults.len()) {
+            let what = what.to_owned();
+            self.faults.push(FrameFault { stripe, what });
+        }
+        self.fault_count = self.fault_count.saturating_add(count);
     }
 
     /// Whether nothing is wrong with it.
