@@ -99,6 +99,19 @@ impl OpenShare {
         }
     }
 
+    /// Its ending, if that is one of the stream that `common` tells of, and of no other share than
+    /// this one says it is.
+    pub fn own_ending(&self, common: &Common) -> Option<&Ending> {
+        let index = self
+            .claims()
+            .filter(|(own, _)| *own == common)
+            .map(|(_, index)| index);
+        self.ending.as_ref().filter(|ending| {
+            let trailer = &ending.trailer;
+            trailer.common == *common && index.is_none_or(|index| index == trailer.index)
+        })
+    }
+
     /// Goes on to the frames, as those of the stream that `common` tells of. If the share itself
     /// did not say so, its index becomes known with its first good frame.
     pub fn frames(self, common: Arc<Common>) -> FrameReader {
@@ -111,7 +124,8 @@ impl OpenShare {
             (_, Some(ending)) if ending.in_place() => Some(ending.footer.first_frame),
             _ => None,
         };
-        let (ending, mut feed) = (self.ending, self.feed);
+        let ending = self.own_ending(&common).cloned();
+        let mut feed = self.feed;
         let seekable = feed.reader.seekable().is_some();
         FrameReader {
             magic: memmem::Finder::new(&frame::magic(common.stream())).into_owned(),
@@ -122,7 +136,7 @@ impl OpenShare {
             next: 0,
             absent: 0..0,
             seekable,
-            ending: ending.filter(|ending| ending.trailer.common == *common),
+            ending,
             common,
             feed,
         }

@@ -120,10 +120,7 @@ impl Lane {
             Ok(_) => {}
         }
         if share.len.is_some() {
-            self.ending = share
-                .ending
-                .clone()
-                .filter(|own| own.trailer.common == *common);
+            self.ending = share.own_ending(common).cloned();
             match &self.ending {
                 None => self.outcome.remarks.push(NO_ENDING.into()),
                 Some(ending) if !ending.in_place() => {
