@@ -172,6 +172,8 @@ pub enum FaultKind {
     OtherStream(StreamId),
     /// A good frame of this stream, of another share.
     OtherShare(usize),
+    /// A frame of this share, of another stripe, alone out of its place.
+    OtherStripe(u64),
     /// A later frame of this share.
     Missing {
         /// Its stripe.
@@ -205,6 +207,13 @@ impl fmt::Display for Fault {
             }
             FaultKind::OtherShare(share) => {
                 write!(f, "a frame of share {share} stands at byte {}", self.offset)
+            }
+            FaultKind::OtherStripe(stripe) => {
+                write!(
+                    f,
+                    "the frame of stripe {stripe} stands at byte {}",
+                    self.offset
+                )
             }
             FaultKind::Missing { next } => {
                 write!(f, "missing: at byte {} stripe {next} follows", self.offset)
@@ -328,6 +337,12 @@ impl FrameReader {
             self.safe = (offset + found.len as u64, stripe + 1);
             return Ok(Found::Frame(found));
         }
+        if let Some(found) = own.filter(|found| found.len == filled)
+            && self.neighbour()? == Some(stripe + 1)
+        {
+            let kind = FaultKind::OtherStripe(found.head.stripe);
+            return Ok(Found::Fault(Fault { offset, kind }));
+        }
         let is_last = self
             .ending
             .as_ref()
@@ -399,7 +414,17 @@ impl FrameReader {
                 self.index = Some(found.head.share);
                 let at = found.head.stripe;
                 if at > stripe {
-                    self.feed.unread(bytes);
+                    self.feed.unread(&bytes[found.len..]);
+                    let lost = self.next;
+                    if lost <= stripe && self.neighbour()? == Some(lost + 1) {
+                        self.next += 1;
+                        if lost == stripe {
+                            return fault(offset, FaultKind::OtherStripe(at));
+                        }
+                        (bad, aligned) = (None, true);
+                        continue;
+                    }
+                    self.feed.unread(&bytes[..found.len]);
                     self.absent = self.next.min(stripe)..at;
                     self.next = at;
                     return fault(offset, FaultKind::Missing { next: at });
