@@ -63,6 +63,7 @@ impl OpenShare {
         let mut feed = Feed {
             reader,
             ahead: Vec::new(),
+            failed: None,
             at: 0,
         };
         let header = match feed.header() {
@@ -551,6 +552,8 @@ struct Feed {
     reader: Box<dyn SourceReader>,
     /// Bytes that were read and are still to come.
     ahead: Vec<u8>,
+    /// Why it gives no more, where that is still to be said: after the bytes that came before.
+    failed: Option<io::Error>,
     /// Offset of the next byte to come; the reader itself is beyond it by what is ahead.
     at: u64,
 }
@@ -580,19 +583,32 @@ impl Feed {
 
     /// Reads until `buffer` is full or the reader ends, and says how much that was.
     fn fill(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.ahead.is_empty()
+            && let Some(error) = self.failed.take()
+        {
+            return Err(error);
+        }
         let mut filled = self.ahead.len().min(buffer.len());
         buffer[..filled].copy_from_slice(&self.ahead[..filled]);
         self.ahead.drain(..filled);
-        while filled < buffer.len() {
+        let mut result = Ok(());
+        while filled < buffer.len() && self.failed.is_none() {
             match self.reader.read(&mut buffer[filled..]) {
                 Ok(0) => break,
                 Ok(count) => filled += count,
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
+                // What came before a pipe failed may be a good frame, or the share's end.
+                Err(error) if filled > 0 && self.reader.seekable().is_none() => {
+                    self.failed = Some(error);
+                }
+                Err(error) => {
+                    result = Err(error);
+                    break;
+                }
             }
         }
-        self.at += filled as u64;
-        Ok(filled)
+        self.at += filled as u64; // those that are lost by an error, too
+        result.map(|()| filled)
     }
 
     /// Puts back the last bytes that came.
@@ -609,6 +625,9 @@ impl Feed {
 
     /// Reads up to `count` bytes more ahead; 0 at the end.
     fn read_ahead(&mut self, count: usize) -> io::Result<usize> {
+        if let Some(error) = self.failed.take() {
+            return Err(error);
+        }
         let old = self.ahead.len();
         self.ahead.resize(old + count, 0);
         let result = loop {
