@@ -140,7 +140,7 @@ pub fn code(common: &Common) -> String {
 pub fn survival(common: &Common, shares: ShardSet) -> String {
     let there = shares.len();
     match survival::of(&**common.code(), shares) {
-        None => format!("{} cannot restore it", count(there, "good share")),
+        None => format!("{} alone cannot restore it", count(there, "whole share")),
         Some(Survival { losses: 0, .. }) if there == common.geometry().k() => {
             "none of them may be lost".into()
         }
