@@ -11,7 +11,7 @@ use crate::decode::{GatherError, SourceFailure, SourceOutcome};
 use crate::format::digest::StreamDigest;
 use crate::format::frame::HEAD_LEN;
 use crate::format::header::HeaderFault;
-use crate::format::scan::{End, Ending, Found, OpenShare};
+use crate::format::scan::{End, Ending, FaultKind, Found, OpenShare};
 use crate::format::{Common, Totals};
 use crate::source::Source;
 
@@ -146,7 +146,8 @@ fn read_through(
     let mut reader = share.frames(Arc::clone(common));
     let mut buffer = vec![0; HEAD_LEN + common.shard_len()];
     let mut stream = Some(StreamDigest::default());
-    for stripe in 0.. {
+    let mut stripe = 0;
+    loop {
         let ended = stripes == Some(stripe);
         if let (true, Some(ending)) = (ended, reader.ending()) {
             let end = End {
@@ -163,10 +164,18 @@ fn read_through(
                     stream.push(claim.digest, claim.data_len);
                 }
                 passed(checked.len as u64);
+                stripe += 1;
             }
             Found::Fault(fault) => {
-                outcome.fault(stripe, fault.to_string());
+                // Not one by one: how many are missing is only what some frame or trailer says.
+                let next = match fault.kind {
+                    FaultKind::Missing { next } => next,
+                    FaultKind::Ended { stripes } => stripes,
+                    _ => stripe + 1,
+                };
+                outcome.faults(stripe, next - stripe, fault.to_string());
                 stream = None;
+                stripe = next;
             }
             Found::End(end) => {
                 // Frames that the trailer tells of, and that are not there, are bad ones too.
@@ -174,15 +183,16 @@ fn read_through(
                     .ending
                     .as_ref()
                     .map(|ending| ending.trailer.totals.stripes);
-                for missing in stripe..told.or(stripes).unwrap_or(stripe) {
-                    outcome.fault(missing, "missing: the share ends before it".into());
+                let missing = told.or(stripes).unwrap_or(0).saturating_sub(stripe);
+                if missing > 0 {
+                    let what = "missing: the share ends before it";
+                    outcome.faults(stripe, missing, what.into());
                     stream = None;
                 }
                 return Ok(Read { stream, end, len });
             }
         }
     }
-    unreachable!("the share ends before stripes can no longer be counted")
 }
 
 impl Verdict {

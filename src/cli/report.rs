@@ -65,16 +65,18 @@ pub fn faults(source: &SourceOutcome) -> Vec<String> {
         .map(|failure| with_causes(failure))
         .collect();
     lines.extend(source.remarks.iter().cloned());
-    lines.extend(
-        source
-            .faults
-            .iter()
-            .map(|fault| format!("stripe {}: {}", fault.stripe, fault.what)),
-    );
-    match source
-        .fault_count
-        .saturating_sub(source.faults.len() as u64)
-    {
+    lines.extend(source.faults.iter().map(|fault| match fault.count {
+        1 => format!("stripe {}: {}", fault.stripe, fault.what),
+        count => format!(
+            "stripes {} to {}: {}",
+            fault.stripe,
+            fault.stripe + (count - 1),
+            fault.what
+        ),
+    }));
+    let counts = source.faults.iter().map(|fault| fault.count);
+    let shown = counts.fold(0, u64::saturating_add);
+    match source.fault_count.saturating_sub(shown) {
         0 => {}
         more => lines.push(format!("and {more} more bad frames")),
     }

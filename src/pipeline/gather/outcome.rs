@@ -5,11 +5,13 @@ use crate::pipeline::muster::SourceFailure;
 /// Faults of a source that are kept word for word; beyond, they are counted.
 const FAULTS_KEPT: usize = 16;
 
-/// A frame that could not be used.
+/// A frame that could not be used, or several one after another.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FrameFault {
     /// Its stripe.
     pub stripe: u64,
+    /// How many there are from this one on of which the same can be said.
+    pub count: u64,
     /// What is wrong.
     pub what: String,
 }
@@ -49,11 +51,15 @@ impl SourceOutcome {
         }
     }
 
-    /// Notes a frame that cannot be used.
-    pub(crate) fn fault(&mut self, stripe: u64, what: String) {
-        self.fault_count += 1;
+    /// Notes `count` frames, from that of `stripe` on, that cannot be used.
+    pub(crate) fn faults(&mut self, stripe: u64, count: u64, what: String) {
+        self.fault_count = self.fault_count.saturating_add(count);
         if self.faults.len() < FAULTS_KEPT {
-            self.faults.push(FrameFault { stripe, what });
+            self.faults.push(FrameFault {
+                stripe,
+                count,
+                what,
+            });
         }
     }
 
