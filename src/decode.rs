@@ -118,6 +118,25 @@ pub fn decode(
     })
 }
 
+/// Decodes to nowhere: whether the shares together, damaged ones included, give the stream back.
+///
+/// # Errors
+/// Whatever would keep a decode from being completed.
+pub fn try_out(
+    sources: Vec<Box<dyn Source>>,
+    options: &DecodeOptions,
+    control: &Control,
+) -> Result<DecodeReport, DecodeError> {
+    let (common, mut gather) = gather(sources, |_, _| ShardSet::default(), options, control)?;
+    while gather.next()?.is_some() {}
+    let (totals, sources) = gather.finish()?;
+    Ok(DecodeReport {
+        common,
+        totals,
+        sources,
+    })
+}
+
 /// Opens the sources, settles on a stream, and starts to gather it. `wanted` says which frames to
 /// rebuild besides the data, given those that are there.
 pub(crate) fn gather(

@@ -14,6 +14,7 @@ pub mod command;
 pub mod control;
 pub mod decode;
 pub mod descriptor;
+pub mod duplicity;
 pub mod encode;
 pub mod format;
 pub mod input;

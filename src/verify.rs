@@ -110,6 +110,12 @@ fn verify_one(source: Box<dyn Source>, passed: impl Fn(u64)) -> Verdict {
         };
     };
     outcome.index = Some(index);
+    if let Some(Ending { trailer, .. }) = &share.ending
+        && (trailer.common == *common && trailer.index != index)
+    {
+        let what = format!("the trailer at its end is that of share {}", trailer.index);
+        outcome.remarks.push(what);
+    }
     let common = Arc::new(common.clone());
     let mut verdict = Verdict {
         outcome,
@@ -156,16 +162,7 @@ fn read_through(
             };
             return Ok(Read { stream, end, len });
         }
-        let mut found = reader.read(stripe, &mut buffer)?;
-        let mut missing = "missing: the share ends before it".to_owned();
-        if let Found::Fault(fault) = &found
-            && fault.kind == FaultKind::Ended
-        {
-            // What the trailer says of the end itself tells how many are missing.
-            missing = fault.to_string();
-            found = reader.read(u64::MAX, &mut buffer)?;
-        }
-        match found {
+        match reader.read(stripe, &mut buffer)? {
             Found::Frame(checked) => {
                 outcome.frames += 1;
                 let claim = checked.head.claim;
@@ -176,16 +173,13 @@ fn read_through(
                 stripe += 1;
             }
             Found::Fault(fault) => {
+                // Not one by one: how many are missing is only what some frame or trailer says.
                 let next = match fault.kind {
                     FaultKind::Missing { next } => next,
+                    FaultKind::Ended { stripes } => stripes,
                     _ => stripe + 1,
                 };
-                // Not beyond those there should be.
-                let next = match stripes {
-                    Some(all) if stripe < all => next.min(all),
-                    _ => next,
-                };
-                outcome.faults_in(stripe..next, &fault.to_string());
+                outcome.faults(stripe, next - stripe, fault.to_string());
                 stream = None;
                 stripe = next;
             }
@@ -195,9 +189,10 @@ fn read_through(
                     .ending
                     .as_ref()
                     .map(|ending| ending.trailer.totals.stripes);
-                let all = told.or(stripes).unwrap_or(stripe);
-                if stripe < all {
-                    outcome.faults_in(stripe..all, &missing);
+                let missing = told.or(stripes).unwrap_or(0).saturating_sub(stripe);
+                if missing > 0 {
+                    let what = "missing: the share ends before it";
+                    outcome.faults(stripe, missing, what.into());
                     stream = None;
                 }
                 return Ok(Read { stream, end, len });

@@ -301,3 +301,23 @@ fn quiet_is_quiet_and_verbose_says_more() {
         &["nowhere: could not be opened"],
     );
 }
+
+#[test]
+fn verify_says_when_only_all_shares_together_suffice() {
+    let desk = Desk::with_input(300_000);
+    desk.exits(0, "distdup encode -k 2 -n 3 --shard-size 4096 -o s{i} in");
+    // Each is damaged in a stripe of its own.
+    for (share, stripe) in [("s0", 3), ("s1", 7), ("s2", 11)] {
+        desk.damage(share, 400 + stripe * (4096 + 80));
+    }
+    let ran = desk.exits(3, "distdup verify s0 s1 s2");
+    let text = String::from_utf8(ran.out).unwrap();
+    assert!(
+        text.contains("0 whole shares alone cannot restore it"),
+        "{text}"
+    );
+    assert!(text.contains("together, damaged ones included"), "{text}");
+    desk.exits(3, "distdup decode s0 s1 s2 -o out");
+    assert!(desk.read("out") == desk.read("in"));
+    desk.exits(1, "distdup verify s0 s1");
+}

@@ -597,6 +597,38 @@ fn parity_altered_and_its_digests_recomputed() {
 }
 
 #[test]
+fn a_frame_that_is_false_in_spite_of_its_digest_is_named() {
+    let set = Set::new("rs", (4, 6), 3, 5);
+    let range = set.anatomy.stripe(1);
+    for hurt in 1..6 {
+        let forged = forge(
+            &set.shares[hurt][range.clone()],
+            &set.common,
+            |_, payload| payload[1] ^= 0x40,
+        );
+        let altered = splice(&set.shares[hurt], range.clone(), &forged);
+        // Share 0 is lost, so that no set of frames is enough without parity.
+        let five = set.with_spares(hurt, &altered).split_off(1);
+        let reports = set.comes_back(&five, &|| format!("frame 1 of share {hurt} forged"));
+        // Of files the data is read first; of pipes, and of parity, whatever comes first may do
+        // without the false one.
+        let named = |report: &DecodeReport| -> u64 {
+            let hurt = |source: &&SourceOutcome| source.index == Some(hurt);
+            report
+                .sources
+                .iter()
+                .find(hurt)
+                .map_or(0, |source| source.fault_count)
+        };
+        assert_eq!(named(&reports[0]), u64::from(hurt < 5), "share {hurt}");
+        for report in &reports {
+            let all: u64 = report.sources.iter().map(|source| source.fault_count).sum();
+            assert_eq!(all, named(report), "none but share {hurt} is blamed");
+        }
+    }
+}
+
+#[test]
 fn a_stripes_digest_forged_is_outvoted_or_refused() {
     let set = Set::new("rs", (4, 6), 3, 5);
     let range = set.anatomy.stripe(1);

@@ -9,7 +9,7 @@ mod kit;
 
 use distdup::control::Control;
 use distdup::decode::SourceFailure;
-use distdup::format::StreamId;
+use distdup::format::{StreamId, ending};
 use distdup::verify::{Verdict, inspect, verify};
 use kit::anatomy::{Anatomy, flip, splice};
 use kit::{MemorySource, code, noise, options, shares};
@@ -255,4 +255,22 @@ fn inspect_says_what_header_and_ending_say() {
     let looked = inspect(MemorySource::file(4, flip(share, 30))).unwrap();
     assert_eq!(looked.claims.unwrap().1, 2, "the trailer says it, too");
     assert!(looked.fault.is_some());
+}
+
+#[test]
+fn a_trailer_that_tells_of_more_stripes_than_can_be_counted_ends_at_once() {
+    let set = set(100);
+    let anatomy = Anatomy::of(&set[0], SHARD);
+    let inspection = inspect(MemorySource::file(0, set[0].clone())).unwrap();
+    let (common, index) = inspection.claims.unwrap();
+    let mut totals = inspection.ending.unwrap().trailer.totals;
+    totals.length = (1 << 63) - 1;
+    totals.stripes = totals.length.div_ceil(common.stripe_len() as u64);
+    let ending = ending::encode(&common, index, &totals, anatomy.header as u64);
+    let share = splice(&set[0], anatomy.trailer..anatomy.len, &ending);
+    for (how, verdict) in both(&share) {
+        assert!(!verdict.is_whole(), "{how}");
+        assert!(verdict.outcome.fault_count > 1 << 50, "{how}: {verdict:?}");
+        assert!(verdict.outcome.faults.len() < 3, "{how}: {verdict:?}");
+    }
 }

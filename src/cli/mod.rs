@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand};
 use serde_json::json;
 
+mod backup;
 mod codecs;
 mod console;
 mod decode;
@@ -15,6 +16,9 @@ mod inspect;
 mod names;
 mod repair;
 mod report;
+mod resident;
+mod restore;
+mod session;
 mod size;
 mod verify;
 mod watch;
@@ -47,6 +51,9 @@ enum Command {
     Inspect(inspect::Inspect),
     Repair(repair::Repair),
     Codecs(codecs::Codecs),
+    Backup(backup::Backup),
+    Restore(restore::Restore),
+    Resident(resident::Resident),
 }
 
 #[derive(Debug, Args)]
@@ -162,6 +169,9 @@ impl Cli {
             Command::Inspect(command) => command.run(console),
             Command::Repair(command) => command.run(console),
             Command::Codecs(command) => command.run(console),
+            Command::Backup(command) => command.run(console),
+            Command::Restore(command) => command.run(console),
+            Command::Resident(command) => command.run(),
         };
         match result {
             Ok(outcome) => Exit::Ended(outcome),

@@ -65,16 +65,18 @@ pub fn faults(source: &SourceOutcome) -> Vec<String> {
         .map(|failure| with_causes(failure))
         .collect();
     lines.extend(source.remarks.iter().cloned());
-    lines.extend(
-        source
-            .faults
-            .iter()
-            .map(|fault| format!("stripe {}: {}", fault.stripe, fault.what)),
-    );
-    match source
-        .fault_count
-        .saturating_sub(source.faults.len() as u64)
-    {
+    lines.extend(source.faults.iter().map(|fault| match fault.count {
+        1 => format!("stripe {}: {}", fault.stripe, fault.what),
+        count => format!(
+            "stripes {} to {}: {}",
+            fault.stripe,
+            fault.stripe + (count - 1),
+            fault.what
+        ),
+    }));
+    let counts = source.faults.iter().map(|fault| fault.count);
+    let shown = counts.fold(0, u64::saturating_add);
+    match source.fault_count.saturating_sub(shown) {
         0 => {}
         more => lines.push(format!("and {more} more bad frames")),
     }
@@ -140,7 +142,7 @@ pub fn code(common: &Common) -> String {
 pub fn survival(common: &Common, shares: ShardSet) -> String {
     let there = shares.len();
     match survival::of(&**common.code(), shares) {
-        None => format!("{} cannot restore it", count(there, "good share")),
+        None => format!("{} alone cannot restore it", count(there, "whole share")),
         Some(Survival { losses: 0, .. }) if there == common.geometry().k() => {
             "none of them may be lost".into()
         }

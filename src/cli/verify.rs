@@ -2,10 +2,13 @@
 
 use std::ffi::OsString;
 use std::fmt::Write;
+use std::path::Path;
 
 use anyhow::{Context, bail};
 use clap::Args;
+use distdup::decode::{DecodeOptions, try_out};
 use distdup::format::Common;
+use distdup::source;
 use distdup::verify::{Verdict, verify};
 use distdup_codecs::ShardSet;
 use serde_json::{Value, json};
@@ -37,27 +40,54 @@ impl Verify {
         let sources = names::sources(&self.shares)?;
         let watch = Watch::start(console, None, "shares")?;
         let verdicts = verify(sources, &watch.control).context("stopped by a signal")?;
-        drop(watch);
-
         let sets = Sets::of(&verdicts);
         let whole = verdicts.iter().filter(|verdict| verdict.is_whole()).count();
-        let restorable = sets
-            .0
-            .iter()
-            .any(|(common, good)| common.code().is_recoverable(*good));
+        let restorable = if sets.suffice() {
+            Restorable::FromWholeShares
+        } else if verdicts.len() > 1 && self.are_files() {
+            // Shares that are damaged in different places may have every stripe between them.
+            let sources = names::sources(&self.shares)?;
+            match try_out(sources, &DecodeOptions::default(), &watch.control) {
+                Ok(_) => Restorable::FromAllTogether,
+                Err(_) => Restorable::No,
+            }
+        } else {
+            Restorable::No
+        };
+        drop(watch);
+
         let json = sets.json(&verdicts, whole == verdicts.len(), restorable);
+        let mut text = text(&verdicts, &sets);
+        if restorable == Restorable::FromAllTogether {
+            text +=
+                "\ntogether, damaged ones included, they give the stream back: see distdup repair";
+        }
         console
-            .result(text(&verdicts, &sets), &json)
+            .result(text, &json)
             .context("cannot print the result")?;
         match verdicts.len() - whole {
             0 => Ok(Outcome::Done),
-            _ if restorable => Ok(Outcome::Degraded),
+            _ if restorable != Restorable::No => Ok(Outcome::Degraded),
             bad => bail!(
                 "{bad} of {} not whole",
                 report::count(verdicts.len(), "share")
             ),
         }
     }
+
+    /// Whether all of them can be read a second time.
+    fn are_files(&self) -> bool {
+        let is_file = |name: &OsString| source::is_path(name) && Path::new(name).is_file();
+        self.shares.iter().all(is_file)
+    }
+}
+
+/// What the shares still give.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Restorable {
+    FromWholeShares,
+    FromAllTogether,
+    No,
 }
 
 /// The whole shares of each stream.
@@ -84,11 +114,17 @@ impl<'a> Sets<'a> {
         Self(sets)
     }
 
-    fn json(&self, verdicts: &[Verdict], all_whole: bool, restorable: bool) -> Value {
-        let status = match (all_whole, restorable) {
-            (true, _) => Outcome::Done.status(),
-            (false, true) => Outcome::Degraded.status(),
-            (false, false) => "failed",
+    /// Whether the whole shares of some stream give it back.
+    fn suffice(&self) -> bool {
+        let suffices = |(common, good): &(&Common, ShardSet)| common.code().is_recoverable(*good);
+        self.0.iter().any(suffices)
+    }
+
+    fn json(&self, verdicts: &[Verdict], all_whole: bool, restorable: Restorable) -> Value {
+        let status = match restorable {
+            _ if all_whole => Outcome::Done.status(),
+            Restorable::No => "failed",
+            _ => Outcome::Degraded.status(),
         };
         let share = |verdict: &Verdict| {
             let mut share = report::source_json(&verdict.outcome);
@@ -111,6 +147,7 @@ impl<'a> Sets<'a> {
         };
         json!({
             "status": status,
+            "restorable": restorable != Restorable::No,
             "shares": verdicts.iter().map(share).collect::<Value>(),
             "streams": self.0.iter().map(stream).collect::<Value>(),
         })

@@ -62,18 +62,19 @@ fn check(common: Digest, index: u16, totals: &Totals) -> Digest {
         .finish()
 }
 
-/// Bytes of a share before its trailer. Where a trailer tells of more than a share can have, as many
-/// as can be counted.
+/// Bytes of a share before its trailer. (Of totals that no share can have, some large number.)
 pub fn frames_end(common: &Common, first_frame: u64, totals: &Totals) -> u64 {
-    if totals.stripes == 0 {
+    let Some(full) = totals.stripes.checked_sub(1) else {
         return first_frame;
-    }
-    let full = totals.stripes - 1;
-    let rest = totals.length - full * common.stripe_len() as u64;
+    };
+    let rest = totals
+        .length
+        .saturating_sub(full.saturating_mul(common.stripe_len() as u64));
     let frame = |payload: usize| (super::frame::HEAD_LEN + payload) as u64;
-    let last = frame(common.shard_len_of(u32::try_from(rest).unwrap_or(u32::MAX)));
     full.saturating_mul(frame(common.shard_len()))
-        .saturating_add(last)
+        .saturating_add(frame(
+            common.shard_len_of(u32::try_from(rest).unwrap_or(u32::MAX)),
+        ))
         .saturating_add(first_frame)
 }
 

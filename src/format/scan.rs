@@ -181,7 +181,10 @@ pub enum FaultKind {
         next: u64,
     },
     /// The trailer of this share, which tells of more frames.
-    Ended,
+    Ended {
+        /// How many stripes it tells of.
+        stripes: u64,
+    },
     /// Nothing that can still be read: a reader that cannot be positioned is past it.
     Passed,
 }
@@ -219,7 +222,9 @@ impl fmt::Display for Fault {
             FaultKind::Missing { next } => {
                 write!(f, "missing: at byte {} stripe {next} follows", self.offset)
             }
-            FaultKind::Ended => write!(f, "missing: at byte {} the trailer follows", self.offset),
+            FaultKind::Ended { .. } => {
+                write!(f, "missing: at byte {} the trailer follows", self.offset)
+            }
             FaultKind::Passed => write!(f, "read past it, at byte {}", self.offset),
         }
     }
@@ -492,11 +497,12 @@ impl FrameReader {
         let index = *self.index.get_or_insert(ending.trailer.index);
         let ending = (index == ending.trailer.index).then_some(ending);
         let told = ending.as_ref().map(|one| one.trailer.totals.stripes);
-        Ok(Some(if told.is_some_and(|told| stripe < told) {
-            let kind = FaultKind::Ended;
-            Found::Fault(bad.unwrap_or(Fault { offset, kind }))
-        } else {
-            Found::End(End { offset, ending })
+        Ok(Some(match told {
+            Some(stripes) if stripe < stripes => {
+                let kind = FaultKind::Ended { stripes };
+                Found::Fault(bad.unwrap_or(Fault { offset, kind }))
+            }
+            _ => Found::End(End { offset, ending }),
         }))
     }
 

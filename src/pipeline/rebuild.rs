@@ -39,6 +39,9 @@ pub(crate) struct GoodStripe {
     pub(crate) claim: Claim,
     /// The frames of all data shards, and of those that were wanted besides.
     pub(crate) frames: Vec<Option<Bytes>>,
+    /// Shares whose frames were not what was written, in spite of their checks; known only if that
+    /// had to be found out.
+    pub(crate) false_frames: ShardSet,
 }
 
 impl GoodStripe {
@@ -97,7 +100,12 @@ impl Rebuilder {
             .checked
             .head
             .claim;
-        self.attempt(stripe, claim, &pieces.iter().collect::<Vec<_>>())
+        self.attempt(
+            stripe,
+            claim,
+            &pieces.iter().collect::<Vec<_>>(),
+            self.wanted,
+        )
     }
 
     /// The stripe from pieces of which some are wrong in spite of their checks: every claim that is
@@ -125,8 +133,8 @@ impl Rebuilder {
                     }
                     any_enough = true;
                     tries -= 1;
-                    match self.attempt(stripe, claim, &set) {
-                        Ok(good) => return Ok(good),
+                    match self.attempt(stripe, claim, &set, self.wanted) {
+                        Ok(good) => return Ok(self.find_false(stripe, pieces, &set, good)),
                         Err(Unconfirmed::TooFew) => {}
                         Err(error) => failure = error,
                     }
@@ -140,6 +148,28 @@ impl Rebuilder {
         Err(failure)
     }
 
+    /// Holds all pieces against the stripe that came of those in `set`.
+    fn find_false(
+        &mut self,
+        stripe: u64,
+        pieces: &[Piece],
+        set: &[&Piece],
+        mut good: GoodStripe,
+    ) -> GoodStripe {
+        let all: ShardSet = pieces.iter().map(Piece::share).collect();
+        let Ok(known) = self.attempt(stripe, good.claim, set, all) else {
+            return good; // it was confirmed just before
+        };
+        for piece in pieces {
+            let frame = known.frames[piece.share()].as_ref();
+            let is_true = piece.checked.head.claim == good.claim && frame == Some(&piece.frame);
+            if !is_true {
+                good.false_frames.insert(piece.share());
+            }
+        }
+        good
+    }
+
     fn is_enough(&self, pieces: &[&Piece]) -> bool {
         self.common
             .code()
@@ -151,6 +181,7 @@ impl Rebuilder {
         stripe: u64,
         claim: Claim,
         pieces: &[&Piece],
+        wanted: ShardSet,
     ) -> Result<GoodStripe, Unconfirmed> {
         let common = &self.common;
         let (k, n) = (common.geometry().k(), common.geometry().n());
@@ -162,7 +193,7 @@ impl Rebuilder {
             digests[piece.share()] = Some(piece.checked.payload);
         }
         let lost: Vec<usize> = (0..n)
-            .filter(|&share| frames[share].is_none() && (share < k || self.wanted.contains(share)))
+            .filter(|&share| frames[share].is_none() && (share < k || wanted.contains(share)))
             .collect();
         let mut rebuilt: Vec<Buffer> = lost.iter().map(|_| self.pool.take()).collect();
         if !lost.is_empty() {
@@ -213,7 +244,11 @@ impl Rebuilder {
         if !padded {
             return Err(Unconfirmed::Padding);
         }
-        Ok(GoodStripe { claim, frames })
+        Ok(GoodStripe {
+            claim,
+            frames,
+            false_frames: ShardSet::default(),
+        })
     }
 }
 

@@ -171,7 +171,7 @@ impl Lane {
         self.has_answered = self.has_answered.max(stripe + 1);
         match answer {
             Answer::Piece(_) => self.outcome.frames += 1,
-            Answer::Fault(what) => self.outcome.fault(stripe, what.clone()),
+            Answer::Fault(what) => self.outcome.faults(stripe, 1, what.clone()),
             Answer::End(end) => {
                 if self.ending.is_none() && end.ending.is_some() {
                     self.ending.clone_from(&end.ending);

@@ -424,7 +424,16 @@ impl Gather {
                 let Some(at) = self.slot(stripe) else { return };
                 let slot = &mut self.window[at];
                 match result {
-                    Ok(good) => slot.state = State::Done(good),
+                    Ok(good) => {
+                        for lane in &mut self.lanes {
+                            let index = lane.outcome.index;
+                            if index.is_some_and(|index| good.false_frames.contains(index)) {
+                                let what = "not what was written, in spite of its digest";
+                                lane.outcome.faults(stripe, 1, what.into());
+                            }
+                        }
+                        slot.state = State::Done(good);
+                    }
                     Err(unconfirmed) if slot.searched => slot.state = State::Lost(unconfirmed),
                     Err(_) => {
                         slot.search = true;

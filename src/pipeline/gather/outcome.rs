@@ -1,17 +1,17 @@
 //! What became of a source.
 
-use std::ops::Range;
-
 use crate::pipeline::muster::SourceFailure;
 
 /// Faults of a source that are kept word for word; beyond, they are counted.
 const FAULTS_KEPT: usize = 16;
 
-/// A frame that could not be used.
+/// A frame that could not be used, or several one after another.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FrameFault {
     /// Its stripe.
     pub stripe: u64,
+    /// How many there are from this one on of which the same can be said.
+    pub count: u64,
     /// What is wrong.
     pub what: String,
 }
@@ -51,22 +51,16 @@ impl SourceOutcome {
         }
     }
 
-    /// Notes a frame that cannot be used.
-    pub(crate) fn fault(&mut self, stripe: u64, what: String) {
-        self.fault_count = self.fault_count.saturating_add(1);
-        if self.faults.len() < FAULTS_KEPT {
-            self.faults.push(FrameFault { stripe, what });
-        }
-    }
-
-    /// Notes that the frames of all `stripes` cannot be used, which may be more than can be named.
-    pub(crate) fn faults_in(&mut self, stripes: Range<u64>, what: &str) {
-        let count = stripes.end.saturating_sub(stripes.start);
-        for stripe in stripes.take(FAULTS_KEPT - self.faults.len()) {
-            let what = what.to_owned();
-            self.faults.push(FrameFault { stripe, what });
-        }
+    /// Notes `count` frames, from that of `stripe` on, that cannot be used.
+    pub(crate) fn faults(&mut self, stripe: u64, count: u64, what: String) {
         self.fault_count = self.fault_count.saturating_add(count);
+        if self.faults.len() < FAULTS_KEPT {
+            self.faults.push(FrameFault {
+                stripe,
+                count,
+                what,
+            });
+        }
     }
 
     /// Whether nothing is wrong with it.

@@ -66,7 +66,7 @@ impl Slot {
                 .iter_mut()
                 .filter(|one| one.outcome.index == Some(head.share))
             {
-                source.outcome.fault(self.stripe, what.clone());
+                source.outcome.faults(self.stripe, 1, what.clone());
             }
             return self.faults.push((lane, what));
         }

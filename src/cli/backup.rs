@@ -1,0 +1,182 @@
+//! `distdup backup`: Duplicity's volumes, to n hosts.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use anyhow::{Context, anyhow};
+use clap::Args;
+use distdup::control::Control;
+use distdup::duplicity::backup::Plan;
+use distdup::duplicity::hosts::{Standing, Target, Wish};
+use distdup::duplicity::passphrase;
+use distdup::duplicity::protocol::Event;
+use distdup::survival;
+use distdup_codecs::Code;
+use serde_json::{Value, json};
+
+use super::console::{Console, warn};
+use super::session::{self, DuplicityArgs, Faults};
+use super::{Outcome, Usage, report};
+
+/// Back a folder up with Duplicity, to n hosts of which any n - k may be lost
+#[derive(Debug, Args)]
+#[command(after_help = AFTER_HELP)]
+#[allow(clippy::doc_markdown)] // Help texts, not documentation.
+pub struct Backup {
+    /// What to back up
+    #[arg(value_name = "SRC")]
+    source: PathBuf,
+    /// Hosts: folders; given n times, or once with {i} [default: backup_SRC/distdup{i}]
+    #[arg(short, long = "output", value_name = "DEST")]
+    output: Vec<OsString>,
+    /// Hosts that suffice [default: 2, or as the backup there has it]
+    #[arg(short, value_name = "K")]
+    k: Option<usize>,
+    /// Hosts in all [default: 3, or as the backup there has it]
+    #[arg(short, value_name = "N")]
+    n: Option<usize>,
+    /// rs, rs16, xor or copy; see `distdup codecs` [default: rs, or as the backup there has it]
+    #[arg(short, long)]
+    codec: Option<String>,
+    /// Go on while this many hosts can be written [default: K + (N - K) / 2]
+    #[arg(long, value_name = "COUNT")]
+    min_shares: Option<usize>,
+    /// Make hosts that are lost for good anew, empty
+    #[arg(long)]
+    replace_lost: bool,
+    #[command(flatten)]
+    duplicity: DuplicityArgs,
+}
+
+const AFTER_HELP: &str = "\
+Examples:
+  PASSPHRASE=... distdup backup -k 2 -n 3 test/
+  distdup backup /home -o '/mnt/disk{i}/home' -- --exclude '**/.cache' --full-if-older-than 1M
+  distdup backup test/ -- --no-encryption
+
+Duplicity decides what is new since the last backup. It encrypts with GnuPG, by PASSPHRASE from the
+environment, or asks for it.";
+
+impl Backup {
+    pub fn run(self, console: Console) -> anyhow::Result<Outcome> {
+        let plan = Plan::new(&self.source, self.output).map_err(Usage::new)?;
+        passphrase::check(&self.duplicity.options).map_err(Usage::new)?;
+        let duplicity = self.duplicity.find(console)?;
+        let wish = Wish {
+            k: self.k,
+            n: self.n,
+            codec: self.codec,
+            min_shares: self.min_shares,
+            replace: self.replace_lost,
+        };
+        // Before a folder is made.
+        plan.check_hosts(&plan.layout.examples())
+            .map_err(Usage::new)?;
+        let (control, _) = Control::new();
+        let target = plan
+            .layout
+            .existing_or_new(&wish, &control)
+            .map_err(|error| {
+                session::no_store(error, "there are no hosts that could be backed up to")
+            })?;
+        for host in &target.made {
+            console.detail(format!("made host {host}"));
+        }
+
+        let options = self.duplicity.options(console);
+        let arguments = plan.arguments(duplicity.version(), &options)?;
+        let ended = session::run(console, &duplicity, &target, &arguments)?;
+        let faults = Faults::of(&target, &ended.reports, Event::Put);
+        faults.warn();
+        if let Some(failure) = session::failure(ended.status) {
+            return Err(anyhow!(failure)).context(
+                "the backup is not complete; the same command again goes on where Duplicity can",
+            );
+        }
+        let standing = target.standing(&control).map_err(|error| {
+            session::no_store(error, "the backup was made, and cannot be had any more")
+        })?;
+        print(console, &plan, &target, &faults, standing)
+    }
+}
+
+fn print(
+    console: Console,
+    plan: &Plan,
+    target: &Target,
+    faults: &Faults,
+    standing: Standing,
+) -> anyhow::Result<Outcome> {
+    let geometry = target.code.geometry();
+    let n = geometry.n();
+    let outcome = Outcome::degraded_if(!faults.is_empty() || standing.lacking > 0);
+    let lacking: Vec<_> = (0..n)
+        .filter(|&position| faults.has(position))
+        .map(|p| target.shown(p))
+        .collect();
+    if !lacking.is_empty() {
+        warn(format!(
+            "not all of this backup is on {}: see to it, or, if it is lost for good, make it anew with \
+             --replace-lost",
+            lacking.join(", ")
+        ));
+    }
+    if standing.lacking > 0 {
+        let all = standing.objects;
+        warn(format!(
+            "{} of {all} objects of the backup lack shares",
+            standing.lacking
+        ));
+    }
+    let losses = losses(&*target.code, standing);
+    let restore = plan.restore_command();
+    let text = format!(
+        "{} is backed up to {}, {} {geometry}: {}.\nTo restore it: {restore}",
+        plan.source.display(),
+        plan.layout.names().join(" "),
+        target.code.id(),
+        in_words(losses, standing, n),
+    );
+    let hosts: Vec<Value> = (0..n)
+        .map(|position| {
+            json!({
+                "name": target.shown(position),
+                "complete": !faults.has(position),
+                "error": faults.first(position),
+            })
+        })
+        .collect();
+    let json = json!({
+        "status": outcome.status(),
+        "codec": target.code.id(),
+        "k": geometry.k(),
+        "n": n,
+        "hosts": hosts,
+        "objects": standing.objects,
+        "lacking_shares": standing.lacking,
+        "may_be_lost": losses,
+        "restore": restore,
+    });
+    console
+        .result(text, &json)
+        .context("cannot print the result")?;
+    Ok(outcome)
+}
+
+/// How many more hosts may be lost, whichever they are; `None` if not even those that are lost may.
+fn losses(code: &dyn Code, standing: Standing) -> Option<usize> {
+    let all = survival::of(code, (0..code.geometry().n()).collect())?;
+    // Of a code that not any k shards are enough for, this is the least that can be promised.
+    all.losses.checked_sub(standing.worst?)
+}
+
+fn in_words(losses: Option<usize>, standing: Standing, n: usize) -> String {
+    match (losses, standing.worst) {
+        (Some(0), _) => "none of the hosts that are left may be lost".into(),
+        (Some(losses), Some(0)) => {
+            format!("any {losses} of {} may be lost", report::count(n, "host"))
+        }
+        (Some(losses), _) => format!("any {losses} of the hosts that are left may be lost"),
+        (None, _) => "some objects may not be readable as it is".into(),
+    }
+}

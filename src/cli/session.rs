@@ -1,0 +1,180 @@
+//! A run of Duplicity, for the commands that need one.
+
+use std::collections::BTreeMap;
+use std::env;
+use std::ffi::OsString;
+use std::os::unix::process::ExitStatusExt;
+use std::path::PathBuf;
+use std::process::ExitStatus;
+use std::thread;
+
+use anyhow::Context;
+use clap::Args;
+use distdup::duplicity::hosts::{HostsError, Target, host_of};
+use distdup::duplicity::launch::Duplicity;
+use distdup::duplicity::protocol::{Event, Report};
+use distdup::duplicity::session::{Ended, Session};
+use distdup::quote::with_causes;
+use rustix::process::{Pid, Signal, kill_process};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
+
+use super::Usage;
+use super::console::{Console, Verbosity, warn};
+
+/// Messages about one host that are shown; the others are counted.
+const SHOWN: usize = 8;
+
+/// Which Duplicity, and what it is told.
+#[derive(Debug, Args)]
+pub struct DuplicityArgs {
+    /// Duplicity's script [default: the one on PATH]
+    #[arg(long, value_name = "PATH")]
+    duplicity: Option<PathBuf>,
+    /// Options for Duplicity
+    #[arg(last = true, value_name = "DUPLICITY OPTIONS")]
+    pub options: Vec<OsString>,
+}
+
+impl DuplicityArgs {
+    /// Finds it.
+    pub fn find(&self, console: Console) -> anyhow::Result<Duplicity> {
+        let duplicity = Duplicity::find(self.duplicity.as_deref()).map_err(Usage::new)?;
+        let script = duplicity.script().display();
+        console.detail(format!("Duplicity {}, {script}", duplicity.version().text));
+        Ok(duplicity)
+    }
+
+    /// The user's options, and what our own say.
+    pub fn options(&self, console: Console) -> Vec<OsString> {
+        let mut options = self.options.clone();
+        if console.verbosity == Verbosity::Quiet {
+            options.push("--verbosity=warning".into());
+        }
+        options
+    }
+}
+
+/// Runs Duplicity on a store, to its end.
+pub fn run(
+    console: Console,
+    duplicity: &Duplicity,
+    target: &Target,
+    arguments: &[OsString],
+) -> anyhow::Result<Ended> {
+    let program = env::current_exe().context("cannot find the program's own file")?;
+    let session = Session {
+        duplicity,
+        store: &target.spec,
+        program: &program,
+        output_to_stderr: console.json,
+    };
+    // Heard from here on: an interrupt at a terminal reaches Duplicity by itself, and we wait for it.
+    let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP]).context("cannot handle signals")?;
+    let running = session.start(arguments).context("cannot start Duplicity")?;
+    let folder = running.runtime().path().display();
+    if running.runtime().in_memory() {
+        console.detail(format!("pipes are in {folder}, in memory"));
+    } else {
+        console.detail(format!(
+            "no folder in memory was found: pipes are in {folder}"
+        ));
+    }
+    let child = i32::try_from(running.id()).ok().and_then(Pid::from_raw);
+    let handle = signals.handle();
+    let forwarding = thread::spawn(move || {
+        for signal in signals.forever().filter(|signal| *signal != SIGINT) {
+            let signal = if signal == SIGHUP {
+                Signal::HUP
+            } else {
+                Signal::TERM
+            };
+            // It has not been waited for, so that the number is still its own.
+            let _ = child.map(|child| kill_process(child, signal));
+        }
+    });
+    let ended = running.wait();
+    handle.close();
+    let _ = forwarding.join();
+    ended.context("cannot tell how Duplicity ended")
+}
+
+/// Warns of the hosts that keep a store from being used.
+pub fn no_store(error: HostsError, what: &'static str) -> anyhow::Error {
+    error
+        .hosts()
+        .iter()
+        .for_each(|host| warn(with_causes(host)));
+    anyhow::Error::from(error).context(what)
+}
+
+/// How Duplicity ended, in words, if not well.
+pub fn failure(status: ExitStatus) -> Option<String> {
+    match (status.code(), status.signal()) {
+        (Some(0), _) => None,
+        (Some(code), _) => Some(format!("Duplicity failed with exit code {code}")),
+        (None, Some(signal)) => Some(format!("Duplicity was ended by signal {signal}")),
+        (None, None) => Some("Duplicity did not end well".into()),
+    }
+}
+
+/// What was wrong with hosts, by their position: distinct messages with a count of objects.
+#[derive(Debug, Default)]
+pub struct Faults(BTreeMap<usize, BTreeMap<String, usize>>);
+
+impl Faults {
+    /// From what was found at the start, and what residents reported.
+    pub fn of(target: &Target, reports: &[Report], event: Event) -> Self {
+        let mut faults = Self::default();
+        for error in &target.silent {
+            if let Some(position) = target.position(host_of(error)) {
+                faults
+                    .0
+                    .entry(position)
+                    .or_default()
+                    .insert(with_causes(error), 0);
+            }
+        }
+        for fault in reports
+            .iter()
+            .filter(|report| report.event == event)
+            .flat_map(|r| &r.faults)
+        {
+            if let Some(position) = target.position(&fault.host) {
+                let messages = faults.0.entry(position).or_default();
+                *messages.entry(fault.error.clone()).or_default() += 1;
+            }
+        }
+        faults
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Whether the host at that position has any.
+    pub fn has(&self, position: usize) -> bool {
+        self.0.contains_key(&position)
+    }
+
+    /// The first message about the host at that position.
+    pub fn first(&self, position: usize) -> Option<&str> {
+        Some(self.0.get(&position)?.keys().next()?.as_str())
+    }
+
+    /// Warns of all.
+    pub fn warn(&self) {
+        for messages in self.0.values() {
+            for (message, count) in messages.iter().take(SHOWN) {
+                match count {
+                    0 | 1 => warn(message),
+                    _ => warn(format!("{message} ({count} objects)")),
+                }
+            }
+            if let more @ 1.. = messages.len().saturating_sub(SHOWN) {
+                warn(format!("and {more} more of this host"));
+            }
+        }
+    }
+}

@@ -1,0 +1,229 @@
+//! `backup`: what it means without configuration.
+
+use std::ffi::{OsStr, OsString};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::hosts::{HostsError, Layout};
+use super::launch::Version;
+use super::passphrase;
+
+/// Words that a user may put first among Duplicity's options, to say what is to be done.
+const ACTIONS: &[&str] = &["full", "incr", "inc", "incremental", "backup"];
+/// Duplicity's first generation whose actions are all to be said.
+const SAYS_ACTION: u32 = 2;
+
+/// Why there is nothing to back up. Messages leave the cause to `source`.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum BackupError {
+    /// No source.
+    #[error("cannot back up {}", path.display())]
+    Source {
+        /// It.
+        path: PathBuf,
+        /// What the operating system said.
+        source: io::Error,
+    },
+    /// The root folder, say.
+    #[error("{} has no name that the backup's folder could get; give hosts with -o", path.display())]
+    Nameless {
+        /// The source.
+        path: PathBuf,
+    },
+    /// The backup would back up itself.
+    #[error("host {host} is inside of {}, and would be backed up into itself; give others with -o", path.display())]
+    Inside {
+        /// The host.
+        host: String,
+        /// The source.
+        path: PathBuf,
+    },
+    /// The source of the hosts.
+    #[error(transparent)]
+    Hosts(#[from] HostsError),
+    /// `GnuPG` has nothing to encrypt with.
+    #[error(transparent)]
+    Passphrase(#[from] passphrase::Missing),
+}
+
+/// What is backed up, and where to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Plan {
+    /// The source, by its full name.
+    pub source: PathBuf,
+    /// Its own name: what `restore` is to call it.
+    pub name: OsString,
+    /// Where the hosts are.
+    pub layout: Layout,
+    /// Whether that is where `restore` looks, unless told otherwise.
+    pub default_layout: bool,
+}
+
+impl Plan {
+    /// A backup of `source` to hosts of these names, or to `backup_NAME/distdup0...` in the working
+    /// folder.
+    ///
+    /// # Errors
+    /// There is no source, or no such hosts.
+    pub fn new(source: &Path, hosts: Vec<OsString>) -> Result<Self, BackupError> {
+        let unreadable = |error| BackupError::Source {
+            path: source.to_owned(),
+            source: error,
+        };
+        let real = source.canonicalize().map_err(unreadable)?;
+        let full = std::path::absolute(source).map_err(unreadable)?;
+        // Of `.` and `a/..`, the name that the folder has.
+        let named = if source.ends_with("..") { &real } else { &full };
+        let name = named.file_name().or(real.file_name());
+        let default_layout = hosts.is_empty();
+        let layout = match name {
+            _ if !default_layout => Layout::named(hosts)?,
+            Some(name) => Layout::In(joined("backup_", name).into()),
+            None => return Err(BackupError::Nameless { path: full }),
+        };
+        let name = name.unwrap_or(OsStr::new("root")).to_owned();
+        Ok(Self {
+            source: full,
+            name,
+            layout,
+            default_layout,
+        })
+    }
+
+    /// Checks that the source does not hold its hosts.
+    ///
+    /// # Errors
+    /// [`BackupError::Inside`].
+    pub fn check_hosts(&self, folders: &[PathBuf]) -> Result<(), BackupError> {
+        let source = self.source.canonicalize();
+        for folder in folders {
+            let there = folder
+                .ancestors()
+                .find_map(|folder| folder.canonicalize().ok());
+            if let (Ok(source), Some(there)) = (&source, there)
+                && there.starts_with(source)
+            {
+                let host = folder.display().to_string();
+                return Err(BackupError::Inside {
+                    host,
+                    path: self.source.clone(),
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// Duplicity's arguments, with the user's options among them.
+    ///
+    /// # Errors
+    /// The working folder is gone.
+    pub fn arguments(&self, version: &Version, options: &[OsString]) -> io::Result<Vec<OsString>> {
+        let says = options
+            .first()
+            .is_some_and(|first| ACTIONS.iter().any(|action| first == action));
+        let action = (!says && version.major >= SAYS_ACTION).then(|| OsString::from("backup"));
+        let mut arguments: Vec<_> = action.into_iter().chain(options.iter().cloned()).collect();
+        arguments.push(self.source.clone().into());
+        arguments.push(self.layout.url()?.into());
+        Ok(arguments)
+    }
+
+    /// The command that restores it, from here.
+    pub fn restore_command(&self) -> String {
+        let target = joined("restore_", &self.name);
+        let mut command = format!("distdup restore {}", shell(&target));
+        if let (false, Layout::Named(names)) = (self.default_layout, &self.layout) {
+            for name in names {
+                command.push_str(" --from ");
+                command.push_str(&shell(name));
+            }
+        }
+        command
+    }
+}
+
+fn joined(prefix: &str, name: &OsStr) -> OsString {
+    let mut joined = OsString::from(prefix);
+    joined.push(name);
+    joined
+}
+
+/// A word as a shell reads it.
+fn shell(word: &OsStr) -> String {
+    let text = word.to_string_lossy();
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+,@".contains(c);
+    if !text.is_empty() && text.chars().all(plain) {
+        text.into_owned()
+    } else {
+        format!("'{}'", text.replace('\'', "'\\''"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hosts_are_named_after_the_source() {
+        let folder = tempfile::tempdir().unwrap();
+        let source = folder.path().join("it's");
+        std::fs::create_dir(&source).unwrap();
+        for name in ["it's/", "it's", "it's/.", "./it's//"] {
+            let plan = Plan::new(&folder.path().join(name), Vec::new()).unwrap();
+            assert_eq!(plan.layout, Layout::In("backup_it's".into()), "{name}");
+            assert_eq!(plan.restore_command(), "distdup restore 'restore_it'\\''s'");
+        }
+        let plan = Plan::new(&source, vec!["h{i}/b".into()]).unwrap();
+        assert_eq!(
+            plan.restore_command(),
+            "distdup restore 'restore_it'\\''s' --from 'h{i}/b'"
+        );
+        assert!(matches!(
+            Plan::new(Path::new("/"), Vec::new()),
+            Err(BackupError::Nameless { .. })
+        ));
+        let missing = folder.path().join("missing");
+        assert!(matches!(
+            Plan::new(&missing, Vec::new()),
+            Err(BackupError::Source { .. })
+        ));
+    }
+
+    #[test]
+    fn a_backup_is_not_made_into_itself() {
+        let folder = tempfile::tempdir().unwrap();
+        let plan = Plan::new(folder.path(), vec!["x{i}".into()]).unwrap();
+        let inside = folder.path().join("a/b");
+        assert!(matches!(
+            plan.check_hosts(&[inside]),
+            Err(BackupError::Inside { .. })
+        ));
+        let beside = PathBuf::from(format!("{}x/a", folder.path().display()));
+        assert!(plan.check_hosts(&[beside]).is_ok());
+    }
+
+    #[test]
+    fn the_action_is_said_where_it_has_to_be() {
+        let plan = Plan::new(Path::new("/tmp"), vec!["/h{i}".into()]).unwrap();
+        let version = |major| Version {
+            major,
+            text: String::new(),
+        };
+        let of = |major, options: &[&str]| {
+            let options: Vec<_> = options.iter().map(OsString::from).collect();
+            plan.arguments(&version(major), &options)
+                .unwrap()
+                .join(OsStr::new(" "))
+        };
+        assert_eq!(
+            of(0, &["--volsize", "5"]),
+            "--volsize 5 /tmp distdup:///h%7Bi%7D"
+        );
+        assert_eq!(
+            of(3, &["--volsize", "5"]),
+            "backup --volsize 5 /tmp distdup:///h%7Bi%7D"
+        );
+        assert_eq!(of(3, &["full"]), "full /tmp distdup:///h%7Bi%7D");
+    }
+}

@@ -1,0 +1,656 @@
+//! Where a backup's hosts are, and the store on them.
+
+use std::ffi::OsString;
+use std::fmt::Write;
+use std::fs;
+use std::io;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use distdup_codecs::{Code, CodecError, Geometry, family};
+use serde::{Deserialize, Serialize};
+
+use super::protocol::Hex;
+use crate::control::Control;
+use crate::quote::quote;
+use crate::sink::set::{self, SetError};
+use crate::store::{
+    DEFAULT_HOST_TIMEOUT, Discovered, FolderHost, Host, HostError, ObjectEntry, ObjectState,
+    Origin, Store, StoreError, StoreOptions,
+};
+
+/// What a host's folder is called, before its number, where nothing else was said.
+const FOLDER: &str = "distdup";
+/// More hosts than a store has.
+const MAX_HOSTS: usize = 256;
+
+/// Where the hosts are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Layout {
+    /// Folders `distdup0`, `distdup1`, ... in this one.
+    In(PathBuf),
+    /// As a user named them: one name with `{i}` in it, or n names.
+    Named(Vec<OsString>),
+}
+
+/// Enough to open a store; what a resident is told.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StoreSpec {
+    hosts: Vec<Hex>,
+    codec: String,
+    params: String,
+    k: usize,
+    n: usize,
+    min_shares: usize,
+}
+
+/// What kind of store a user wants, or takes an existing one to be.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Wish {
+    /// Data shares.
+    pub k: Option<usize>,
+    /// All shares.
+    pub n: Option<usize>,
+    /// The codec's name.
+    pub codec: Option<String>,
+    /// The commit rule.
+    pub min_shares: Option<usize>,
+    /// Make hosts anew where they are missing from a store that exists.
+    pub replace: bool,
+}
+
+/// A store to back up to.
+#[derive(Debug)]
+pub struct Target {
+    /// How to open it.
+    pub spec: StoreSpec,
+    /// Its code.
+    pub code: Arc<dyn Code>,
+    /// Its hosts, as they were named; the spec has their full names.
+    pub folders: Vec<PathBuf>,
+    /// Hosts that are not there, and why.
+    pub silent: Vec<HostError>,
+    /// Hosts that were made now.
+    pub made: Vec<String>,
+}
+
+/// What the objects of a store can still lose, as far as keys tell: a share that is there may be
+/// damaged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Standing {
+    /// Objects there are.
+    pub objects: usize,
+    /// How many of them lack shares.
+    pub lacking: usize,
+    /// Shares that the worst of them lacks; `None` if it cannot be read.
+    pub worst: Option<usize>,
+}
+
+/// Why there is no store to work with. Messages leave the cause to `source`.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum HostsError {
+    /// Names that are no hosts.
+    #[error(transparent)]
+    Names(#[from] SetError),
+    /// A kind of host that Duplicity cannot back up to yet.
+    #[error(
+        "{name} is no folder; hosts of a backup are folders so far (mount others, with sshfs say)"
+    )]
+    NotAFolder {
+        /// As it was given.
+        name: String,
+    },
+    /// Nothing is there.
+    #[error("there is no host {name}")]
+    None {
+        /// Where was looked.
+        name: String,
+    },
+    /// Hosts, but no share on any.
+    #[error("no share is on any of the hosts that are there ({hosts})")]
+    Empty {
+        /// Those.
+        hosts: String,
+    },
+    /// A folder with something else in it.
+    #[error(
+        "{host} is no host of distdup, and is not empty; give another folder, or empty this one"
+    )]
+    InUse {
+        /// The folder.
+        host: String,
+    },
+    /// Neither a new store nor an old one.
+    #[error(
+        "of the hosts, {there} have no share, and {missing} are missing; if the backup is new, remove \
+         the first, else bring the others back"
+    )]
+    HalfMade {
+        /// Hosts that are there, empty.
+        there: String,
+        /// Hosts that are not.
+        missing: String,
+    },
+    /// The existing store is of another kind than asked for.
+    #[error(
+        "the backup there has {what} {found}, and {wanted} is asked for; leave it out, or give other hosts"
+    )]
+    Otherwise {
+        /// What differs.
+        what: &'static str,
+        /// What it has.
+        found: String,
+        /// What was asked for.
+        wanted: String,
+    },
+    /// It does not go without saying.
+    #[error("with {n} hosts, say how many of them are to suffice (-k)")]
+    SayK {
+        /// Hosts.
+        n: usize,
+    },
+    /// No such code, or no such geometry.
+    #[error(transparent)]
+    Codec(#[from] CodecError),
+    /// The store says no.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A host says no.
+    #[error(transparent)]
+    Host(#[from] HostError),
+}
+
+impl Layout {
+    /// The hosts that a user named.
+    ///
+    /// # Errors
+    /// [`HostsError::NotAFolder`].
+    pub fn named(names: Vec<OsString>) -> Result<Self, HostsError> {
+        let is_url = |name: &OsString| {
+            let bytes = name.as_bytes();
+            bytes.starts_with(b"exec:")
+                || bytes.starts_with(b"fd:")
+                || bytes.windows(3).any(|three| three == b"://")
+                || bytes == b"-"
+        };
+        match names.iter().find(|name| is_url(name)) {
+            Some(name) => Err(HostsError::NotAFolder {
+                name: quote(name.as_bytes()),
+            }),
+            None => Ok(Self::Named(names)),
+        }
+    }
+
+    /// The folders of n hosts, or as many as there are names.
+    ///
+    /// # Errors
+    /// [`HostsError::Names`].
+    pub fn folders(&self, n: Option<usize>) -> Result<Vec<PathBuf>, HostsError> {
+        match self {
+            Self::In(folder) => Ok((0..n.unwrap_or(0))
+                .map(|i| folder.join(format!("{FOLDER}{i}")))
+                .collect()),
+            Self::Named(names) => Ok(set::expand(names, n)?
+                .into_iter()
+                .map(PathBuf::from)
+                .collect()),
+        }
+    }
+
+    /// Some of the folders, whatever n is: all of them, or the first.
+    pub fn examples(&self) -> Vec<PathBuf> {
+        self.folders(self.count().or(Some(1))).unwrap_or_default()
+    }
+
+    /// As many names as there are, if it is not for the store to say.
+    fn count(&self) -> Option<usize> {
+        match self {
+            Self::In(_) => None,
+            Self::Named(names) => set::expand(names, None).ok().map(|names| names.len()),
+        }
+    }
+
+    /// All folders that exist.
+    fn found(&self) -> Result<Vec<PathBuf>, HostsError> {
+        let n = self.count().unwrap_or(MAX_HOSTS);
+        let mut folders = self.folders(Some(n))?;
+        folders.retain(|folder| folder.is_dir());
+        Ok(folders)
+    }
+
+    /// For messages, and for the command that restores.
+    pub fn names(&self) -> Vec<String> {
+        match self {
+            Self::In(folder) => vec![quote(
+                folder.join(format!("{FOLDER}{{i}}")).as_os_str().as_bytes(),
+            )],
+            Self::Named(names) => names.iter().map(|name| quote(name.as_bytes())).collect(),
+        }
+    }
+
+    /// The URL by which Duplicity knows the backup, and finds its archive of signatures again. It is the
+    /// same whichever hosts are there, and in whichever order they are named.
+    ///
+    /// # Errors
+    /// The working folder is gone.
+    pub fn url(&self) -> io::Result<String> {
+        let mut paths = match self {
+            Self::In(folder) => vec![std::path::absolute(folder)?],
+            Self::Named(names) => names
+                .iter()
+                .map(std::path::absolute)
+                .collect::<io::Result<Vec<_>>>()?,
+        };
+        paths.sort();
+        let mut url = String::from("distdup://");
+        for (i, path) in paths.iter().enumerate() {
+            if i > 0 {
+                url.push_str("/+");
+            }
+            for &byte in path.as_os_str().as_bytes() {
+                if byte.is_ascii_alphanumeric() || b"/._-".contains(&byte) {
+                    url.push(char::from(byte));
+                } else {
+                    let _ = write!(url, "%{byte:02X}"); // a String takes everything
+                }
+            }
+        }
+        while url.ends_with('/') {
+            url.pop();
+        }
+        Ok(url)
+    }
+
+    /// The store that is there, to read from.
+    ///
+    /// # Errors
+    /// There is none, or too little of it.
+    pub fn existing(&self, control: &Control) -> Result<Target, HostsError> {
+        let found = hosts(&self.found()?);
+        if found.is_empty() {
+            return Err(HostsError::None {
+                name: self.names().join(" "),
+            });
+        }
+        let Some(discovered) = Store::discover(&found, DEFAULT_HOST_TIMEOUT, control)? else {
+            return Err(HostsError::Empty {
+                hosts: names(&found),
+            });
+        };
+        self.open(discovered.code, discovered.min_shares, control)
+    }
+
+    /// The store that is there or that is now made, to write to.
+    ///
+    /// # Errors
+    /// What is there is something else than wished for, or too little of it.
+    pub fn existing_or_new(&self, wish: &Wish, control: &Control) -> Result<Target, HostsError> {
+        let found = hosts(&self.found()?);
+        if let Some(discovered) = Store::discover(&found, DEFAULT_HOST_TIMEOUT, control)? {
+            wish.agrees_with(&discovered)?;
+            let n = discovered.code.geometry().n();
+            let folders = self.folders(Some(n))?;
+            let made = if wish.replace {
+                make(&without_stamp(&folders), Origin::Replacement)?
+            } else {
+                Vec::new()
+            };
+            let target = self.open(discovered.code, discovered.min_shares, control)?;
+            return Target { made, ..target }.that_can_be_written();
+        }
+
+        let n = wish.n.or(self.count()).unwrap_or(3);
+        let k = match wish.k {
+            Some(k) => k,
+            None if n == 3 => 2,
+            None => return Err(HostsError::SayK { n }),
+        };
+        let name = wish.codec.as_deref().unwrap_or("rs");
+        let code = distdup_codecs::resolve(name, Geometry::new(k, n)?, None)?;
+        let least = wish
+            .min_shares
+            .unwrap_or_else(|| crate::encode::default_min_shares(&*code));
+        let folders = self.folders(Some(n))?;
+        // Before anything is made.
+        Store::new(hosts(&folders), options(Arc::clone(&code), least))?;
+        let missing = without_stamp(&folders);
+        let made = if missing.len() == n {
+            make(&missing, Origin::NewStore)?
+        } else if missing.is_empty() {
+            Vec::new() // made by a backup that failed
+        } else {
+            let there = folders
+                .iter()
+                .filter(|folder| !missing.contains(folder))
+                .cloned();
+            return Err(HostsError::HalfMade {
+                there: names(&hosts(&there.collect::<Vec<_>>())),
+                missing: names(&hosts(&missing)),
+            });
+        };
+        let target = self.open(code, least, control)?;
+        Target { made, ..target }.that_can_be_written()
+    }
+
+    fn open(
+        &self,
+        code: Arc<dyn Code>,
+        least: usize,
+        control: &Control,
+    ) -> Result<Target, HostsError> {
+        let geometry = code.geometry();
+        let folders = match self.count() {
+            // Some of the hosts will do to read.
+            Some(count) if count < geometry.n() => self.folders(Some(count))?,
+            _ => self.folders(Some(geometry.n()))?,
+        };
+        let spec = StoreSpec {
+            hosts: folders
+                .iter()
+                .map(std::path::absolute)
+                .map(|path| path.map(|path| Hex(path.into_os_string().into_vec())))
+                .collect::<io::Result<_>>()
+                .map_err(|source| HostError::Down {
+                    host: self.names().join(" "),
+                    source,
+                })?,
+            codec: code.id().to_owned(),
+            params: code.params().to_owned(),
+            k: geometry.k(),
+            n: geometry.n(),
+            min_shares: least,
+        };
+        // By full names, as the resident has them.
+        let store = spec.open()?;
+        let silent = store.list(control)?.silent;
+        Ok(Target {
+            spec,
+            code,
+            folders,
+            silent,
+            made: Vec::new(),
+        })
+    }
+}
+
+impl Target {
+    fn that_can_be_written(self) -> Result<Self, HostsError> {
+        let (n, least) = (self.spec.n, self.spec.min_shares);
+        let up = n - self.silent.len();
+        if up < least {
+            let hosts = self.silent;
+            return Err(StoreError::TooFewUp {
+                up,
+                min_shares: least,
+                n,
+                hosts,
+            }
+            .into());
+        }
+        Ok(self)
+    }
+
+    /// How its objects stand now.
+    ///
+    /// # Errors
+    /// Too few hosts are left to tell.
+    pub fn standing(&self, control: &Control) -> Result<Standing, HostsError> {
+        let list = self.spec.open()?.list(control)?;
+        let lacks = |object: &ObjectEntry| match object.state {
+            ObjectState::Readable { shares, n, .. } => Some(n.saturating_sub(shares)),
+            ObjectState::Unreadable(_) => None,
+        };
+        let lacks: Vec<Option<usize>> = list.objects.iter().map(lacks).collect();
+        Ok(Standing {
+            objects: lacks.len(),
+            lacking: lacks.iter().filter(|lacks| **lacks != Some(0)).count(),
+            worst: lacks
+                .into_iter()
+                .try_fold(0, |worst, lacks| Some(worst.max(lacks?))),
+        })
+    }
+
+    /// The host of that full name, by its position.
+    pub fn position(&self, name: &str) -> Option<usize> {
+        hosts(&self.spec.folders())
+            .iter()
+            .position(|host| host.name() == name)
+    }
+
+    /// What the host at that position was called by the user.
+    pub fn shown(&self, position: usize) -> String {
+        quote(self.folders[position].as_os_str().as_bytes())
+    }
+}
+
+/// The full name of the host that an error is of.
+pub fn host_of(error: &HostError) -> &str {
+    match error {
+        HostError::Down { host, .. }
+        | HostError::NotAHost { host, .. }
+        | HostError::NoSuchKey { host, .. }
+        | HostError::Failed { host, .. }
+        | HostError::Hung { host, .. } => host,
+    }
+}
+
+impl HostsError {
+    /// What is wrong with single hosts, where that is why.
+    pub fn hosts(&self) -> &[HostError] {
+        let Self::Store(error) = self else {
+            return &[];
+        };
+        match error {
+            StoreError::TooFewUp { hosts, .. }
+            | StoreError::TooManySilent { hosts, .. }
+            | StoreError::Unknown { hosts, .. } => hosts,
+            _ => &[],
+        }
+    }
+}
+
+impl StoreSpec {
+    /// Opens the store.
+    ///
+    /// # Errors
+    /// It does not make sense.
+    pub fn open(&self) -> Result<Store, HostsError> {
+        let geometry = Geometry::new(self.k, self.n)?;
+        let params = (!self.params.is_empty()).then_some(self.params.as_str());
+        let code = family(&self.codec)?.code(geometry, params)?;
+        Ok(Store::new(
+            hosts(&self.folders()),
+            options(code, self.min_shares),
+        )?)
+    }
+
+    /// The hosts' folders.
+    pub fn folders(&self) -> Vec<PathBuf> {
+        self.hosts
+            .iter()
+            .map(|Hex(path)| PathBuf::from(OsString::from_vec(path.clone())))
+            .collect()
+    }
+
+    /// As many hosts as must take everything.
+    pub fn min_shares(&self) -> usize {
+        self.min_shares
+    }
+}
+
+impl Wish {
+    fn agrees_with(&self, found: &Discovered) -> Result<(), HostsError> {
+        let geometry = found.code.geometry();
+        let same = |what, found: usize, wanted: Option<usize>| match wanted {
+            Some(wanted) if wanted != found => Err(HostsError::Otherwise {
+                what,
+                found: found.to_string(),
+                wanted: wanted.to_string(),
+            }),
+            _ => Ok(()),
+        };
+        same("k =", geometry.k(), self.k)?;
+        same("n =", geometry.n(), self.n)?;
+        same("min-shares =", found.min_shares, self.min_shares)?;
+        if let Some(name) = &self.codec {
+            let wanted = distdup_codecs::resolve(name, geometry, None)?;
+            if (wanted.id(), wanted.params()) != (found.code.id(), found.code.params()) {
+                return Err(HostsError::Otherwise {
+                    what: "codec",
+                    found: found.code.id().to_owned(),
+                    wanted: name.clone(),
+                });
+            }
+        }
+        Ok(())
+    }
+}
+
+fn options(code: Arc<dyn Code>, least: usize) -> StoreOptions {
+    let mut options = StoreOptions::new(code);
+    options.encode.min_shares = Some(least);
+    options
+}
+
+fn hosts(folders: &[PathBuf]) -> Vec<Arc<dyn Host>> {
+    folders
+        .iter()
+        .map(|folder| Arc::new(FolderHost::new(folder)) as Arc<dyn Host>)
+        .collect()
+}
+
+fn names(hosts: &[Arc<dyn Host>]) -> String {
+    hosts
+        .iter()
+        .map(|host| host.name())
+        .collect::<Vec<_>>()
+        .join(", ")
+}
+
+/// Those that were never made a host, or are gone.
+fn without_stamp(folders: &[PathBuf]) -> Vec<PathBuf> {
+    let lacks = |folder: &&PathBuf| FolderHost::new(*folder).list("").is_err();
+    folders.iter().filter(lacks).cloned().collect()
+}
+
+fn make(folders: &[PathBuf], origin: Origin) -> Result<Vec<String>, HostsError> {
+    let is_empty =
+        |folder: &Path| fs::read_dir(folder).map_or(true, |mut entries| entries.next().is_none());
+    if let Some(folder) = folders.iter().find(|folder| !is_empty(folder)) {
+        return Err(HostsError::InUse {
+            host: quote(folder.as_os_str().as_bytes()),
+        });
+    }
+    let made = folders
+        .iter()
+        .map(|folder| Ok(FolderHost::create(folder, origin)?.name()));
+    made.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn layout(names: &[&str]) -> Layout {
+        Layout::named(names.iter().map(OsString::from).collect()).unwrap()
+    }
+
+    #[test]
+    fn the_url_is_stable() {
+        let url = |layout: &Layout| layout.url().unwrap();
+        assert_eq!(
+            url(&Layout::In("/a/backup_test/".into())),
+            "distdup:///a/backup_test"
+        );
+        assert_eq!(
+            url(&Layout::In("/a b/ü@:%\n".into())),
+            "distdup:///a%20b/%C3%BC%40%3A%25%0A"
+        );
+        assert_eq!(
+            url(&layout(&["/h/b", "/h/a"])),
+            url(&layout(&["/h/a", "/h/b"]))
+        );
+        assert_eq!(url(&layout(&["/h{i}/b"])), "distdup:///h%7Bi%7D/b");
+        assert_ne!(url(&layout(&["/h/a{i}"])), url(&layout(&["/h/b{i}"])));
+    }
+
+    #[test]
+    fn only_folders_are_hosts() {
+        for name in ["exec:cat", "fd:3", "sftp://h/x", "-"] {
+            let error = Layout::named(vec![name.into()]).unwrap_err();
+            assert!(matches!(error, HostsError::NotAFolder { .. }), "{name}");
+        }
+    }
+
+    fn wish(k: usize, n: usize) -> Wish {
+        Wish {
+            k: Some(k),
+            n: Some(n),
+            ..Wish::default()
+        }
+    }
+
+    #[test]
+    fn a_store_is_made_once_and_a_lost_host_only_when_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let layout = Layout::In(folder.path().join("backup_x"));
+        let (control, _) = Control::new();
+        assert!(matches!(
+            layout.existing(&control),
+            Err(HostsError::None { .. })
+        ));
+        let target = layout.existing_or_new(&Wish::default(), &control).unwrap();
+        assert_eq!((target.made.len(), target.silent.len()), (3, 0));
+        assert_eq!(target.spec.open().unwrap().shape().k, 2);
+        assert!(matches!(
+            layout.existing(&control),
+            Err(HostsError::Empty { .. })
+        ));
+
+        // Without a share nobody knows whether it is new.
+        let lost = folder.path().join("backup_x/distdup1");
+        fs::remove_dir_all(&lost).unwrap();
+        let error = layout
+            .existing_or_new(&Wish::default(), &control)
+            .unwrap_err();
+        assert!(matches!(error, HostsError::HalfMade { .. }), "{error}");
+
+        let input = crate::input::ReaderInput(io::Cursor::new(b"data"));
+        let store = target.spec.open().unwrap();
+        store
+            .put(b"object", Box::new(input), None, &control)
+            .unwrap();
+        let target = layout.existing_or_new(&wish(2, 3), &control).unwrap();
+        assert_eq!((target.made.len(), target.silent.len()), (0, 1));
+        assert!(!lost.exists());
+        let error = layout.existing_or_new(&wish(3, 5), &control).unwrap_err();
+        assert!(
+            error.to_string().contains("k = 2, and 3 is asked for"),
+            "{error}"
+        );
+
+        let again = Wish {
+            replace: true,
+            ..Wish::default()
+        };
+        let target = layout.existing_or_new(&again, &control).unwrap();
+        assert_eq!((target.made.len(), target.silent.len()), (1, 0));
+        assert_eq!(layout.existing(&control).unwrap().silent.len(), 0);
+    }
+
+    #[test]
+    fn a_folder_with_something_in_it_is_not_made_a_host() {
+        let folder = tempfile::tempdir().unwrap();
+        let layout = Layout::In(folder.path().into());
+        fs::create_dir(folder.path().join("distdup2")).unwrap();
+        fs::write(folder.path().join("distdup2/letter"), "").unwrap();
+        let (control, _) = Control::new();
+        let error = layout
+            .existing_or_new(&Wish::default(), &control)
+            .unwrap_err();
+        assert!(matches!(error, HostsError::InUse { .. }), "{error}");
+        assert!(!folder.path().join("distdup0").exists());
+    }
+}

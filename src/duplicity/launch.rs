@@ -1,0 +1,382 @@
+//! Finds Duplicity and runs it with our backend.
+
+use std::ffi::{OsStr, OsString};
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read, Write};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use super::protocol::{RESIDENT, RUNTIME};
+use super::runtime::Runtime;
+
+const BACKEND: &str = include_str!("backend.py");
+const LAUNCHER: &str = include_str!("launcher.py");
+
+/// The script that the launcher runs where Duplicity is not a module that can be called.
+const SCRIPT: &str = "DISTDUP_DUPLICITY";
+
+/// More than any interpreter's path needs.
+const FIRST_LINES: u64 = 4096;
+
+/// An installed Duplicity.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Duplicity {
+    script: PathBuf,
+    interpreter: Interpreter,
+    version: Version,
+}
+
+/// Version of Duplicity.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Version {
+    /// The first number.
+    pub major: u32,
+    /// All of it, as Duplicity says it.
+    pub text: String,
+}
+
+/// Why there is no Duplicity to run. Messages leave the cause to `source`.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum FindError {
+    /// Not on PATH.
+    #[error(
+        "there is no duplicity on PATH; install it (Debian: apt-get install duplicity; else: pip \
+         install duplicity), or give --duplicity PATH"
+    )]
+    Missing,
+    /// The file cannot be read.
+    #[error("{} cannot be read", path.display())]
+    Unreadable {
+        /// The script.
+        path: PathBuf,
+        /// What the operating system said.
+        source: io::Error,
+    },
+    /// It does not say which Python runs it.
+    #[error(
+        "{} does not name a Python interpreter in its first line, so that distdup cannot run it with \
+         its own backend (found {first_line:?})",
+        path.display()
+    )]
+    NoInterpreter {
+        /// The script.
+        path: PathBuf,
+        /// Its first line, cut.
+        first_line: String,
+    },
+    /// It does not run.
+    #[error("{} --version cannot be run", path.display())]
+    DoesNotRun {
+        /// The script.
+        path: PathBuf,
+        /// What the operating system said.
+        source: io::Error,
+    },
+    /// It does not tell its version.
+    #[error("{} --version said {said:?}, expected something like \"duplicity 3.2.1\"", path.display())]
+    NoVersion {
+        /// The script.
+        path: PathBuf,
+        /// What it said, cut.
+        said: String,
+    },
+}
+
+impl Duplicity {
+    /// The Duplicity whose script is `given`, or the one on PATH.
+    ///
+    /// # Errors
+    /// Why there is none that can be run.
+    pub fn find(given: Option<&Path>) -> Result<Self, FindError> {
+        let script = match given {
+            // The launcher may be asked to run it after the working folder has changed.
+            Some(path) => std::path::absolute(path).map_err(|source| FindError::Unreadable {
+                path: path.to_owned(),
+                source,
+            })?,
+            None => on_path().ok_or(FindError::Missing)?,
+        };
+        let interpreter = Interpreter::of(&script)?;
+        let version = Version::of(&script)?;
+        Ok(Self {
+            script,
+            interpreter,
+            version,
+        })
+    }
+
+    /// Its script.
+    pub fn script(&self) -> &Path {
+        &self.script
+    }
+
+    /// Its version.
+    pub fn version(&self) -> &Version {
+        &self.version
+    }
+
+    /// A command that runs it with the backend, which starts `resident` for its work. Arguments are to
+    /// be added; all else is inherited. `runtime` must live until it has ended.
+    ///
+    /// # Errors
+    /// Whatever keeps the Python files from being written, or an argument of `resident` that is not
+    /// UTF-8.
+    pub fn command(&self, runtime: &Runtime, resident: &[OsString]) -> io::Result<Command> {
+        let not_utf8 = |argument: &OsString| {
+            let message = format!("{} is not UTF-8", argument.display());
+            io::Error::new(io::ErrorKind::InvalidInput, message)
+        };
+        let resident = resident
+            .iter()
+            .map(|argument| argument.to_str().ok_or_else(|| not_utf8(argument)))
+            .collect::<io::Result<Vec<_>>>()?;
+        let launcher = self.install(runtime)?;
+        let mut command = Command::new(&self.interpreter.command[0]);
+        command
+            .args(&self.interpreter.command[1..])
+            .arg(launcher)
+            .env(RESIDENT, serde_json::to_string(&resident)?)
+            .env(RUNTIME, runtime.path())
+            .env(SCRIPT, &self.script);
+        Ok(command)
+    }
+
+    /// Writes the Python files; returns the launcher's path.
+    fn install(&self, runtime: &Runtime) -> io::Result<PathBuf> {
+        fs::write(runtime.path().join("distdupbackend.py"), BACKEND)?;
+        let path = runtime.path().join("launcher.py");
+        // Duplicity restarts itself by executing this file. Where the script's first line cannot be
+        // ours too, the file is not executable, and then the launcher knows a way.
+        let mode = if self.interpreter.first_line.is_empty() {
+            0o600
+        } else {
+            0o700
+        };
+        let mut file = OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(mode)
+            .open(&path)?;
+        file.write_all(&self.interpreter.first_line)?;
+        file.write_all(LAUNCHER.as_bytes())?;
+        Ok(path)
+    }
+}
+
+/// The first executable `duplicity` on PATH.
+fn on_path() -> Option<PathBuf> {
+    let path = std::env::var_os("PATH")?;
+    std::env::split_paths(&path)
+        .map(|folder| folder.join("duplicity"))
+        .find(|file| {
+            fs::metadata(file)
+                .is_ok_and(|about| about.is_file() && about.permissions().mode() & 0o111 != 0)
+        })
+        .and_then(|file| std::path::absolute(file).ok())
+}
+
+/// The Python that runs a script.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Interpreter {
+    /// It, and arguments.
+    command: Vec<OsString>,
+    /// The script's first line with its end, if another script can have the same.
+    first_line: Vec<u8>,
+}
+
+impl Interpreter {
+    fn of(script: &Path) -> Result<Self, FindError> {
+        let mut start = Vec::new();
+        File::open(script)
+            .and_then(|file| file.take(FIRST_LINES).read_to_end(&mut start))
+            .map_err(|source| FindError::Unreadable {
+                path: script.to_owned(),
+                source,
+            })?;
+        Self::parse(&start).ok_or_else(|| {
+            let first_line = start
+                .split(|&byte| byte == b'\n')
+                .next()
+                .unwrap_or_default();
+            FindError::NoInterpreter {
+                path: script.to_owned(),
+                first_line: cut(first_line),
+            }
+        })
+    }
+
+    fn parse(start: &[u8]) -> Option<Self> {
+        let mut lines = start.split(|&byte| byte == b'\n');
+        let first = lines.next()?;
+        let words = words(first.strip_prefix(b"#!")?);
+        let words: Vec<&[u8]> = match words.split_first()? {
+            // What pip writes where the path has a space in it, or is too long for the kernel:
+            // '''exec' "/some where/python3" "$0" "$@"
+            (&shell, _) if file_name(shell) == b"sh" => {
+                let line = lines.next()?.strip_prefix(b"'''exec' ")?;
+                let line = line.strip_suffix(b" \"$0\" \"$@\"")?;
+                vec![
+                    line.strip_prefix(b"\"")
+                        .and_then(|line| line.strip_suffix(b"\""))
+                        .unwrap_or(line),
+                ]
+            }
+            (&env, rest) if file_name(env) == b"env" => {
+                rest.iter().copied().filter(|&word| word != b"-S").collect()
+            }
+            _ => words,
+        };
+        if !file_name(words.first()?).starts_with(b"python")
+            && !file_name(words[0]).starts_with(b"pypy")
+        {
+            return None;
+        }
+        let shared = !file_name(&first[2..]).starts_with(b"sh");
+        Some(Self {
+            command: words
+                .iter()
+                .map(|&word| OsString::from_vec(word.to_vec()))
+                .collect(),
+            first_line: if shared {
+                [first, b"\n"].concat()
+            } else {
+                Vec::new()
+            },
+        })
+    }
+}
+
+fn words(line: &[u8]) -> Vec<&[u8]> {
+    line.split(u8::is_ascii_whitespace)
+        .filter(|word| !word.is_empty())
+        .collect()
+}
+
+fn file_name(path: &[u8]) -> &[u8] {
+    path.rsplit(|&byte| byte == b'/').next().unwrap_or_default()
+}
+
+impl Version {
+    fn of(script: &Path) -> Result<Self, FindError> {
+        let output = Command::new(script)
+            .arg("--version")
+            .stdin(Stdio::null())
+            .output()
+            .map_err(|source| FindError::DoesNotRun {
+                path: script.to_owned(),
+                source,
+            })?;
+        Self::parse(&output.stdout).ok_or_else(|| {
+            let said = if output.stdout.is_empty() {
+                &output.stderr
+            } else {
+                &output.stdout
+            };
+            FindError::NoVersion {
+                path: script.to_owned(),
+                said: cut(said),
+            }
+        })
+    }
+
+    /// Parses `duplicity 3.2.1 September 28, 2026`.
+    fn parse(said: &[u8]) -> Option<Self> {
+        let said = std::str::from_utf8(said).ok()?;
+        let text = said
+            .trim_start()
+            .strip_prefix("duplicity ")?
+            .split_whitespace()
+            .next()?;
+        let major = text.split('.').next()?.parse().ok()?;
+        Some(Self {
+            major,
+            text: text.to_owned(),
+        })
+    }
+}
+
+/// The start of what someone else wrote, for a message.
+fn cut(bytes: &[u8]) -> String {
+    OsStr::from_bytes(&bytes[..bytes.len().min(200)])
+        .to_string_lossy()
+        .into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn interpreters_are_read_from_the_first_line() {
+        let long = "/a place/".to_owned() + &"x".repeat(200) + "/bin/python3.11";
+        let pip = format!("#!/bin/sh\n'''exec' \"{long}\" \"$0\" \"$@\"\n' '''\nimport sys\n");
+        for (script, command, first_line) in [
+            (
+                "#!/usr/bin/python3.11\nx",
+                vec!["/usr/bin/python3.11"],
+                "#!/usr/bin/python3.11\n",
+            ),
+            (
+                "#! /usr/bin/python3 -sE\n",
+                vec!["/usr/bin/python3", "-sE"],
+                "#! /usr/bin/python3 -sE\n",
+            ),
+            (
+                "#!/usr/bin/env python3\n",
+                vec!["python3"],
+                "#!/usr/bin/env python3\n",
+            ),
+            (
+                "#!/usr/bin/env -S python3 -I\n",
+                vec!["python3", "-I"],
+                "#!/usr/bin/env -S python3 -I\n",
+            ),
+            (&pip, vec![&long], ""),
+            (
+                "#!/bin/sh\n'''exec' /v/bin/python \"$0\" \"$@\"\n",
+                vec!["/v/bin/python"],
+                "",
+            ),
+        ] {
+            let found = Interpreter::parse(script.as_bytes()).unwrap();
+            assert_eq!(found.command, command, "{script}");
+            assert_eq!(found.first_line, first_line.as_bytes(), "{script}");
+        }
+    }
+
+    #[test]
+    fn what_names_no_python_is_refused() {
+        for script in [
+            "",
+            "#!",
+            "\x7fELF",
+            "#!/bin/sh\nexec duplicity.real\n",
+            "#!/bin/bash\n",
+            "import sys\n",
+        ] {
+            assert_eq!(Interpreter::parse(script.as_bytes()), None, "{script:?}");
+        }
+    }
+
+    #[test]
+    fn versions_are_read() {
+        let version =
+            |said: &str| Version::parse(said.as_bytes()).map(|found| (found.major, found.text));
+        assert_eq!(version("duplicity 0.8.22\n"), Some((0, "0.8.22".into())));
+        assert_eq!(
+            version("duplicity 3.2.1 September 28, 2026\n"),
+            Some((3, "3.2.1".into()))
+        );
+        assert_eq!(version("usage: duplicity"), None);
+        assert_eq!(version(""), None);
+    }
+
+    #[test]
+    fn a_missing_script_is_told() {
+        let error = Duplicity::find(Some(Path::new("/nonexistent/duplicity"))).unwrap_err();
+        assert!(matches!(error, FindError::Unreadable { .. }), "{error}");
+    }
+}

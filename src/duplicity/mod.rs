@@ -1,0 +1,17 @@
+//! Duplicity backing up into, and restoring from, a store.
+//!
+//! Duplicity writes volumes to a *backend*, in Python and in its own process. Ours ([`launch`] brings
+//! it) sends each volume through a named pipe to a [`resident`] process of ours, which writes its shares
+//! to the hosts; what is said beside the pipe is the [`protocol`]. A [`session`] is one run of it all; its
+//! pipes and Python files are in a [`runtime`] folder in memory. [`backup`] and [`restore`] are what the
+//! two commands mean, and [`hosts`] is where their store is.
+
+pub mod backup;
+pub mod hosts;
+pub mod launch;
+pub mod passphrase;
+pub mod protocol;
+pub mod resident;
+pub mod restore;
+pub mod runtime;
+pub mod session;

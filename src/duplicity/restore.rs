@@ -1,0 +1,313 @@
+//! `restore`: what it means without configuration, and how nothing is left that looks restored.
+
+use std::ffi::{OsStr, OsString};
+use std::fs;
+use std::io::{self, ErrorKind};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{CWD, RenameFlags, renameat_with};
+use rustix::io::Errno;
+
+use super::hosts::{HostsError, Layout};
+use super::launch::Version;
+use super::passphrase;
+
+/// What a restored tree is called until it is whole.
+const PARTIAL: &str = ".partial";
+/// Duplicity's first generation whose actions are all to be said.
+const SAYS_ACTION: u32 = 2;
+
+/// Why there is nothing to restore. Messages leave the cause to `source`.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RestoreError {
+    /// The name tells no backup.
+    #[error(
+        "{} does not say which backup it is of, as restore_NAME would; say where the hosts are: \
+         --from 'FOLDER/distdup{{i}}'",
+        target.display()
+    )]
+    Nameless {
+        /// Where it was to go.
+        target: PathBuf,
+    },
+    /// Something is there.
+    #[error("{} is there and not empty; nothing is restored over it", target.display())]
+    NotEmpty {
+        /// Where it was to go.
+        target: PathBuf,
+    },
+    /// A restore that was killed.
+    #[error("{} is left of a restore that did not end, or is being written; remove it first", partial.display())]
+    Leftover {
+        /// What is left.
+        partial: PathBuf,
+    },
+    /// It cannot go there.
+    #[error("cannot restore to {}", target.display())]
+    Target {
+        /// Where it was to go.
+        target: PathBuf,
+        /// What the operating system said.
+        source: io::Error,
+    },
+    /// The hosts say no.
+    #[error(transparent)]
+    Hosts(#[from] HostsError),
+    /// `GnuPG` has nothing to decrypt with.
+    #[error(transparent)]
+    Passphrase(#[from] passphrase::Missing),
+}
+
+/// Where the hosts are: of these names, or those of `backup_NAME` for a target called `restore_NAME`,
+/// in the working folder or beside the target.
+///
+/// # Errors
+/// [`RestoreError::Nameless`].
+pub fn layout(target: &Path, hosts: Vec<OsString>) -> Result<Layout, RestoreError> {
+    if !hosts.is_empty() {
+        return Ok(Layout::named(hosts)?);
+    }
+    let nameless = || RestoreError::Nameless {
+        target: target.to_owned(),
+    };
+    let name = target
+        .file_name()
+        .and_then(|name| name.as_bytes().strip_prefix(b"restore_"));
+    let name = name.filter(|name| !name.is_empty()).ok_or_else(nameless)?;
+    let mut folder = OsString::from("backup_");
+    folder.push(OsStr::from_bytes(name));
+    let here = PathBuf::from(&folder);
+    let beside = target.with_file_name(&folder);
+    Ok(Layout::In(if !here.is_dir() && beside.is_dir() {
+        beside
+    } else {
+        here
+    }))
+}
+
+/// Where Duplicity restores to. Unless `target` is there already, it is another name, and becomes
+/// `target` when all is done; dropped before, what is there goes.
+#[derive(Debug)]
+pub struct Output {
+    target: PathBuf,
+    place: Place,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum Place {
+    /// Under another name, until it is whole.
+    Partial(PathBuf),
+    /// In an empty folder that was there: a mount point, perhaps.
+    Inside,
+    /// Over what is there, because Duplicity was told to.
+    Over,
+}
+
+impl Output {
+    /// Checks that something can be restored to `target`. With `force`, over what is there.
+    ///
+    /// # Errors
+    /// Why not.
+    pub fn new(target: &Path, force: bool) -> Result<Self, RestoreError> {
+        let failed = |source| RestoreError::Target {
+            target: target.to_owned(),
+            source,
+        };
+        let full = std::path::absolute(target).map_err(failed)?;
+        let place = match fs::symlink_metadata(&full) {
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                // Without a slash at its end.
+                let mut partial = full.components().as_path().as_os_str().to_owned();
+                partial.push(PARTIAL);
+                let partial = PathBuf::from(partial);
+                if fs::symlink_metadata(&partial).is_ok() {
+                    return Err(RestoreError::Leftover { partial });
+                }
+                let parent = full.parent().unwrap_or(Path::new("/"));
+                if !parent.is_dir() {
+                    return Err(failed(ErrorKind::NotFound.into()));
+                }
+                Place::Partial(partial)
+            }
+            Err(error) => return Err(failed(error)),
+            Ok(_) if force => Place::Over,
+            Ok(_) if is_empty_folder(&full) => Place::Inside,
+            Ok(_) => {
+                return Err(RestoreError::NotEmpty {
+                    target: target.to_owned(),
+                });
+            }
+        };
+        Ok(Self {
+            target: full,
+            place,
+        })
+    }
+
+    /// Where Duplicity is to write.
+    pub fn path(&self) -> &Path {
+        match &self.place {
+            Place::Partial(partial) => partial,
+            Place::Inside | Place::Over => &self.target,
+        }
+    }
+
+    /// Makes it `target`.
+    ///
+    /// # Errors
+    /// It is not there, or something else is there now.
+    pub fn finish(mut self) -> Result<(), RestoreError> {
+        if let Place::Partial(partial) = &self.place {
+            rename_new(partial, &self.target).map_err(|source| RestoreError::Target {
+                target: self.target.clone(),
+                source,
+            })?;
+        }
+        self.place = Place::Over; // nothing is to be removed any more
+        Ok(())
+    }
+}
+
+impl Drop for Output {
+    fn drop(&mut self) {
+        // As far as it goes: whoever told that the restore failed has told the truth.
+        match &self.place {
+            Place::Partial(partial) => {
+                let _ = remove(partial);
+            }
+            Place::Inside => {
+                for entry in fs::read_dir(&self.target).into_iter().flatten().flatten() {
+                    let _ = remove(&entry.path());
+                }
+            }
+            Place::Over => {}
+        }
+    }
+}
+
+/// Duplicity's arguments, with the user's options among them.
+///
+/// # Errors
+/// The working folder is gone.
+pub fn arguments(
+    layout: &Layout,
+    output: &Output,
+    version: &Version,
+    options: &[OsString],
+) -> io::Result<Vec<OsString>> {
+    let says = options.first().is_some_and(|first| first == "restore");
+    let action = (!says && version.major >= SAYS_ACTION).then(|| OsString::from("restore"));
+    let mut arguments: Vec<_> = action.into_iter().chain(options.iter().cloned()).collect();
+    arguments.push(layout.url()?.into());
+    arguments.push(output.path().into());
+    Ok(arguments)
+}
+
+/// Renames, but never over what exists, where the file system can tell.
+fn rename_new(from: &Path, to: &Path) -> io::Result<()> {
+    match renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE) {
+        Err(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP) => fs::rename(from, to),
+        other => Ok(other?),
+    }
+}
+
+fn is_empty_folder(path: &Path) -> bool {
+    fs::read_dir(path).is_ok_and(|mut entries| entries.next().is_none())
+}
+
+/// A tree or a file. Folders may have been restored that nobody may write to.
+fn remove(path: &Path) -> io::Result<()> {
+    if !fs::symlink_metadata(path)?.is_dir() {
+        return fs::remove_file(path);
+    }
+    fs::remove_dir_all(path).or_else(|_| {
+        let mut folders = vec![path.to_owned()];
+        while let Some(folder) = folders.pop() {
+            use std::os::unix::fs::PermissionsExt;
+            fs::set_permissions(&folder, fs::Permissions::from_mode(0o700))?;
+            for entry in fs::read_dir(&folder)? {
+                let entry = entry?;
+                if entry.file_type()?.is_dir() {
+                    folders.push(entry.path());
+                }
+            }
+        }
+        fs::remove_dir_all(path)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    #[test]
+    fn the_name_tells_the_backup() {
+        let of = |target: &str| layout(Path::new(target), Vec::new());
+        assert_eq!(of("restore_x/").unwrap(), Layout::In("backup_x".into()));
+        for target in ["x", "restore_", "/", "..", "restore_x/.."] {
+            assert!(
+                matches!(of(target), Err(RestoreError::Nameless { .. })),
+                "{target}"
+            );
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let backup = folder.path().join("backup_x");
+        fs::create_dir(&backup).unwrap();
+        assert_eq!(
+            of(folder.path().join("restore_x").to_str().unwrap()).unwrap(),
+            Layout::In(backup)
+        );
+    }
+
+    #[test]
+    fn what_failed_leaves_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let target = folder.path().join("restore_x");
+        for name in ["restore_x", "restore_x/"] {
+            let output = Output::new(&folder.path().join(name), false).unwrap();
+            assert_ne!(output.path(), target);
+            let sealed = output.path().join("sealed");
+            fs::create_dir_all(&sealed).unwrap();
+            fs::write(sealed.join("file"), "part").unwrap();
+            fs::set_permissions(&sealed, fs::Permissions::from_mode(0o500)).unwrap();
+            assert!(matches!(
+                Output::new(&target, false),
+                Err(RestoreError::Leftover { .. })
+            ));
+            drop(output);
+            assert!(is_empty_folder(folder.path()));
+        }
+        fs::create_dir(&target).unwrap();
+        let output = Output::new(&target, false).unwrap();
+        fs::write(output.path().join("file"), "part").unwrap();
+        drop(output);
+        assert!(is_empty_folder(&target));
+    }
+
+    #[test]
+    fn what_is_whole_gets_its_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let target = folder.path().join("restore_x");
+        let output = Output::new(&target, false).unwrap();
+        fs::create_dir(output.path()).unwrap();
+        fs::write(output.path().join("file"), "all").unwrap();
+        output.finish().unwrap();
+        assert_eq!(fs::read(target.join("file")).unwrap(), b"all");
+        assert!(matches!(
+            Output::new(&target, false),
+            Err(RestoreError::NotEmpty { .. })
+        ));
+        drop(Output::new(&target, true).unwrap());
+        assert!(target.join("file").exists());
+    }
+
+    #[test]
+    fn nothing_is_made_where_no_folder_is() {
+        let error = Output::new(Path::new("/nonexistent/restore_x"), false).unwrap_err();
+        assert!(matches!(error, RestoreError::Target { .. }), "{error}");
+    }
+}

@@ -1,0 +1,853 @@
+//! Backup and restore with real Duplicity: the one on PATH, and, where `DISTDUP_DUPLICITY3` names the
+//! script of a 3.x, that one too.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by it")]
+
+use std::ffi::{OsStr, OsString};
+use std::fs;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Output, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use distdup::duplicity::protocol::Hex;
+use rustix::fs::{CWD, Mode, mkfifoat};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+const DISTDUP: &str = env!("CARGO_BIN_EXE_distdup");
+const PLAIN: &[&str] = &["--", "--no-encryption", "--backend-retry-delay", "1"];
+const SMALL_VOLUMES: &[&str] = &[
+    "--",
+    "--no-encryption",
+    "--backend-retry-delay",
+    "1",
+    "--volsize",
+    "1",
+];
+
+/// A home, a working folder, and a Duplicity.
+struct World {
+    folder: TempDir,
+    duplicity: Option<OsString>,
+}
+
+impl World {
+    fn new(duplicity: Option<OsString>) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        for name in ["home", "tmp", "test"] {
+            fs::create_dir(folder.path().join(name)).unwrap();
+        }
+        let world = Self { folder, duplicity };
+        let test = world.path("test");
+        fs::write(test.join("random"), random(2_500_000)).unwrap();
+        fs::write(test.join("empty"), "").unwrap();
+        fs::create_dir(test.join("a folder")).unwrap();
+        fs::write(
+            test.join("a folder").join(OsStr::from_bytes(b"caf\xe9\n")),
+            "odd",
+        )
+        .unwrap();
+        symlink("../random", test.join("a folder/link")).unwrap();
+        world
+    }
+
+    /// One for each Duplicity there is.
+    fn each() -> impl Iterator<Item = Self> {
+        let newer = std::env::var_os("DISTDUP_DUPLICITY3").map(Some);
+        [None].into_iter().chain(newer).map(Self::new)
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn host(&self, i: usize) -> PathBuf {
+        self.path(&format!("backup_test/distdup{i}"))
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(DISTDUP);
+        self.furnish(&mut command);
+        let options = arguments
+            .iter()
+            .position(|word| *word == "--")
+            .unwrap_or(arguments.len());
+        command.args(&arguments[..options]);
+        if let Some(duplicity) = &self.duplicity {
+            command.arg("--duplicity").arg(duplicity);
+        }
+        command.args(&arguments[options..]);
+        command
+    }
+
+    fn furnish(&self, command: &mut Command) {
+        command
+            .current_dir(self.folder.path())
+            .env("HOME", self.path("home"))
+            .env("TMPDIR", self.path("tmp"))
+            .env_remove("PASSPHRASE")
+            .env_remove("XDG_CACHE_HOME")
+            .stdin(Stdio::null());
+    }
+
+    fn run(&self, arguments: &[&str]) -> Output {
+        self.command(arguments).output().unwrap()
+    }
+
+    fn backup(&self, options: &[&str]) -> Output {
+        self.run(&[&["backup", "test/"], options].concat())
+    }
+
+    /// Restores, and compares.
+    fn restores(&self, exit: i32) -> Output {
+        let output = self.run(&[&["restore", "restore_test/"], PLAIN].concat());
+        self.is_restored(&output, exit);
+        output
+    }
+
+    fn is_restored(&self, output: &Output, exit: i32) {
+        assert_exit(output, exit);
+        self.is_like("restore_test");
+        fs::remove_dir_all(self.path("restore_test")).unwrap();
+    }
+
+    fn is_like(&self, name: &str) {
+        let diff = Command::new("diff")
+            .args(["-r", "--no-dereference"])
+            .arg(self.path("test"))
+            .arg(self.path(name))
+            .output()
+            .unwrap();
+        assert!(
+            diff.status.success(),
+            "{}",
+            String::from_utf8_lossy(&diff.stdout)
+        );
+    }
+
+    /// Sets a host aside for as long as `work` takes.
+    fn without<T>(&self, hosts: &[usize], work: impl FnOnce() -> T) -> T {
+        let away = |i: usize| self.path(&format!("away{i}"));
+        for &i in hosts {
+            fs::rename(self.host(i), away(i)).unwrap();
+        }
+        let result = work();
+        for &i in hosts {
+            fs::rename(away(i), self.host(i)).unwrap();
+        }
+        result
+    }
+
+    /// What stands in the working folder.
+    fn names(&self) -> Vec<String> {
+        let entries = fs::read_dir(self.folder.path()).unwrap();
+        let mut names: Vec<_> = entries
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        names.sort();
+        names
+    }
+
+    /// Shares on a host whose names contain `what`.
+    fn shares(&self, host: usize, what: &str) -> Vec<PathBuf> {
+        let mut shares: Vec<_> = fs::read_dir(self.host(host))
+            .into_iter()
+            .flatten()
+            .map(|entry| entry.unwrap().path())
+            .filter(|path| {
+                let name = path.file_name().unwrap().to_str().unwrap();
+                path.extension() == Some(OsStr::new("share")) && name.contains(what)
+            })
+            .collect();
+        shares.sort();
+        shares
+    }
+}
+
+/// Cannot be compressed; the same each time.
+fn random(length: usize) -> Vec<u8> {
+    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+    let mut bytes = Vec::with_capacity(length + 8);
+    while bytes.len() < length {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        bytes.extend(state.to_le_bytes());
+    }
+    bytes.truncate(length);
+    bytes
+}
+
+#[track_caller]
+fn assert_exit(output: &Output, exit: i32) {
+    assert_eq!(
+        output.status.code(),
+        Some(exit),
+        "\n{}\n{}",
+        String::from_utf8_lossy(&output.stdout),
+        stderr(output)
+    );
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+fn stdout(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+#[track_caller]
+fn wait_until(what: &str, mut condition: impl FnMut() -> bool) {
+    let began = Instant::now();
+    while !condition() {
+        assert!(began.elapsed() < Duration::from_secs(60), "{what}");
+        thread::sleep(Duration::from_millis(2));
+    }
+}
+
+/// Processes whose command line has all of these words.
+fn processes(words: &[&str]) -> Vec<u32> {
+    let entries = fs::read_dir("/proc").unwrap().flatten();
+    entries
+        .filter_map(|entry| {
+            let id = entry.file_name().to_str()?.parse().ok()?;
+            let line = fs::read(entry.path().join("cmdline")).ok()?;
+            let line = String::from_utf8_lossy(&line).into_owned();
+            words.iter().all(|word| line.contains(word)).then_some(id)
+        })
+        .collect()
+}
+
+fn kill(id: u32, signal: &str) {
+    let _ = Command::new("kill")
+        .args([signal, &id.to_string()])
+        .stderr(Stdio::null())
+        .status();
+}
+
+#[test]
+fn the_walk_through_the_readme_with_gnupg() {
+    for world in World::each() {
+        let with = |arguments: &[&str], passphrase: &str| {
+            world
+                .command(arguments)
+                .env("PASSPHRASE", passphrase)
+                .output()
+                .unwrap()
+        };
+        let restore = || with(&["restore", "restore_test/"], "secret");
+        let output = with(&["backup", "-k", "2", "-n", "3", "test/"], "secret");
+        assert_exit(&output, 0);
+        assert!(
+            stdout(&output).contains("any 1 of 3 hosts may be lost"),
+            "{}",
+            stdout(&output)
+        );
+        assert!(
+            stdout(&output).contains("distdup restore restore_test"),
+            "{}",
+            stdout(&output)
+        );
+        assert_eq!(world.names(), ["backup_test", "home", "test", "tmp"]);
+        assert!(world.shares(0, ".difftar.gpg~").len() == 1 && world.shares(0, "gz").is_empty());
+
+        world.is_restored(&restore(), 0);
+        for lost in 0..3 {
+            world.without(&[lost], || world.is_restored(&restore(), 3));
+        }
+        for lost in [[0, 1], [0, 2], [1, 2]] {
+            world.without(&lost, || {
+                let output = restore();
+                assert_exit(&output, 1);
+                assert!(
+                    stderr(&output).contains("2 of 3 hosts are silent"),
+                    "{}",
+                    stderr(&output)
+                );
+                assert!(!world.names().iter().any(|name| name.starts_with("restore")));
+            });
+        }
+        let output = with(&["restore", "restore_test/"], "wrong");
+        assert_exit(&output, 1);
+        assert!(!world.names().iter().any(|name| name.starts_with("restore")));
+    }
+}
+
+#[test]
+fn a_second_backup_is_incremental_and_damage_is_named() {
+    for world in World::each() {
+        assert_exit(&world.backup(SMALL_VOLUMES), 0);
+        fs::write(world.path("test/new"), random(1_200_000)).unwrap();
+        fs::remove_file(world.path("test/empty")).unwrap();
+        let output = world.backup(SMALL_VOLUMES);
+        assert_exit(&output, 0);
+        assert_eq!(world.shares(0, "duplicity-full.").len(), 4); // 3 volumes, 1 manifest
+        assert!(world.shares(2, "duplicity-inc.").len() >= 2);
+        world.restores(0);
+        for lost in 0..3 {
+            world.without(&[lost], || world.restores(3));
+        }
+        // Without Duplicity's own archive, too.
+        fs::remove_dir_all(world.path("home")).unwrap();
+        fs::create_dir(world.path("home")).unwrap();
+        world.restores(0);
+
+        let share = world.shares(0, "vol1.").remove(0);
+        let mut bytes = fs::read(&share).unwrap();
+        let middle = bytes.len() / 2;
+        bytes[middle] ^= 1;
+        fs::write(&share, bytes).unwrap();
+        let output = world.restores(3);
+        assert!(
+            stderr(&output).contains(share.to_str().unwrap()),
+            "{}",
+            stderr(&output)
+        );
+        // With the damage, one host more is too many.
+        let output = world.without(&[1], || {
+            world.run(&[&["restore", "restore_test"], PLAIN].concat())
+        });
+        assert_exit(&output, 1);
+        assert!(
+            !world.names().iter().any(|name| name.starts_with("restore")),
+            "{:?}",
+            world.names()
+        );
+    }
+}
+
+#[test]
+fn the_action_and_one_file_of_the_past_can_be_asked_for() {
+    for world in World::each() {
+        assert_exit(&world.backup(PLAIN), 0);
+        thread::sleep(Duration::from_millis(1100)); // Duplicity counts in seconds
+        let full = [&["backup", "test", "--", "full"], &PLAIN[1..]].concat();
+        assert_exit(&world.run(&full), 0);
+        assert_eq!(world.shares(0, "duplicity-full.").len(), 4);
+        let option = if world.duplicity.is_some() {
+            "--path-to-restore"
+        } else {
+            "--file-to-restore"
+        };
+        let hosts: Vec<_> = (0..3).map(|i| format!("backup_test/distdup{i}")).collect();
+        let from = ["--from", &hosts[2], "--from", &hosts[0]];
+        let one = [&["restore", "one"], &from[..], PLAIN, &[option, "random"]].concat();
+        // One host is not named, and so does not serve.
+        assert_exit(&world.run(&one), 0);
+        assert_eq!(fs::read(world.path("one")).unwrap(), random(2_500_000));
+    }
+}
+
+#[test]
+fn concurrent_puts_work_where_duplicity_has_them() {
+    for world in World::each().filter(|world| world.duplicity.is_some()) {
+        fs::write(world.path("test/big"), random(8_000_000)).unwrap();
+        let concurrent = [SMALL_VOLUMES, &["--concurrency", "2"]].concat();
+        assert_exit(&world.backup(&concurrent), 0);
+        assert_eq!(world.shares(1, "vol").len(), 11);
+        world.restores(0);
+        world.without(&[0], || {
+            fs::write(world.path("test/more"), random(3_000_000)).unwrap();
+            let output = world.backup(&concurrent);
+            assert_exit(&output, 3);
+        });
+        world.restores(3);
+    }
+}
+
+#[test]
+fn a_lost_host_is_not_made_anew_unless_told() {
+    let world = World::new(None);
+    assert_exit(&world.backup(PLAIN), 0);
+    fs::remove_dir_all(world.host(1)).unwrap();
+    fs::write(world.path("test/more"), "more").unwrap();
+    let output = world.backup(PLAIN);
+    assert_exit(&output, 3);
+    assert!(!world.host(1).exists());
+    assert!(
+        stderr(&output).contains("--replace-lost"),
+        "{}",
+        stderr(&output)
+    );
+    assert!(
+        stdout(&output).contains("none of the hosts that are left may be lost"),
+        "{}",
+        stdout(&output)
+    );
+    world.restores(3);
+
+    fs::write(world.path("test/more"), "yet more").unwrap();
+    let output = world.run(&[&["backup", "test", "--replace-lost"], PLAIN].concat());
+    // The new host has what is new, and nothing of what was before.
+    assert_exit(&output, 3);
+    assert!(
+        stdout(&output).contains("none of the hosts that are left may be lost"),
+        "{}",
+        stdout(&output)
+    );
+    assert!(!world.shares(1, "duplicity-inc").is_empty());
+    assert!(world.shares(1, "duplicity-full").is_empty());
+    world.restores(3);
+}
+
+#[test]
+fn the_kind_of_a_backup_stays() {
+    let world = World::new(None);
+    let wide = [
+        &["backup", "-k", "4", "-n", "6", "--codec", "rs", "test"],
+        PLAIN,
+    ]
+    .concat();
+    let output = world.run(&[&["--json"], &wide[..]].concat());
+    assert_exit(&output, 0);
+    let result: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(
+        (&result["status"], &result["may_be_lost"]),
+        (&json!("done"), &json!(2))
+    );
+    assert_exit(&world.backup(PLAIN), 0);
+    let output = world.run(&[&["backup", "-k", "2", "test"], PLAIN].concat());
+    assert_exit(&output, 1);
+    assert!(
+        stderr(&output).contains("k = 4, and 2 is asked for"),
+        "{}",
+        stderr(&output)
+    );
+    world.without(&[0, 5], || world.restores(3));
+    assert_exit(
+        &world.without(&[0, 3, 5], || {
+            world.run(&[&["restore", "restore_test"], PLAIN].concat())
+        }),
+        1,
+    );
+}
+
+#[test]
+fn what_cannot_begin_leaves_nothing() {
+    let world = World::new(None);
+    // No passphrase, and no terminal.
+    let mut command = Command::new("setsid");
+    command.args(["-w", DISTDUP, "backup", "test"]);
+    world.furnish(&mut command);
+    let output = command.output().unwrap();
+    assert_exit(&output, 2);
+    assert!(
+        stderr(&output).contains("set PASSPHRASE"),
+        "{}",
+        stderr(&output)
+    );
+
+    for (arguments, exit, says) in [
+        (&["backup", "missing"][..], 2, "cannot back up missing"),
+        (&["backup", "test", "-o", "test/h{i}"], 2, "is inside of"),
+        (
+            &[
+                "backup", "test", "-o", "a", "-o", "b", "-o", "test/d", "-o", "e",
+            ],
+            2,
+            "is inside of",
+        ),
+        (
+            &["backup", "test", "-o", "sftp://host/x{i}"],
+            2,
+            "is no folder",
+        ),
+        (&["backup", "test", "-k", "3", "-n", "3"], 1, "no hosts"),
+        (&["backup", "test", "-n", "5"], 1, "(-k)"),
+        (&["restore", "somewhere"], 2, "--from"),
+        (
+            &["restore", "restore_test"],
+            1,
+            "there is no host backup_test/distdup{i}",
+        ),
+        (&["restore", "test", "--from", "h{i}"], 2, "not empty"),
+    ] {
+        let output = world.run(&[arguments, PLAIN].concat());
+        assert_exit(&output, exit);
+        assert!(
+            stderr(&output).contains(says),
+            "{arguments:?}: {}",
+            stderr(&output)
+        );
+    }
+    let mut command = world.command(&[&["backup", "test"], PLAIN].concat());
+    let output = command.env("PATH", "/nonexistent").output().unwrap();
+    if world.duplicity.is_none() {
+        assert_exit(&output, 2);
+        assert!(
+            stderr(&output).contains("apt-get install duplicity"),
+            "{}",
+            stderr(&output)
+        );
+    }
+    assert_eq!(world.names(), ["home", "test", "tmp"]);
+}
+
+#[test]
+fn a_resident_killed_while_it_stores_is_started_again() {
+    for world in World::each() {
+        fs::write(world.path("test/big"), random(20_000_000)).unwrap();
+        let mut backup = world.command(&[&["backup", "test"], SMALL_VOLUMES].concat());
+        let child = backup
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let ours = format!("/distdup-{}-", child.id());
+        for volume in [2, 6] {
+            wait_until("volumes are stored", || {
+                world.shares(2, "vol").len() >= volume
+            });
+            for id in processes(&["resident", &ours]) {
+                kill(id, "-KILL");
+            }
+        }
+        let output = child.wait_with_output().unwrap();
+        assert_exit(&output, 0);
+        world.restores(0);
+        assert!(!is_in_memory(&ours), "the runtime folder is left");
+    }
+}
+
+fn is_in_memory(part: &str) -> bool {
+    let part = part.trim_start_matches('/');
+    let parents = [
+        "/dev/shm".into(),
+        std::env::var_os("XDG_RUNTIME_DIR").unwrap_or_default(),
+    ];
+    parents
+        .iter()
+        .flat_map(fs::read_dir)
+        .flatten()
+        .flatten()
+        .any(|entry| entry.file_name().to_string_lossy().starts_with(part))
+}
+
+#[test]
+fn duplicity_killed_goes_on_or_starts_again_the_next_time() {
+    for world in World::each() {
+        fs::write(world.path("test/big"), random(20_000_000)).unwrap();
+        for erase in [false, true] {
+            let mut backup = world.command(&[&["backup", "test"], SMALL_VOLUMES].concat());
+            let child = backup
+                .stdout(Stdio::null())
+                .stderr(Stdio::null())
+                .spawn()
+                .unwrap();
+            let before = world.shares(2, "vol").len();
+            let launcher = format!("/distdup-{}-", child.id());
+            wait_until("volumes are stored", || {
+                world.shares(2, "vol").len() >= before + 3
+            });
+            for id in processes(&["launcher.py", &launcher]) {
+                kill(id, "-KILL");
+            }
+            let output = child.wait_with_output().unwrap();
+            assert_exit(&output, 1);
+            if erase {
+                // Duplicity then restarts itself, and must come back with our backend.
+                for share in (0..3).flat_map(|host| world.shares(host, "vol")) {
+                    fs::remove_file(share).unwrap();
+                }
+            }
+            let output = world.backup(SMALL_VOLUMES);
+            assert_exit(&output, 0);
+            world.restores(0);
+            fs::remove_dir_all(world.path("backup_test")).unwrap();
+            fs::remove_dir_all(world.path("home")).unwrap();
+            fs::create_dir(world.path("home")).unwrap();
+        }
+    }
+}
+
+#[test]
+fn a_backup_that_is_told_to_stop_stops() {
+    let world = World::new(None);
+    fs::write(world.path("test/big"), random(20_000_000)).unwrap();
+    let mut backup = world.command(&[&["backup", "test"], SMALL_VOLUMES].concat());
+    let child = backup
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let (id, ours) = (child.id(), format!("/distdup-{}-", child.id()));
+    wait_until("volumes are stored", || world.shares(2, "vol").len() >= 2);
+    kill(id, "-TERM");
+    let output = child.wait_with_output().unwrap();
+    assert_exit(&output, 1);
+    assert!(
+        stderr(&output).contains("the backup is not complete"),
+        "{}",
+        stderr(&output)
+    );
+    assert!(!is_in_memory(&ours), "the runtime folder is left");
+    wait_until("the resident ends", || {
+        processes(&["resident", &ours]).is_empty()
+    });
+    assert_exit(&world.backup(SMALL_VOLUMES), 0);
+    world.restores(0);
+}
+
+#[test]
+fn duplicity_keeps_its_archive_when_hosts_are_silent() {
+    for world in World::each() {
+        assert_exit(&world.backup(PLAIN), 0);
+        let archive = || {
+            let list = Command::new("find")
+                .arg(world.path("home/.cache"))
+                .args(["-type", "f"])
+                .output();
+            let mut files: Vec<_> = stdout(&list.unwrap()).lines().map(str::to_owned).collect();
+            files.retain(|file| file.contains("duplicity-full"));
+            files.sort();
+            files
+        };
+        let before = archive();
+        assert_eq!(before.len(), 2);
+        assert_exit(&world.without(&[0, 2], || world.backup(PLAIN)), 1);
+        assert_eq!(archive(), before);
+        assert_exit(&world.backup(PLAIN), 0);
+        assert!(!world.shares(0, "duplicity-inc.").is_empty());
+    }
+}
+
+#[test]
+fn the_python_side_passes_its_own_tests() {
+    let run = |python: &str| {
+        let tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/python");
+        let output = Command::new(python)
+            .args(["-B", "-m", "unittest", "discover"])
+            .arg(tests)
+            .output()
+            .unwrap();
+        assert_exit(&output, 0);
+    };
+    for world in World::each() {
+        let script = world
+            .duplicity
+            .unwrap_or_else(|| "/usr/bin/duplicity".into());
+        let text = fs::read_to_string(script).unwrap();
+        run(text.lines().next().unwrap().strip_prefix("#!").unwrap());
+    }
+}
+
+/// A resident, spoken to directly.
+struct Resident {
+    child: Child,
+    requests: Option<ChildStdin>,
+    answers: BufReader<ChildStdout>,
+}
+
+impl Resident {
+    /// On hosts that are made first, in `folder`.
+    fn start(folder: &Path) -> Self {
+        let world = folder.join("backup_x");
+        let hosts: Vec<_> = (0..3).map(|i| world.join(format!("distdup{i}"))).collect();
+        let new = !world.exists();
+        for host in hosts.iter().filter(|_| new) {
+            distdup::store::FolderHost::create(host, distdup::store::Origin::NewStore).unwrap();
+        }
+        let hosts: Vec<_> = hosts
+            .iter()
+            .map(|host| hex(host.as_os_str().as_bytes()))
+            .collect();
+        let spec = json!({ "hosts": hosts, "codec": "rs16", "params": "", "k": 2, "n": 3, "min_shares": 2 });
+        let code =
+            distdup_codecs::resolve("rs16", distdup_codecs::Geometry::new(2, 3).unwrap(), None);
+        let mut spec = spec;
+        spec["params"] = json!(code.unwrap().params());
+        let file = folder.join("store.json");
+        fs::write(&file, spec.to_string()).unwrap();
+        let mut child = Command::new(DISTDUP)
+            .arg("resident")
+            .arg(file)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let requests = child.stdin.take();
+        let answers = BufReader::new(child.stdout.take().unwrap());
+        let mut resident = Self {
+            child,
+            requests,
+            answers,
+        };
+        assert_eq!(
+            resident.answer(),
+            json!({ "id": 0, "ok": true, "protocol": 1 })
+        );
+        resident
+    }
+
+    fn say(&mut self, request: &Value) {
+        writeln!(self.requests.as_mut().unwrap(), "{request}").unwrap();
+    }
+
+    fn answer(&mut self) -> Value {
+        let mut line = String::new();
+        self.answers.read_line(&mut line).unwrap();
+        serde_json::from_str(&line).unwrap()
+    }
+
+    fn ask(&mut self, request: &Value) -> Value {
+        self.say(request);
+        self.answer()
+    }
+
+    fn end(mut self) {
+        self.requests = None;
+        assert!(self.child.wait().unwrap().success());
+        let mut rest = String::new();
+        self.answers.read_to_string(&mut rest).unwrap();
+        assert_eq!(rest, "");
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    Hex(bytes.to_vec()).into()
+}
+
+fn pipe(folder: &Path) -> (PathBuf, String) {
+    let path = folder.join("pipe");
+    let _ = fs::remove_file(&path);
+    mkfifoat(CWD, &path, Mode::RUSR | Mode::WUSR).unwrap();
+    let name = hex(path.as_os_str().as_bytes());
+    (path, name)
+}
+
+#[test]
+fn a_put_counts_only_when_its_commit_has_the_right_size() {
+    let folder = tempfile::tempdir().unwrap();
+    let (path, fifo) = pipe(folder.path());
+    let mut resident = Resident::start(folder.path());
+    let name = hex(b"caf\xe9");
+    let data = random(3_000_000);
+    let query = json!({ "id": 9, "op": "query", "name": name });
+
+    for (id, last) in [
+        (
+            1,
+            json!({ "id": 1, "op": "commit", "size": data.len() - 1 }),
+        ),
+        (
+            2,
+            json!({ "id": 2, "op": "commit", "size": data.len() + 1 }),
+        ),
+        (3, json!({ "id": 3, "op": "abort" })),
+    ] {
+        resident
+            .say(&json!({ "id": id, "op": "put", "name": name, "size": data.len(), "fifo": fifo }));
+        fs::write(&path, &data).unwrap();
+        let answer = resident.ask(&last);
+        assert_eq!(
+            (&answer["id"], &answer["ok"]),
+            (&json!(id), &json!(false)),
+            "{answer}"
+        );
+        assert_eq!(resident.ask(&query)["size"], -1);
+    }
+    // The pipe is never opened, and Duplicity gives up.
+    resident.say(&json!({ "id": 4, "op": "put", "name": name, "size": 1, "fifo": fifo }));
+    assert_eq!(
+        resident.ask(&json!({ "id": 4, "op": "abort" }))["ok"],
+        false
+    );
+
+    resident.say(&json!({ "id": 5, "op": "put", "name": name, "size": 0, "fifo": fifo }));
+    fs::write(&path, &data).unwrap();
+    let answer = resident.ask(&json!({ "id": 5, "op": "commit", "size": data.len() }));
+    assert_eq!(
+        answer,
+        json!({ "id": 5, "ok": true, "size": data.len(), "degraded": [] })
+    );
+    assert_eq!(resident.ask(&query)["size"], data.len());
+    let list = resident.ask(&json!({ "id": 6, "op": "list" }));
+    assert_eq!(
+        list,
+        json!({ "id": 6, "ok": true, "objects": [{ "name": name }] })
+    );
+
+    let reading = thread::spawn(move || fs::read(path).unwrap());
+    let answer = resident.ask(&json!({ "id": 7, "op": "get", "name": name, "fifo": fifo }));
+    assert_eq!(answer, json!({ "id": 7, "ok": true, "size": data.len() }));
+    assert_eq!(reading.join().unwrap(), data);
+
+    let delete = json!({ "id": 8, "op": "delete", "name": name });
+    assert_eq!(resident.ask(&delete), json!({ "id": 8, "ok": true }));
+    assert_eq!(resident.ask(&delete), json!({ "id": 8, "ok": true }));
+    assert_eq!(resident.ask(&query)["size"], -1);
+    let answer = resident.ask(&json!({ "id": 10, "op": "get", "name": name, "fifo": fifo }));
+    assert_eq!(
+        (&answer["ok"], &answer["kind"]),
+        (&json!(false), &json!("not_found"))
+    );
+    resident.end();
+}
+
+#[test]
+fn a_put_ends_with_the_control_channel() {
+    for committed in [false, true] {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, fifo) = pipe(folder.path());
+        let mut resident = Resident::start(folder.path());
+        resident.say(&json!({ "id": 1, "op": "put", "name": "61", "size": 4, "fifo": fifo }));
+        fs::write(&path, "data").unwrap();
+        if committed {
+            resident.say(&json!({ "id": 1, "op": "commit", "size": 4 }));
+        }
+        resident.requests = None;
+        resident.child.wait().unwrap();
+        let mut again = Resident::start(folder.path());
+        let size = again.ask(&json!({ "id": 1, "op": "query", "name": "61" }))["size"].clone();
+        assert_eq!(size, if committed { json!(4) } else { json!(-1) });
+        again.end();
+    }
+}
+
+#[test]
+fn a_list_is_whole_or_an_error() {
+    let folder = tempfile::tempdir().unwrap();
+    let (path, fifo) = pipe(folder.path());
+    let mut resident = Resident::start(folder.path());
+    resident.say(&json!({ "id": 1, "op": "put", "name": "61", "size": 4, "fifo": fifo }));
+    fs::write(&path, "data").unwrap();
+    assert_eq!(
+        resident.ask(&json!({ "id": 1, "op": "commit", "size": 4 }))["ok"],
+        true
+    );
+
+    let host = |i: usize| folder.path().join(format!("backup_x/distdup{i}"));
+    fs::rename(host(0), folder.path().join("away0")).unwrap();
+    assert_eq!(
+        resident.ask(&json!({ "id": 2, "op": "list" }))["objects"],
+        json!([{ "name": "61" }])
+    );
+    let put = json!({ "id": 3, "op": "put", "name": "62", "size": 4, "fifo": fifo });
+    resident.say(&put);
+    fs::write(&path, "data").unwrap();
+    let answer = resident.ask(&json!({ "id": 3, "op": "commit", "size": 4 }));
+    assert_eq!(answer["degraded"].as_array().unwrap().len(), 1, "{answer}");
+
+    fs::rename(host(1), folder.path().join("away1")).unwrap();
+    for request in [
+        json!({ "id": 4, "op": "list" }),
+        json!({ "id": 5, "op": "query", "name": "61" }),
+        json!({ "id": 6, "op": "delete", "name": "61" }),
+        // Answered before the pipe is opened.
+        json!({ "id": 7, "op": "put", "name": "61", "size": 4, "fifo": fifo }),
+        json!({ "id": 8, "op": "get", "name": "61", "fifo": fifo }),
+    ] {
+        let answer = resident.ask(&request);
+        assert_eq!(
+            (&answer["id"], &answer["ok"]),
+            (&request["id"], &json!(false)),
+            "{answer}"
+        );
+    }
+    resident.end();
+}
