@@ -478,6 +478,9 @@ impl FrameReader {
                     self.feed.unread(&buffer[filled - (MAGIC_LEN - 1)..]);
                 }
                 None => {
+                    if let Some(error) = self.feed.failed.take() {
+                        return Err(error);
+                    }
                     let (offset, ending) = (self.feed.at, None);
                     return Ok(Found::End(End { offset, ending }));
                 }
