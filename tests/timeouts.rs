@@ -11,11 +11,12 @@ use std::time::Duration;
 use distdup::control::Control;
 use distdup::decode::{DecodeOptions, decode};
 use distdup::encode::encode;
+use distdup::format::header;
 use distdup::input::Input;
 use distdup::sink::{Sink, SinkWriter};
 use distdup::source::{Source, SourceReader};
 use distdup::verify::inspect;
-use kit::{Bytes, MemorySink, MemorySource, code, files, noise, options, shares};
+use kit::{Bytes, MemorySink, MemorySource, code, decode_from, files, noise, options, shares};
 
 const STRIPE: usize = 2 * 64;
 
@@ -135,16 +136,16 @@ fn an_input_that_pauses_makes_no_sink_late() {
     }
 }
 
-/// A pipe whose writer pauses before the share's end.
-struct LateEnd {
+/// A pipe whose writer pauses once, before the byte at `at`.
+struct Halting {
     inner: Cursor<Vec<u8>>,
-    end: u64,
+    at: u64,
     pause: Duration,
 }
 
-impl Source for LateEnd {
+impl Source for Halting {
     fn name(&self) -> String {
-        "late end".into()
+        "halting".into()
     }
 
     fn open(self: Box<Self>) -> io::Result<Box<dyn SourceReader>> {
@@ -152,9 +153,9 @@ impl Source for LateEnd {
     }
 }
 
-impl Read for LateEnd {
+impl Read for Halting {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let left = self.end.saturating_sub(self.inner.position());
+        let left = self.at.saturating_sub(self.inner.position());
         if left == 0 {
             thread::sleep(mem::take(&mut self.pause));
             return self.inner.read(buffer);
@@ -164,7 +165,35 @@ impl Read for LateEnd {
     }
 }
 
-impl SourceReader for LateEnd {}
+impl SourceReader for Halting {}
+
+fn halting(share: Vec<u8>, at: u64, pause: Duration) -> Box<dyn Source> {
+    let inner = Cursor::new(share);
+    Box::new(Halting { inner, at, pause })
+}
+
+#[test]
+fn a_pipe_that_lagged_behind_is_of_use_when_another_stalls() {
+    let data = noise(60 * STRIPE, 5);
+    let shares = shares(&data, &options(code("xor", 2, 3), 64));
+    let start = header::decode(&shares[0]).unwrap().unwrap().1 as u64;
+    let frame = 80 + 64;
+    let sources = vec![
+        halting(
+            shares[0].clone(),
+            start + 30 * frame,
+            Duration::from_secs(3600),
+        ),
+        halting(shares[1].clone(), start, Duration::from_millis(500)),
+        halting(shares[2].clone(), 0, Duration::ZERO),
+    ];
+    let options = DecodeOptions {
+        source_timeout: Duration::from_millis(1500),
+        ..DecodeOptions::default()
+    };
+    let (decoded, _) = decode_from(sources, &options).unwrap();
+    assert!(decoded == data);
+}
 
 #[test]
 fn an_output_that_pauses_makes_no_source_late() {
@@ -173,9 +202,7 @@ fn an_output_that_pauses_makes_no_source_late() {
     let sources = shares.into_iter().map(|share| {
         let source = MemorySource::file(0, share.clone());
         let end = inspect(source).unwrap().ending.unwrap().offset;
-        let inner = Cursor::new(share);
-        let pause = Duration::from_millis(300);
-        Box::new(LateEnd { inner, end, pause }) as Box<dyn Source>
+        halting(share, end, Duration::from_millis(300))
     });
     let options = DecodeOptions {
         source_timeout: Duration::from_millis(800),
