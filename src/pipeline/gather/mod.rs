@@ -255,7 +255,23 @@ impl Gather {
         asked
     }
 
+    /// A pipe does not come back to what it has passed: it is asked first for what it was too far
+    /// behind to be asked for, where that may still be needed.
     fn ask_one(&mut self, at: usize, lane: usize) -> bool {
+        if !self.lanes[lane].seekable {
+            for earlier in 0..at {
+                let slot = &self.window[earlier];
+                let is_open = matches!(slot.state, State::Collecting | State::Working);
+                let is_due = is_open && slot.asks[lane] == Ask::Not;
+                if is_due && !self.ask_next(earlier, lane) {
+                    return false;
+                }
+            }
+        }
+        self.ask_next(at, lane)
+    }
+
+    fn ask_next(&mut self, at: usize, lane: usize) -> bool {
         let full = self.is_full(lane);
         let slot = &mut self.window[at];
         if slot.asks[lane] != Ask::Not || full {
