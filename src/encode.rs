@@ -19,7 +19,7 @@ use crate::format::digest::StreamDigest;
 use crate::format::{Common, CommonError, Identity, Totals};
 use crate::input::Input;
 use crate::pipeline::budget::{self, TooLittleMemory};
-use crate::pipeline::pool::{Buffer, Pool};
+use crate::pipeline::pool::{Borrower, Buffer, Pool};
 use crate::pipeline::spread::{Failed, Rule, Spread, SpreadError};
 pub use crate::pipeline::spread::{SinkFailure, SinkOutcome};
 use crate::pipeline::stripe::{self, Encoded};
@@ -307,7 +307,7 @@ impl Stages {
         let reader = Reader {
             input,
             common: Arc::clone(common),
-            pool: pool.clone(),
+            pool: pool.borrower(),
             to_workers,
         };
         thread::Builder::new().name("read".into()).spawn(move || {
@@ -374,7 +374,7 @@ fn work(
 struct Reader {
     input: Box<dyn Input>,
     common: Arc<Common>,
-    pool: Pool,
+    pool: Borrower,
     to_workers: Vec<Sender<Filled>>,
 }
 
@@ -386,7 +386,8 @@ impl Reader {
         // says so; and the last one only when the input's end is confirmed.
         let mut held: Option<Filled> = None;
         for stripe in 0.. {
-            let mut buffer = self.pool.take();
+            let gone = || (total, ErrorKind::BrokenPipe.into());
+            let mut buffer = self.pool.take().ok_or_else(gone)?;
             let data_len = self
                 .fill(buffer.as_mut(), &mut total)
                 .map_err(|e| (total, e))?;

@@ -11,7 +11,7 @@ use super::outcome::SourceOutcome;
 use crate::format::Common;
 use crate::format::scan::{End, Ending, Found, OpenShare};
 use crate::pipeline::muster::{Mustered, SourceFailure};
-use crate::pipeline::pool::Pool;
+use crate::pipeline::pool::{Borrower, Pool};
 use crate::pipeline::rebuild::Piece;
 
 /// A source that has not answered for so long is not relied on if others can serve.
@@ -87,7 +87,7 @@ impl Lane {
         let serving = Serving {
             lane,
             common: Arc::clone(common),
-            pool: pool.clone(),
+            pool: pool.borrower(),
             report: report.clone(),
         };
         let seekable = share.len.is_some();
@@ -201,7 +201,7 @@ impl Lane {
 struct Serving {
     lane: usize,
     common: Arc<Common>,
-    pool: Pool,
+    pool: Borrower,
     report: Sender<Event>,
 }
 
@@ -210,14 +210,19 @@ impl Serving {
     fn run(self, share: OpenShare, asked: &Receiver<u64>) {
         let mut reader = share.frames(self.common);
         if reader.index().is_none() {
-            let event = match reader.identify(self.pool.take().as_mut()) {
+            let Some(mut buffer) = self.pool.take() else {
+                return;
+            };
+            let event = match reader.identify(buffer.as_mut()) {
                 Ok(index) => Event::Identified(self.lane, index),
                 Err(error) => Event::Failed(self.lane, SourceFailure::Read(error)),
             };
             let _ = self.report.send(event);
         }
         for stripe in asked {
-            let mut buffer = self.pool.take();
+            let Some(mut buffer) = self.pool.take() else {
+                return;
+            };
             let answer = match reader.read(stripe, buffer.as_mut()) {
                 Ok(Found::Frame(checked)) => {
                     let frame = buffer.freeze().slice(..checked.len);

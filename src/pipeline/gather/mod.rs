@@ -82,6 +82,8 @@ pub(crate) struct Gather {
     ended: bool,
     jobs: Sender<Job>,
     events: Receiver<Event>,
+    /// Kept here, so that it goes with us: a source's thread may be stuck for good.
+    _pool: Pool,
     /// Since when nobody waits for a stripe.
     left: Instant,
     control: Control,
@@ -116,6 +118,7 @@ impl Gather {
             ended: false,
             jobs,
             events,
+            _pool: pool,
             left: Instant::now(),
             control: control.clone(),
         }
