@@ -6,7 +6,9 @@
 set -eu
 
 repository=$(cd "$(dirname "$0")/.." && pwd)
-say() { printf '\n\033[1m== %s\033[0m\n' "$*"; }
+bold=''; plain=''
+if [ -t 1 ] && [ -z "${NO_COLOR:-}" ]; then bold=$'\033[1m'; plain=$'\033[0m'; fi
+say() { printf '\n%s== %s%s\n' "$bold" "$*" "$plain"; }
 fail() { printf 'demo: %s\n' "$*" >&2; exit 1; }
 
 say 'What it needs'

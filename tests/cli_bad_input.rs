@@ -48,12 +48,12 @@ fn geometries_that_cannot_be() {
         );
     }
     desk.complains(
-        1,
+        2,
         "distdup encode -k 2 -n 3 --memory 1k -o 's{i}' in",
         &["--memory", "needed"],
     );
     desk.complains(
-        1,
+        2,
         "distdup encode -k 2 -n 3 --min-shares 4 -o 's{i}' in",
         &["--min-shares"],
     );

@@ -611,6 +611,21 @@ fn duplicity_keeps_its_archive_when_hosts_are_silent() {
         assert_eq!(before.len(), 2);
         assert_exit(&world.without(&[0, 2], || world.backup(PLAIN)), 1);
         assert_eq!(archive(), before);
+        // All hosts empty, as when none is mounted: not the first backup, though it looks like it.
+        let empty = world.without(&[0, 1, 2], || {
+            let output = world.backup(PLAIN);
+            for host in 0..3 {
+                fs::remove_dir_all(world.host(host)).unwrap();
+            }
+            output
+        });
+        assert_exit(&empty, 1);
+        assert!(
+            stderr(&empty).contains("Are they mounted"),
+            "{}",
+            stderr(&empty)
+        );
+        assert_eq!(archive(), before);
         assert_exit(&world.backup(PLAIN), 0);
         assert!(!world.shares(0, "duplicity-inc.").is_empty());
     }

@@ -132,6 +132,9 @@ impl Encode {
         drop(watch);
         match result {
             Ok(done) => print(console, &done, elapsed),
+            Err(error @ (EncodeError::MinShares { .. } | EncodeError::Memory(_))) => {
+                Err(Usage::new(error).into())
+            }
             Err(error) => {
                 if let EncodeError::TooFewSinks { sinks, .. } = &error {
                     report::sinks(console, sinks);

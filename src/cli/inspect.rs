@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::fmt::Write;
+use std::time::{Duration, UNIX_EPOCH};
 
 use anyhow::{Context, anyhow};
 use clap::Args;
@@ -77,6 +78,14 @@ fn as_json(found: &Inspection, common: &Common, index: usize, outcome: Outcome) 
     object.into()
 }
 
+/// Seconds since 1970 as a date, as long as the calendar in use has one.
+fn date(time: u64) -> String {
+    match UNIX_EPOCH.checked_add(Duration::from_secs(time)) {
+        Some(date) if time < 253_402_300_800 => humantime::format_rfc3339_seconds(date).to_string(),
+        _ => format!("{time} s after 1970 UTC"),
+    }
+}
+
 fn as_text(found: &Inspection, common: &Common, index: usize) -> String {
     let identity = common.identity();
     let geometry = common.geometry();
@@ -89,8 +98,9 @@ fn as_text(found: &Inspection, common: &Common, index: usize) -> String {
         (
             "written",
             format!(
-                "{} s after 1970 UTC, generation {}",
-                identity.time, identity.generation
+                "{}, generation {}",
+                date(identity.time),
+                identity.generation
             ),
         ),
     ];

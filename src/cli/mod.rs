@@ -37,9 +37,10 @@ pub struct Cli {
 
 const AFTER_HELP: &str = "\
 Examples:
+  distdup backup -k 2 -n 3 photos/        Duplicity onto three hosts, of which any two suffice
+  distdup restore restore_photos/
   tar -c /home | distdup encode -k 4 -n 6 -o 'host{i}/home.share'
   distdup decode host*/home.share | tar -x
-  distdup verify host2/home.share
 
 Exit codes: 0 done; 1 failed, nothing that counts was made; 2 wrong usage; 3 done, but degraded.";
 

@@ -230,6 +230,15 @@ def receive(pipe, local, resident):
     return answer, received
 
 
+def archive_knows_of_backups():
+    """Whether some backup was whole once, by Duplicity's own archive: what is not whole is .part."""
+    try:
+        names = os.listdir(os.fsencode(config.archive_dir_path.name))
+    except (AttributeError, OSError):
+        return False  # no archive, or none yet
+    return any(b".manifest" in name and not name.endswith(b".part") for name in names)
+
+
 def hexed(name):
     return os.fsencode(name).hex()
 
@@ -314,7 +323,14 @@ class DistdupBackend(duplicity.backend.Backend):
     def _list(self):
         # An error or all of it: both generations delete data on a short list. Names that cannot be
         # read at the moment are in it, too.
-        return [bytes.fromhex(found["name"]) for found in self.ask("list")["objects"]]
+        names = [bytes.fromhex(found["name"]) for found in self.ask("list")["objects"]]
+        if not names and archive_knows_of_backups():
+            raise FatalBackendException(
+                "distdup: the hosts hold nothing at all, and Duplicity's archive in %s knows of "
+                "backups on them. Are they mounted, and are they the right ones? To begin anew, "
+                "remove that folder." % os.fsdecode(config.archive_dir_path.name)
+            )
+        return names
 
     @operation
     def _delete(self, filename):
