@@ -231,3 +231,12 @@ fn a_worker_that_breaks_down_is_no_end() {
         }
     }
 }
+
+#[test]
+fn a_shard_length_beyond_all_measure_is_refused() {
+    for codec in ["xor", "rs16"] {
+        let options = options(code(codec, 2, 3), u64::MAX - 1);
+        let sinks: [MemorySink; 3] = Default::default();
+        assert!(encode_into(&sinks, b"data", &options).is_err());
+    }
+}

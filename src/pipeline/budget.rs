@@ -53,6 +53,8 @@ pub(crate) fn encode_shard_len(
     // A sink that is dropped while it writes may keep its stripe for good.
     let stripes = (encode_buffers(workers) + spare_sinks) as u64;
     let needed = |shard_len: u64| {
+        // The length may be any that was asked for.
+        let shard_len = shard_len.min(MAX_STRIPE);
         let buffer = geometry.n() as u64 * (HEAD_LEN as u64 + shard_len);
         let len = usize::try_from(shard_len).unwrap_or(usize::MAX);
         stripes * buffer + (workers * code.scratch_bytes(len)) as u64
