@@ -28,13 +28,13 @@ struct Pausing {
 }
 
 impl Pausing {
-    fn new(pauses: fn(u64) -> u64) -> Box<Self> {
+    fn new(pauses: fn(u64) -> u64) -> Self {
         let inner = MemorySink::default();
-        Box::new(Self {
+        Self {
             inner,
             writes: 0,
             pauses,
-        })
+        }
     }
 }
 
@@ -102,7 +102,7 @@ fn a_sink_that_stalls_at_the_end_takes_no_other_with_it() {
         options.sink_timeout = Duration::from_millis(300);
         let good = [MemorySink::default(), MemorySink::default()];
         let sinks: Vec<Box<dyn Sink>> = vec![
-            Pausing::new(|write| if write == 0 { 0 } else { 3_600_000 }),
+            Box::new(Pausing::new(|write| if write == 0 { 0 } else { 3_600_000 })),
             Box::new(good[0].clone()),
             Box::new(good[1].clone()),
         ];
@@ -127,8 +127,8 @@ fn an_input_that_pauses_makes_no_sink_late() {
         at: (before * STRIPE) as u64,
         length: Duration::from_millis(1500),
     };
-    let first = Pausing::new(|write| if write <= 7 { 0 } else { 200 });
-    let slow = || Pausing::new(|_| 120);
+    let first = Box::new(Pausing::new(|write| if write <= 7 { 0 } else { 200 }));
+    let slow = || Box::new(Pausing::new(|_| 120));
     let sinks: Vec<Box<dyn Sink>> = vec![first, slow(), slow()];
     let report = encode(Box::new(input), sinks, &options, &Control::new().0).unwrap();
     for sink in report.sinks {
@@ -211,7 +211,7 @@ fn an_output_that_pauses_makes_no_source_late() {
         ..DecodeOptions::default()
     };
     // Stops at a stripe near the end, so that the last one waits while all pipes come to theirs.
-    let output = Pausing::new(|write| if write == 34 { 1500 } else { 0 });
+    let output = Box::new(Pausing::new(|write| if write == 34 { 1500 } else { 0 }));
     let report = decode(sources.collect(), output, &options, &Control::new().0).unwrap();
     for source in report.sources {
         assert!(source.is_good() && source.complete, "{source:?}");
@@ -222,7 +222,7 @@ fn an_output_that_pauses_makes_no_source_late() {
 fn an_output_that_pauses_has_no_source_read_that_is_not_needed() {
     let data = noise(60 * STRIPE, 4);
     let shares = shares(&data, &options(code("xor", 2, 3), 64));
-    let output = Pausing::new(|write| if write == 0 { 1500 } else { 0 });
+    let output = Box::new(Pausing::new(|write| if write == 0 { 1500 } else { 0 }));
     let report = decode(
         files(&shares, 0..3),
         output,

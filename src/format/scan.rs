@@ -401,10 +401,7 @@ impl FrameReader {
             let offset = self.feed.at;
             let mut filled = self.feed.fill(buffer)?;
             if filled == 0 {
-                return Ok(Found::End(End {
-                    offset,
-                    ending: None,
-                }));
+                return self.feed.end().map(Found::End);
             }
             let bytes = &buffer[..filled];
             if let Some(len) = self.passable(bytes, stripe) {
@@ -420,20 +417,18 @@ impl FrameReader {
                 self.index = Some(found.head.share);
                 let at = found.head.stripe;
                 if at > stripe {
-                    self.feed.unread(&bytes[found.len..]);
-                    let lost = self.next;
-                    if lost <= stripe && self.neighbour()? == Some(lost + 1) {
-                        self.next += 1;
-                        if lost == stripe {
-                            return fault(offset, FaultKind::OtherStripe(at));
-                        }
-                        (bad, aligned) = (None, true);
-                        continue;
+                    let (kind, lost) = (self.ahead_of_its_time(bytes, found)?, self.next);
+                    if let FaultKind::Missing { next } = kind {
+                        self.absent = lost.min(stripe)..next;
+                        self.next = next;
+                        return fault(offset, kind);
                     }
-                    self.feed.unread(&bytes[..found.len]);
-                    self.absent = self.next.min(stripe)..at;
-                    self.next = at;
-                    return fault(offset, FaultKind::Missing { next: at });
+                    self.next += 1;
+                    if lost == stripe {
+                        return fault(offset, kind);
+                    }
+                    (bad, aligned) = (None, true);
+                    continue;
                 }
                 self.feed.unread(&bytes[found.len..]);
                 self.next = self.next.max(at + 1);
@@ -477,15 +472,22 @@ impl FrameReader {
                 None if filled == buffer.len() => {
                     self.feed.unread(&buffer[filled - (MAGIC_LEN - 1)..]);
                 }
-                None => {
-                    if let Some(error) = self.feed.failed.take() {
-                        return Err(error);
-                    }
-                    let (offset, ending) = (self.feed.at, None);
-                    return Ok(Found::End(End { offset, ending }));
-                }
+                None => return self.feed.end().map(Found::End),
             }
         }
+    }
+
+    /// What it means that `found`, at the start of `bytes`, is of a later stripe: that those between
+    /// are missing, and it is yet to come; or, if the frame behind it is in its place, that it alone
+    /// is not, and it is passed.
+    fn ahead_of_its_time(&mut self, bytes: &[u8], found: Checked) -> io::Result<FaultKind> {
+        let stripe = found.head.stripe;
+        self.feed.unread(&bytes[found.len..]);
+        if self.neighbour()? == Some(self.next + 1) {
+            return Ok(FaultKind::OtherStripe(stripe));
+        }
+        self.feed.unread(&bytes[..found.len]);
+        Ok(FaultKind::Missing { next: stripe })
     }
 
     /// What the trailer that comes next tells of `stripe`, if it is one of this stream: that of
@@ -618,6 +620,12 @@ impl Feed {
         }
         self.at += filled as u64; // those that are lost by an error, too
         result.map(|()| filled)
+    }
+
+    /// The end of a share that is cut off here, or why no more came.
+    fn end(&mut self) -> io::Result<End> {
+        let (offset, ending) = (self.at, None);
+        self.failed.take().map_or(Ok(End { offset, ending }), Err)
     }
 
     /// Puts back the last bytes that came.
