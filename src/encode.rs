@@ -154,7 +154,7 @@ pub enum EncodeError {
         sinks: Vec<SinkOutcome>,
     },
     /// Asked to stop.
-    #[error("stopped before the end; no share was completed")]
+    #[error("stopped before the end")]
     Cancelled,
 }
 
@@ -173,6 +173,9 @@ pub fn encode(
     options: &EncodeOptions,
     control: &Control,
 ) -> Result<EncodeReport, EncodeError> {
+    if control.is_cancelled() {
+        return Err(EncodeError::Cancelled);
+    }
     let code = &options.code;
     let geometry = code.geometry();
     if sinks.len() != geometry.n() {

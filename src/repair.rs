@@ -26,7 +26,7 @@ pub struct RepairReport {
     pub sinks: Vec<SinkOutcome>,
 }
 
-/// Why a repair failed. No share was completed.
+/// Why a repair failed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum RepairError {

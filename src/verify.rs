@@ -15,6 +15,9 @@ use crate::format::scan::{End, Ending, FaultKind, Found, OpenShare};
 use crate::format::{Common, Totals};
 use crate::source::Source;
 
+/// As many frames one after another may be unreadable before a file is given up.
+const MOST_UNREADABLE: u32 = 64;
+
 /// What was found out about one share, from itself alone.
 #[derive(Debug)]
 pub struct Verdict {
@@ -153,6 +156,7 @@ fn read_through(
     let mut buffer = vec![0; HEAD_LEN + common.shard_len()];
     let mut stream = Some(StreamDigest::default());
     let mut stripe = 0;
+    let mut unreadable = 0;
     loop {
         let ended = stripes == Some(stripe);
         if let (true, Some(ending)) = (ended, reader.ending()) {
@@ -162,7 +166,20 @@ fn read_through(
             };
             return Ok(Read { stream, end, len });
         }
-        match reader.read(stripe, &mut buffer)? {
+        let found = match reader.read(stripe, &mut buffer) {
+            Ok(found) => found,
+            // A bad sector spoils its own frames alone, unless there is no end to bad ones.
+            Err(error) if reader.is_seekable() && unreadable < MOST_UNREADABLE => {
+                outcome.faults(stripe, 1, format!("unreadable: {error}"));
+                stream = None;
+                unreadable += 1;
+                stripe += 1;
+                continue;
+            }
+            Err(error) => return Err(error),
+        };
+        unreadable = 0;
+        match found {
             Found::Frame(checked) => {
                 outcome.frames += 1;
                 let claim = checked.head.claim;

@@ -9,7 +9,7 @@ use std::thread;
 use std::time::Duration;
 
 use distdup::control::Control;
-use distdup::decode::{DecodeOptions, decode};
+use distdup::decode::{DecodeError, DecodeOptions, GatherError, SourceOutcome, decode};
 use distdup::encode::encode;
 use distdup::format::header;
 use distdup::input::Input;
@@ -231,4 +231,82 @@ fn an_output_that_pauses_has_no_source_read_that_is_not_needed() {
     )
     .unwrap();
     assert_eq!(report.sources[2].frames, 0);
+}
+
+/// A source, a pipe, that pauses once after `after` bytes.
+struct PausingPipe {
+    inner: Cursor<Vec<u8>>,
+    after: u64,
+    pause: Duration,
+}
+
+impl Source for PausingPipe {
+    fn name(&self) -> String {
+        "pausing".into()
+    }
+
+    fn open(self: Box<Self>) -> io::Result<Box<dyn SourceReader>> {
+        Ok(self)
+    }
+}
+
+impl Read for PausingPipe {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let left = self.after.saturating_sub(self.inner.position());
+        if left == 0 {
+            thread::sleep(mem::take(&mut self.pause));
+            return self.inner.read(buffer);
+        }
+        let most = buffer.len().min(usize::try_from(left).unwrap());
+        self.inner.read(&mut buffer[..most])
+    }
+}
+
+impl SourceReader for PausingPipe {}
+
+#[test]
+fn pipes_whose_writer_pauses_are_waited_for() {
+    let data = noise(9 * STRIPE, 6);
+    let shares = shares(&data, &options(code("xor", 2, 3), 64));
+    // As of an encode whose own input comes slowly: all pipes are silent at the same place.
+    let header = inspect(MemorySource::file(0, shares[0].clone())).unwrap();
+    let common = header.claims.unwrap().0;
+    let after = header::encode(&common, 0).len() as u64 + 3 * (64 + 80);
+    let pausing = |share: &Vec<u8>| -> Box<dyn Source> {
+        let inner = Cursor::new(share.clone());
+        let pause = Duration::from_millis(1500);
+        Box::new(PausingPipe {
+            inner,
+            after,
+            pause,
+        })
+    };
+    let decoding = DecodeOptions {
+        source_timeout: Duration::from_millis(300),
+        ..DecodeOptions::default()
+    };
+    let (stream, report) = decode_from(shares.iter().map(pausing).collect(), &decoding).unwrap();
+    assert!(stream == data);
+    assert!(
+        report.sources.iter().all(SourceOutcome::is_good),
+        "{report:?}"
+    );
+}
+
+#[test]
+fn what_was_cancelled_stays_so() {
+    let (control, canceller) = Control::new();
+    canceller.cancel();
+    for _ in 0..2 {
+        let sources = files(
+            &shares(&noise(1000, 7), &options(code("xor", 2, 3), 64)),
+            0..3,
+        );
+        let output = Box::new(MemorySink::default());
+        let result = decode(sources, output, &DecodeOptions::default(), &control);
+        assert!(matches!(
+            result,
+            Err(DecodeError::Gather(GatherError::Cancelled))
+        ));
+    }
 }

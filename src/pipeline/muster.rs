@@ -63,6 +63,9 @@ pub(crate) fn open(
     timeout: Duration,
     control: &Control,
 ) -> Option<Vec<Mustered>> {
+    if control.is_cancelled() {
+        return None;
+    }
     let began = Instant::now();
     let mut mustered: Vec<Mustered> = sources
         .iter()

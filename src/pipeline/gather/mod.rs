@@ -11,6 +11,7 @@ mod outcome;
 mod slot;
 
 use std::collections::VecDeque;
+use std::panic::{self, AssertUnwindSafe};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::thread;
@@ -508,11 +509,19 @@ impl Gather {
         }
         for lane in late {
             let waited = self.lanes[lane].heard.elapsed();
-            if waited >= self.plan.timeout {
+            if waited >= self.plan.timeout && !self.is_in_step(lane) {
                 self.fail(lane, SourceFailure::TimedOut { waited });
             }
         }
         self.pursue_all();
+    }
+
+    /// Whether a pipe has brought as much as any other source. Where all are silent, whoever writes
+    /// to them is waiting for something, and to drop them would help nobody.
+    fn is_in_step(&self, lane: usize) -> bool {
+        let source = &self.lanes[lane];
+        let is_ahead = |other: &Lane| other.has_answered > source.has_answered;
+        !source.seekable && !self.lanes.iter().any(is_ahead)
     }
 
     /// Whether the stream ends before the window's first stripe: some share's ending says so, and
@@ -643,11 +652,16 @@ fn start_workers(
                 search,
             } in queue
             {
-                let result = if search {
-                    rebuilder.search(stripe, &pieces)
-                } else {
-                    rebuilder.rebuild(stripe, &pieces)
+                let rebuild = || {
+                    if search {
+                        rebuilder.search(stripe, &pieces)
+                    } else {
+                        rebuilder.rebuild(stripe, &pieces)
+                    }
                 };
+                // A panic says what it was; here it must only not be waited for.
+                let result = panic::catch_unwind(AssertUnwindSafe(rebuild));
+                let result = result.unwrap_or(Err(Unconfirmed::TooFew));
                 if report.send(Event::Rebuilt(stripe, result)).is_err() {
                     return;
                 }
