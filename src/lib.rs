@@ -10,6 +10,7 @@
 //! What is written is what was read, or it is an error: every stripe is held against its digest
 //! before a byte of it goes out, and nothing counts as complete that is not.
 
+pub mod availability;
 pub mod command;
 pub mod control;
 pub mod decode;
