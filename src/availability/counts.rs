@@ -64,14 +64,14 @@ fn sums(n: usize, backup: Probability, restore: Probability) -> Joint {
 
 /// That 0, 1, ... n of n are up.
 fn binomial(n: usize, p: Probability) -> Vec<f64> {
-    let power = |base: f64, exponent: usize| (0..exponent).map(|_| base).product::<f64>();
-    let term = |i: usize| choose(n, i) * power(p.up(), i) * power(p.down(), n - i);
+    let mut choose = 1.0;
+    let term = |i: usize| {
+        let term = choose * p.up().powf(real(i)) * p.down().powf(real(n - i));
+        // Exact below 2^53.
+        choose = choose * real(n - i) / real(i + 1);
+        term
+    };
     (0..=n).map(term).collect()
-}
-
-/// How many sets of `i` of `n` there are; exact below 2^53.
-pub(super) fn choose(n: usize, i: usize) -> f64 {
-    (0..i).fold(1.0, |product, j| product * real(n - j) / real(j + 1))
 }
 
 /// A count as a number to compute with.

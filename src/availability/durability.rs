@@ -12,15 +12,18 @@
 
 use distdup_codecs::Code;
 
-use super::AvailabilityError;
 use super::counts::real;
 use super::subsets::{Subsets, bits};
+use super::{AvailabilityError, any_k_suffice};
 
 /// Most shares for which the chain is over sets.
 const MOST: usize = 14;
 
 /// After so many mean times to heal, all that depends on the beginning is gone (to e^-60).
 const FORGOTTEN: f64 = 60.0;
+
+/// Losses of a host in a year. What is lost more often than this is not lost but down.
+const MOST_LOSSES: f64 = 1000.0;
 
 /// How hosts are lost and come back.
 #[derive(Debug, Clone, PartialEq)]
@@ -35,7 +38,8 @@ impl Wear {
     ///
     /// # Errors
     ///
-    /// A rate or time is negative or no number, or there is not one rate for each host.
+    /// A rate is not in 0..=1000, the time to heal is not above 0, or there is not one rate for each
+    /// host.
     pub fn new(
         n: usize,
         losses: &[f64],
@@ -47,20 +51,17 @@ impl Wear {
                 hosts: n,
             });
         }
-        if let Some(&value) = losses
-            .iter()
-            .find(|rate| !(rate.is_finite() && **rate >= 0.0))
-        {
-            return Err(AvailabilityError::Rate {
-                what: "a rate of loss of",
+        let possible = 0.0..=MOST_LOSSES;
+        if let Some(&value) = losses.iter().find(|rate| !possible.contains(*rate)) {
+            return Err(AvailabilityError::LossRate {
                 value,
+                most: MOST_LOSSES,
             });
         }
         let healing = years_to_heal.map_or(0.0, f64::recip);
         if !(healing.is_finite() && healing >= 0.0) {
-            return Err(AvailabilityError::Rate {
-                what: "a time to heal of",
-                value: years_to_heal.unwrap_or_default(),
+            return Err(AvailabilityError::HealTime {
+                years: years_to_heal.unwrap_or_default(),
             });
         }
         Ok(Self {
@@ -80,10 +81,10 @@ pub fn loss_within(years: f64, code: &dyn Code, wear: &Wear) -> Result<f64, Avai
         .losses
         .windows(2)
         .all(|pair| pair[0].to_bits() == pair[1].to_bits());
-    let chain = if code.is_mds() && alike {
+    let chain = if any_k_suffice(code) && alike {
         Chain::over_counts(code.geometry().k(), wear)
     } else {
-        let instead = if code.is_mds() {
+        let instead = if any_k_suffice(code) {
             "give one rate of loss for all hosts"
         } else {
             "only Reed-Solomon and copies can be judged for so many"

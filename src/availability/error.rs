@@ -93,13 +93,19 @@ pub enum AvailabilityError {
         /// What to do instead.
         instead: &'static str,
     },
-    /// A rate of loss, or a time to heal, that is none.
-    #[error("{what} {value} cannot be: it must be a number, and not negative")]
-    Rate {
-        /// Which.
-        what: &'static str,
+    /// A rate at which nothing is lost.
+    #[error("a host cannot be lost {value} times a year: give a number from 0 to {most}")]
+    LossRate {
         /// What was given.
         value: f64,
+        /// What is possible.
+        most: f64,
+    },
+    /// A time in which nothing is healed.
+    #[error("a lost host cannot be healed in {years} years: it must be more than 0")]
+    HealTime {
+        /// What was given.
+        years: f64,
     },
     /// Not a rate of loss for each host.
     #[error("{rates} rates of loss for {hosts} hosts: give one for all, or one for each")]

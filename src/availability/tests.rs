@@ -137,7 +137,7 @@ proptest! {
         let exact = figures(&*code, &hosts, min, Method::Exact).unwrap();
         let brute = figures(&*code, &hosts, min, Method::Brute).unwrap();
         assert_agree(&exact, &brute);
-        let sets = figures(&Coy(code), &hosts, min, Method::Exact).unwrap();
+        let sets = sets::figures(&*code, &hosts, min).unwrap();
         prop_assert_eq!(sets.way, Way::Sets);
         assert_agree(&sets, &brute);
     }
@@ -295,6 +295,20 @@ fn durability_is_over_the_sets_of_the_code() {
     let rs = loss_within(1.0, &*code("rs", 6, 10), &wear).unwrap();
     let expected = 252.0 * 5.0 * loss.powi(5) / heal.powi(4);
     assert!((rs / expected - 1.0).abs() < 1e-2, "{rs} {expected}");
+}
+
+#[test]
+fn single_parity_is_known_to_be_enough() {
+    for (k, n) in [(1, 2), (4, 5), (254, 255)] {
+        assert!(any_k_suffice(&*code("xor", k, n)));
+    }
+    for (k, n) in [(3, 5), (2, 5), (6, 10)] {
+        assert!(!any_k_suffice(&*code("xor", k, n)));
+    }
+    let geometry = Geometry::new(3, 4).unwrap();
+    assert!(!any_k_suffice(
+        &*resolve("xor", geometry, Some("1^2")).unwrap()
+    ));
 }
 
 #[test]
