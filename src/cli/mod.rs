@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand};
 use serde_json::json;
 
+mod availability;
 mod codecs;
 mod console;
 mod decode;
@@ -47,6 +48,7 @@ enum Command {
     Inspect(inspect::Inspect),
     Repair(repair::Repair),
     Codecs(codecs::Codecs),
+    Availability(Box<availability::Availability>),
 }
 
 #[derive(Debug, Args)]
@@ -162,6 +164,7 @@ impl Cli {
             Command::Inspect(command) => command.run(console),
             Command::Repair(command) => command.run(console),
             Command::Codecs(command) => command.run(console),
+            Command::Availability(command) => command.run(console),
         };
         match result {
             Ok(outcome) => Exit::Ended(outcome),
