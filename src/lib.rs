@@ -5,11 +5,13 @@
 //! - [`input`], [`sink`] and [`source`] are where bytes come from and go to: traits, and what
 //!   implements them. They fail, and the operations know what to do about it.
 //! - [`format`](mod@format) is what stands in a share; docs/FORMAT.md is normative.
+//! - [`availability`] is how likely it is that what was written can be read again.
 //! - The codes themselves are a crate of their own, [`distdup_codecs`].
 //!
 //! What is written is what was read, or it is an error: every stripe is held against its digest
 //! before a byte of it goes out, and nothing counts as complete that is not.
 
+pub mod availability;
 pub mod command;
 pub mod control;
 pub mod decode;

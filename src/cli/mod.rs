@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand};
 use serde_json::json;
 
+mod availability;
 mod backup;
 mod codecs;
 mod console;
@@ -55,6 +56,7 @@ enum Command {
     Backup(backup::Backup),
     Restore(restore::Restore),
     Resident(resident::Resident),
+    Availability(Box<availability::Availability>),
 }
 
 #[derive(Debug, Args)]
@@ -173,6 +175,7 @@ impl Cli {
             Command::Backup(command) => command.run(console),
             Command::Restore(command) => command.run(console),
             Command::Resident(command) => command.run(),
+            Command::Availability(command) => command.run(console),
         };
         match result {
             Ok(outcome) => Exit::Ended(outcome),

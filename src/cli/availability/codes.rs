@@ -1,0 +1,120 @@
+//! Which code is asked about.
+
+use std::sync::Arc;
+
+use clap::Args;
+use distdup_codecs::{Code, Geometry, resolve};
+use serde_json::{Map, Value, json};
+
+use crate::cli::Usage;
+use crate::cli::console::warn;
+
+/// Equations that have a name: what it is, k, n, and they.
+const NAMED: &[(&str, usize, usize, &str)] = &[("xor:matland", 6, 10, "3^5^6,2^4^6,1^4^5,1^2^3")];
+
+/// The code, or some of what makes one.
+#[derive(Debug, Args)]
+pub struct Codes {
+    /// rs, rs16, xor, copy, or xor:matland, the prototype's
+    #[arg(long, default_value = "rs")]
+    codec: String,
+    /// Shares that suffice; every k if not given
+    #[arg(short)]
+    k: Option<usize>,
+    /// Shares in all; as many as there are hosts
+    #[arg(short)]
+    n: Option<usize>,
+    /// Parity equations for xor, such as '3^5^6,2^4^6,1^4^5,1^2^3'
+    #[arg(long, value_name = "LIST")]
+    equations: Option<String>,
+}
+
+impl Codes {
+    fn named(&self) -> Option<&'static (&'static str, usize, usize, &'static str)> {
+        NAMED.iter().find(|(name, ..)| *name == self.codec)
+    }
+
+    /// Shares in all, as far as it follows from what is given.
+    pub fn n(&self, hosts: Option<usize>) -> Option<usize> {
+        let parity = self.equations.as_ref().map(|list| list.split(',').count());
+        self.n
+            .or(hosts)
+            .or(self.named().map(|(_, _, n, _)| *n))
+            .or(self.k.zip(parity).map(|(k, parity)| k + parity))
+    }
+
+    /// Shares that suffice, as far as it follows from what is given.
+    pub fn k(&self, n: usize) -> Option<usize> {
+        let parity = self.equations.as_ref().map(|list| list.split(',').count());
+        self.k
+            .or((self.codec == "copy").then_some(1))
+            .or(self.named().map(|(_, k, ..)| *k))
+            .or(parity.and_then(|parity| n.checked_sub(parity)))
+    }
+
+    /// The code with that geometry.
+    pub fn code(&self, k: usize, n: usize) -> anyhow::Result<Arc<dyn Code>> {
+        let geometry = Geometry::new(k, n).map_err(Usage::new)?;
+        let found = match self.named() {
+            Some(_) if self.equations.is_some() => {
+                return Err(Usage::say(format!(
+                    "{} has equations of its own: give --codec xor with --equations",
+                    self.codec
+                )));
+            }
+            Some((name, k, n, _)) if (geometry.k(), geometry.n()) != (*k, *n) => {
+                return Err(Usage::say(format!(
+                    "{name} is a code with k = {k} and n = {n}, not {geometry}"
+                )));
+            }
+            Some((.., equations)) => resolve("xor", geometry, Some(equations)),
+            None if self.codec.starts_with("xor:") => {
+                let known: Vec<_> = NAMED.iter().map(|(name, ..)| *name).collect();
+                return Err(Usage::say(format!(
+                    "no equations are called {:?}; there are {} (or give --equations)",
+                    self.codec,
+                    known.join(", ")
+                )));
+            }
+            None => resolve(&self.codec, geometry, self.equations.as_deref()),
+        };
+        Ok(found.map_err(Usage::new)?)
+    }
+
+    pub fn json(&self) -> Map<String, Value> {
+        let mut object = Map::new();
+        object.insert("codec".into(), json!(self.codec));
+        object.insert("k".into(), json!(self.k));
+        object.insert("n".into(), json!(self.n));
+        object.insert("equations".into(), json!(self.equations));
+        object
+    }
+}
+
+/// Refuses a code that protects some data not at all, and warns of parity that is there twice.
+pub fn check(code: &dyn Code) -> anyhow::Result<()> {
+    let shards = code.geometry().shards();
+    for data in (0..code.geometry().k()).filter(|_| code.geometry().n() > 1) {
+        let mut others = shards;
+        others.remove(data);
+        if !code.reconstructible(others).contains(data) {
+            return Err(Usage::say(format!(
+                "data shard {} is in no equation, so that it cannot be had again if it alone is \
+                 lost: put it into one of {}",
+                data + 1,
+                code.params()
+            )));
+        }
+    }
+    let equations: Vec<_> = code.params().split(',').collect();
+    for (at, equation) in equations.iter().enumerate() {
+        if let Some(first) = equations[..at].iter().position(|other| other == equation) {
+            warn(format!(
+                "equations {} and {} are the same, {equation}: the second adds little",
+                first + 1,
+                at + 1
+            ));
+        }
+    }
+    Ok(())
+}
