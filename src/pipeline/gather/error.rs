@@ -2,7 +2,11 @@
 
 use std::ops::Range;
 
-use crate::quote::lines;
+use distdup_codecs::ShardSet;
+
+use super::Gather;
+use crate::pipeline::rebuild::Unconfirmed;
+use crate::quote::{lines, with_causes};
 
 /// Why the stream cannot be brought back, or not further.
 #[derive(Debug, thiserror::Error)]
@@ -55,4 +59,76 @@ pub enum GatherError {
     /// Asked to stop.
     #[error("stopped before the end")]
     Cancelled,
+}
+
+impl Gather {
+    /// Why the window's first stripe cannot be had, with what is wrong with each of its frames.
+    pub(super) fn lost(&self, unconfirmed: Unconfirmed) -> GatherError {
+        let head = &self.window[0];
+        let stripe = head.stripe;
+        let mut reasons: Vec<String> = Vec::new();
+        for (lane, source) in self.lanes.iter().enumerate() {
+            let outcome = &source.outcome;
+            let of_frame = head
+                .faults
+                .iter()
+                .filter(|(of, _)| *of == lane)
+                .map(|(_, what)| what);
+            let mut whats: Vec<String> = of_frame.cloned().collect();
+            if whats.is_empty()
+                && let Some(failure) = &outcome.failure
+            {
+                whats.push(with_causes(failure));
+                whats.extend(outcome.remarks.iter().cloned());
+            }
+            let share = outcome
+                .index
+                .map_or(String::new(), |index| format!("share {index}, "));
+            reasons.extend(
+                whats
+                    .into_iter()
+                    .map(|what| format!("{share}{}: {what}", outcome.name)),
+            );
+        }
+        let only_ends = head.pieces.is_empty() && head.ends > 0 && head.ends == head.faults.len();
+        if only_ends {
+            let (stripes, length) = (self.stream.stripes(), self.stream.length());
+            return GatherError::Incomplete {
+                stripes,
+                length,
+                reasons,
+            };
+        }
+        let have: ShardSet = head
+            .pieces
+            .iter()
+            .map(|piece| piece.checked.head.share)
+            .collect();
+        let geometry = self.common.geometry();
+        let why = match unconfirmed {
+            Unconfirmed::TooFew if have.is_empty() => "no good frame of it is there".into(),
+            Unconfirmed::TooFew => format!(
+                "good frames are those of shares {have}, which do not suffice for {} {geometry}",
+                self.common.code().id(),
+            ),
+            Unconfirmed::Digest => format!(
+                "the frames of shares {have} are as they were written, and no set of them gives \
+                 the stripe's digest: some were written wrong, or forged"
+            ),
+            Unconfirmed::Padding => "bytes beyond the stream's end are not zero".into(),
+        };
+        let start = stripe * self.common.stripe_len() as u64;
+        let len = head
+            .pieces
+            .first()
+            .map_or(self.common.stripe_len() as u64, |piece| {
+                u64::from(piece.checked.head.claim.data_len)
+            });
+        GatherError::Unrecoverable {
+            stripe,
+            range: start..start + len,
+            why,
+            reasons,
+        }
+    }
 }

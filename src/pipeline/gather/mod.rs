@@ -8,13 +8,13 @@
 mod error;
 mod lane;
 mod outcome;
+mod pursue;
 mod slot;
+mod workers;
 
 use std::collections::VecDeque;
-use std::panic::{self, AssertUnwindSafe};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::thread;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, select, unbounded};
@@ -24,9 +24,10 @@ pub use self::error::GatherError;
 use self::lane::{Answer, Lane};
 pub use self::outcome::{FrameFault, SourceOutcome};
 use self::slot::{Ask, Slot, State};
+use self::workers::Job;
 use super::muster::{Mustered, SourceFailure};
 use super::pool::Pool;
-use super::rebuild::{GoodStripe, Piece, Rebuilder, Unconfirmed};
+use super::rebuild::{GoodStripe, Unconfirmed};
 use crate::control::Control;
 use crate::format::digest::StreamDigest;
 use crate::format::frame::HEAD_LEN;
@@ -60,13 +61,6 @@ enum Event {
     Answer(usize, u64, Answer),
     Failed(usize, SourceFailure),
     Rebuilt(u64, Result<GoodStripe, Unconfirmed>),
-}
-
-/// A stripe to rebuild.
-struct Job {
-    stripe: u64,
-    pieces: Vec<Piece>,
-    search: bool,
 }
 
 /// The sources of one stream.
@@ -104,7 +98,7 @@ impl Gather {
             .enumerate()
             .map(|(lane, one)| Lane::start(lane, one, common, &pool, &report))
             .collect();
-        let jobs = start_workers(common, &plan, &pool, &report);
+        let jobs = workers::start(common, &plan, &pool, &report);
         let mut told = lanes.iter().filter_map(|lane| lane.ending.as_ref());
         let first = told.next().map(|ending| ending.trailer.totals);
         let agreed = first.filter(|first| told.all(|ending| ending.trailer.totals == *first));
@@ -216,194 +210,6 @@ impl Gather {
     /// What became of the sources, so far.
     pub(crate) fn outcomes(self) -> Vec<SourceOutcome> {
         self.lanes.into_iter().map(|lane| lane.outcome).collect()
-    }
-
-    /// Takes as many stripes under way as the window holds.
-    fn extend(&mut self) {
-        while self.window.len() < self.plan.window && self.stripes.is_none_or(|all| self.next < all)
-        {
-            self.window.push_back(Slot {
-                stripe: self.next,
-                asks: vec![Ask::Not; self.lanes.len()],
-                pieces: Vec::new(),
-                torn: ShardSet::default(),
-                faults: Vec::new(),
-                ends: 0,
-                search: false,
-                searched: false,
-                state: State::Collecting,
-            });
-            self.next += 1;
-            let at = self.window.len() - 1;
-            for lane in 0..self.lanes.len() {
-                if !self.lanes[lane].seekable {
-                    self.ask(at, lane);
-                }
-            }
-            self.pursue(at);
-        }
-    }
-
-    /// Asks a source for a stripe's frame, if it can be asked; and with it those that claim to hold
-    /// the same share, since of two frames that differ neither is to be believed.
-    fn ask(&mut self, at: usize, lane: usize) -> bool {
-        let index = self.lanes[lane].outcome.index;
-        let asked = self.ask_one(at, lane);
-        if asked && index.is_some() {
-            for twin in 0..self.lanes.len() {
-                if self.lanes[twin].outcome.index == index {
-                    self.ask_one(at, twin);
-                }
-            }
-        }
-        asked
-    }
-
-    /// A pipe does not come back to what it has passed: it is asked first for what it was too far
-    /// behind to be asked for, where that may still be needed.
-    fn ask_one(&mut self, at: usize, lane: usize) -> bool {
-        if !self.lanes[lane].seekable {
-            for earlier in 0..at {
-                let slot = &self.window[earlier];
-                let is_open = matches!(slot.state, State::Collecting | State::Working);
-                let is_due = is_open && slot.asks[lane] == Ask::Not;
-                if is_due && !self.ask_next(earlier, lane) {
-                    return false;
-                }
-            }
-        }
-        self.ask_next(at, lane)
-    }
-
-    fn ask_next(&mut self, at: usize, lane: usize) -> bool {
-        let full = self.is_full(lane);
-        let slot = &mut self.window[at];
-        if slot.asks[lane] != Ask::Not || full {
-            return false;
-        }
-        let asked = self.lanes[lane].request(slot.stripe);
-        if asked {
-            slot.asks[lane] = Ask::Waiting;
-        }
-        asked
-    }
-
-    /// A source that is so far behind is an erasure until it has caught up, unless it is needed.
-    fn is_full(&self, lane: usize) -> bool {
-        self.lanes[lane].outstanding >= 2 * self.plan.window
-    }
-
-    /// Does what can be done for a stripe: rebuild it, wait, ask more sources, or give it up.
-    fn pursue(&mut self, at: usize) {
-        if !matches!(self.window[at].state, State::Collecting) {
-            return;
-        }
-        let slot = &self.window[at];
-        let code = self.common.code();
-        let have: ShardSet = slot
-            .pieces
-            .iter()
-            .map(|piece| piece.checked.head.share)
-            .collect();
-        let enough = code.is_recoverable(have);
-        let waits_for = |lane: usize| slot.asks[lane] == Ask::Waiting;
-        let waiting = (0..self.lanes.len()).any(waits_for);
-        let twin_may_differ = self.lanes.iter().enumerate().any(|(lane, source)| {
-            let claims_one = source
-                .outcome
-                .index
-                .is_some_and(|index| have.contains(index));
-            claims_one && waits_for(lane) && !source.is_late()
-        });
-        if enough && !slot.search && !twin_may_differ {
-            return self.rebuild(at);
-        }
-        let asked_more = if slot.search {
-            // All of them: `any` would stop at the first.
-            (0..self.lanes.len())
-                .filter(|&lane| self.ask(at, lane))
-                .count()
-                > 0
-        } else {
-            self.ask_for_enough(at, have)
-        };
-        let may_yet_help = (0..self.lanes.len()).any(|lane| {
-            // Not identified yet, or behind: it may be the one that is needed.
-            let source = &self.lanes[lane];
-            let behind = self.window[at].asks[lane] == Ask::Not && self.is_full(lane);
-            source.can_serve() && (source.unidentified || behind)
-        });
-        if waiting || asked_more || may_yet_help {
-            return;
-        }
-        if enough {
-            self.rebuild(at);
-        } else {
-            self.window[at].state = State::Lost(Unconfirmed::TooFew);
-        }
-    }
-
-    /// Asks as many more sources as it takes, those first that can be relied on.
-    fn ask_for_enough(&mut self, at: usize, have: ShardSet) -> bool {
-        for relied_on in [true, false] {
-            let slot = &self.window[at];
-            let mut expected = have;
-            let mut able = ShardSet::default();
-            for (lane, source) in self.lanes.iter().enumerate() {
-                let Some(index) = source.outcome.index else {
-                    continue;
-                };
-                if slot.torn.contains(index) || relied_on && source.is_late() {
-                    continue;
-                }
-                match slot.asks[lane] {
-                    Ask::Waiting => {
-                        expected.insert(index);
-                    }
-                    Ask::Not if source.can_serve() && !(relied_on && self.is_full(lane)) => {
-                        able.insert(index);
-                    }
-                    Ask::Not | Ask::Answered => {}
-                }
-            }
-            let code = self.common.code();
-            if code.is_recoverable(expected) {
-                return false;
-            }
-            let Some(needed) = code.sufficient_subset(expected.union(able)) else {
-                continue;
-            };
-            let mut missing = needed.difference(expected);
-            let mut asked = false;
-            for lane in 0..self.lanes.len() {
-                let index = self.lanes[lane].outcome.index;
-                let late = relied_on && self.lanes[lane].is_late();
-                if let Some(index) = index.filter(|&index| missing.contains(index) && !late)
-                    && self.ask(at, lane)
-                {
-                    missing.remove(index);
-                    asked = true;
-                }
-            }
-            if asked {
-                return true;
-            }
-        }
-        false
-    }
-
-    fn rebuild(&mut self, at: usize) {
-        let slot = &mut self.window[at];
-        slot.state = State::Working;
-        slot.searched = slot.search;
-        let job = Job {
-            stripe: slot.stripe,
-            pieces: slot.pieces.clone(),
-            search: slot.search,
-        };
-        if self.jobs.send(job).is_err() {
-            slot.state = State::Lost(Unconfirmed::TooFew); // the workers panicked, and said so
-        }
     }
 
     fn wait(&mut self) -> Result<(), GatherError> {
@@ -536,75 +342,6 @@ impl Gather {
                 .any(|lane| lane.ending.as_ref().is_some_and(here))
     }
 
-    fn lost(&mut self, unconfirmed: Unconfirmed) -> GatherError {
-        let head = &self.window[0];
-        let stripe = head.stripe;
-        let mut reasons: Vec<String> = Vec::new();
-        for (lane, source) in self.lanes.iter().enumerate() {
-            let outcome = &source.outcome;
-            let of_frame = head
-                .faults
-                .iter()
-                .filter(|(of, _)| *of == lane)
-                .map(|(_, what)| what);
-            let mut whats: Vec<String> = of_frame.cloned().collect();
-            if whats.is_empty()
-                && let Some(failure) = &outcome.failure
-            {
-                whats.push(with_causes(failure));
-                whats.extend(outcome.remarks.iter().cloned());
-            }
-            let share = outcome
-                .index
-                .map_or(String::new(), |index| format!("share {index}, "));
-            reasons.extend(
-                whats
-                    .into_iter()
-                    .map(|what| format!("{share}{}: {what}", outcome.name)),
-            );
-        }
-        let only_ends = head.pieces.is_empty() && head.ends > 0 && head.ends == head.faults.len();
-        if only_ends {
-            let (stripes, length) = (self.stream.stripes(), self.stream.length());
-            return GatherError::Incomplete {
-                stripes,
-                length,
-                reasons,
-            };
-        }
-        let have: ShardSet = head
-            .pieces
-            .iter()
-            .map(|piece| piece.checked.head.share)
-            .collect();
-        let geometry = self.common.geometry();
-        let why = match unconfirmed {
-            Unconfirmed::TooFew if have.is_empty() => "no good frame of it is there".into(),
-            Unconfirmed::TooFew => format!(
-                "good frames are those of shares {have}, which do not suffice for {} {geometry}",
-                self.common.code().id(),
-            ),
-            Unconfirmed::Digest => format!(
-                "the frames of shares {have} are as they were written, and no set of them gives \
-                 the stripe's digest: some were written wrong, or forged"
-            ),
-            Unconfirmed::Padding => "bytes beyond the stream's end are not zero".into(),
-        };
-        let start = stripe * self.common.stripe_len() as u64;
-        let len = head
-            .pieces
-            .first()
-            .map_or(self.common.stripe_len() as u64, |piece| {
-                u64::from(piece.checked.head.claim.data_len)
-            });
-        GatherError::Unrecoverable {
-            stripe,
-            range: start..start + len,
-            why,
-            reasons,
-        }
-    }
-
     /// Has pipes that kept in step read to their end: whoever writes to them may count on it.
     fn drain(&mut self) -> Result<(), GatherError> {
         let end = self.stream.stripes();
@@ -633,44 +370,4 @@ impl Gather {
         }
         Ok(())
     }
-}
-
-fn start_workers(
-    common: &Arc<Common>,
-    plan: &Plan,
-    pool: &Pool,
-    report: &Sender<Event>,
-) -> Sender<Job> {
-    let (jobs, queue) = unbounded::<Job>(); // at most a window of them
-    for worker in 0..plan.workers.max(1) {
-        let mut rebuilder = Rebuilder::new(Arc::clone(common), pool.clone(), plan.wanted);
-        let (queue, report) = (queue.clone(), report.clone());
-        let work = move || {
-            for Job {
-                stripe,
-                pieces,
-                search,
-            } in queue
-            {
-                let rebuild = || {
-                    if search {
-                        rebuilder.search(stripe, &pieces)
-                    } else {
-                        rebuilder.rebuild(stripe, &pieces)
-                    }
-                };
-                // A panic says what it was; here it must only not be waited for.
-                let result = panic::catch_unwind(AssertUnwindSafe(rebuild));
-                let result = result.unwrap_or(Err(Unconfirmed::TooFew));
-                if report.send(Event::Rebuilt(stripe, result)).is_err() {
-                    return;
-                }
-            }
-        };
-        // With no thread at all the queue hangs up, and no stripe can be rebuilt.
-        let _ = thread::Builder::new()
-            .name(format!("rebuild {worker}"))
-            .spawn(work);
-    }
-    jobs
 }

@@ -1,0 +1,96 @@
+//! Why there are no hosts to work with.
+
+use distdup_codecs::CodecError;
+
+use crate::sink::set::SetError;
+use crate::store::{HostError, StoreError};
+
+/// Why there is no store to work with. Messages leave the cause to `source`.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum HostsError {
+    /// Names that are no hosts.
+    #[error(transparent)]
+    Names(#[from] SetError),
+    /// A kind of host that Duplicity cannot back up to yet.
+    #[error(
+        "{name} is no folder; hosts of a backup are folders so far (mount others, with sshfs say)"
+    )]
+    NotAFolder {
+        /// As it was given.
+        name: String,
+    },
+    /// Nothing is there.
+    #[error("there is no host {name}")]
+    None {
+        /// Where was looked.
+        name: String,
+    },
+    /// Hosts, but no share on any.
+    #[error("no share is on any of the hosts that are there ({hosts})")]
+    Empty {
+        /// Those.
+        hosts: String,
+    },
+    /// A folder with something else in it.
+    #[error(
+        "{host} is no host of distdup, and is not empty; give another folder, or empty this one"
+    )]
+    InUse {
+        /// The folder.
+        host: String,
+    },
+    /// Neither a new store nor an old one.
+    #[error(
+        "of the hosts, {there} have no share, and {missing} are missing; if the backup is new, remove \
+         the first, else bring the others back"
+    )]
+    HalfMade {
+        /// Hosts that are there, empty.
+        there: String,
+        /// Hosts that are not.
+        missing: String,
+    },
+    /// The existing store is of another kind than asked for.
+    #[error(
+        "the backup there has {what} {found}, and {wanted} is asked for; leave it out, or give other hosts"
+    )]
+    Otherwise {
+        /// What differs.
+        what: &'static str,
+        /// What it has.
+        found: String,
+        /// What was asked for.
+        wanted: String,
+    },
+    /// It does not go without saying.
+    #[error("with {n} hosts, say how many of them are to suffice (-k)")]
+    SayK {
+        /// Hosts.
+        n: usize,
+    },
+    /// No such code, or no such geometry.
+    #[error(transparent)]
+    Codec(#[from] CodecError),
+    /// The store says no.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A host says no.
+    #[error(transparent)]
+    Host(#[from] HostError),
+}
+
+impl HostsError {
+    /// What is wrong with single hosts, where that is why.
+    pub fn hosts(&self) -> &[HostError] {
+        let Self::Store(error) = self else {
+            return &[];
+        };
+        match error {
+            StoreError::TooFewUp { hosts, .. }
+            | StoreError::TooManySilent { hosts, .. }
+            | StoreError::Unknown { hosts, .. } => hosts,
+            _ => &[],
+        }
+    }
+}
