@@ -825,6 +825,21 @@ fn a_put_ends_with_the_control_channel() {
 }
 
 #[test]
+fn a_get_whose_reader_is_gone_ends_with_the_control_channel() {
+    let folder = tempfile::tempdir().unwrap();
+    let (path, fifo) = pipe(folder.path());
+    let mut resident = Resident::start(folder.path());
+    resident.say(&json!({ "id": 1, "op": "put", "name": "61", "size": 4, "fifo": fifo }));
+    fs::write(&path, "data").unwrap();
+    let stored = resident.ask(&json!({ "id": 1, "op": "commit", "size": 4 }));
+    assert_eq!(stored["ok"], true, "{stored}");
+
+    let refused = resident.ask(&json!({ "id": 2, "op": "get", "name": "61", "fifo": fifo }));
+    assert_eq!(refused["ok"], false, "{refused}");
+    resident.end();
+}
+
+#[test]
 fn a_list_is_whole_or_an_error() {
     let folder = tempfile::tempdir().unwrap();
     let (path, fifo) = pipe(folder.path());
