@@ -82,9 +82,10 @@ impl FolderHost {
         writer.write_all(render_stamp(Stamp { id, since }).as_bytes())?;
         writer.finish()?;
         // The folder's own name is durable once its parent is.
-        match self.path.canonicalize()?.parent() {
-            Some(parent) => sync_folder(parent),
-            None => Ok(()),
+        match self.path.canonicalize()?.parent().map(sync_folder) {
+            // One that we may pass through and not open, such as /home, did not get its name from us.
+            Some(Err(error)) if error.kind() != io::ErrorKind::PermissionDenied => Err(error),
+            _ => Ok(()),
         }
     }
 
@@ -243,7 +244,11 @@ fn look_at_part(path: &Path, key: Key) -> io::Result<Leftover> {
 }
 
 fn sync_folder(path: &Path) -> io::Result<()> {
-    File::open(path)?.sync_all()
+    match File::open(path)?.sync_all() {
+        // Some file systems have no such thing as a folder's sync.
+        Err(error) if error.kind() != io::ErrorKind::InvalidInput => Err(error),
+        _ => Ok(()),
+    }
 }
 
 fn render_stamp(Stamp { id, since }: Stamp) -> String {
@@ -399,6 +404,14 @@ mod tests {
         for end in 0..text.len() - 20 {
             assert_eq!(parse_stamp(&text[..end]), None, "{end}");
         }
+    }
+
+    #[test]
+    fn a_file_system_without_a_sync_of_folders_will_do() {
+        let proc = Path::new("/proc");
+        let error = File::open(proc).unwrap().sync_all().unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::InvalidInput);
+        sync_folder(proc).unwrap();
     }
 
     #[test]
