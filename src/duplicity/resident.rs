@@ -374,6 +374,7 @@ fn refused(error: &StoreError) -> Content {
         | StoreError::TooManySilent { hosts, .. }
         | StoreError::Unknown { hosts, .. }
         | StoreError::Decode { hosts, .. }
+        | StoreError::Unopened { hosts, .. }
         | StoreError::NotDeleted { hosts, .. } => hosts.as_slice(),
         _ => &[],
     };
