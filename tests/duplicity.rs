@@ -489,6 +489,17 @@ fn what_cannot_begin_leaves_nothing() {
 }
 
 #[test]
+fn no_host_may_be_inside_of_the_source() {
+    let world = World::new(None);
+    fs::rename(world.path("test"), world.path("disk1")).unwrap();
+    let output = world.run(&[&["backup", "disk1", "-o", "disk{i}/b"], PLAIN].concat());
+    assert_exit(&output, 2);
+    assert!(stderr(&output).contains("is inside of"));
+    assert_eq!(world.names(), ["disk1", "home", "tmp"]);
+    assert!(!world.path("disk1/b").exists());
+}
+
+#[test]
 fn a_resident_killed_while_it_stores_is_started_again() {
     for world in World::each() {
         fs::write(world.path("test/big"), random(20_000_000)).unwrap();
