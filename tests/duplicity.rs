@@ -500,6 +500,19 @@ fn no_host_may_be_inside_of_the_source() {
 }
 
 #[test]
+fn what_stored_nothing_is_no_backup() {
+    for world in World::each() {
+        let output = world.backup(&["--", "--no-encryption", "--dry-run"]);
+        assert_exit(&output, 1);
+        assert!(
+            stderr(&output).contains("stored nothing"),
+            "{}",
+            stderr(&output)
+        );
+    }
+}
+
+#[test]
 fn a_resident_killed_while_it_stores_is_started_again() {
     for world in World::each() {
         fs::write(world.path("test/big"), random(20_000_000)).unwrap();

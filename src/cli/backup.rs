@@ -98,6 +98,11 @@ impl Backup {
         let standing = target.standing(&control).map_err(|error| {
             session::no_store(error, "the backup was made, and cannot be had any more")
         })?;
+        if standing.objects == 0 {
+            // Of --dry-run, say.
+            return Err(anyhow!("Duplicity ended well, and stored nothing"))
+                .context("there is no backup");
+        }
         print(console, &plan, &target, &faults, standing)
     }
 }
