@@ -489,6 +489,30 @@ fn what_cannot_begin_leaves_nothing() {
 }
 
 #[test]
+fn no_host_may_be_inside_of_the_source() {
+    let world = World::new(None);
+    fs::rename(world.path("test"), world.path("disk1")).unwrap();
+    let output = world.run(&[&["backup", "disk1", "-o", "disk{i}/b"], PLAIN].concat());
+    assert_exit(&output, 2);
+    assert!(stderr(&output).contains("is inside of"));
+    assert_eq!(world.names(), ["disk1", "home", "tmp"]);
+    assert!(!world.path("disk1/b").exists());
+}
+
+#[test]
+fn what_stored_nothing_is_no_backup() {
+    for world in World::each() {
+        let output = world.backup(&["--", "--no-encryption", "--dry-run"]);
+        assert_exit(&output, 1);
+        assert!(
+            stderr(&output).contains("stored nothing"),
+            "{}",
+            stderr(&output)
+        );
+    }
+}
+
+#[test]
 fn a_resident_killed_while_it_stores_is_started_again() {
     for world in World::each() {
         fs::write(world.path("test/big"), random(20_000_000)).unwrap();
@@ -822,6 +846,21 @@ fn a_put_ends_with_the_control_channel() {
         assert_eq!(size, if committed { json!(4) } else { json!(-1) });
         again.end();
     }
+}
+
+#[test]
+fn a_get_whose_reader_is_gone_ends_with_the_control_channel() {
+    let folder = tempfile::tempdir().unwrap();
+    let (path, fifo) = pipe(folder.path());
+    let mut resident = Resident::start(folder.path());
+    resident.say(&json!({ "id": 1, "op": "put", "name": "61", "size": 4, "fifo": fifo }));
+    fs::write(&path, "data").unwrap();
+    let stored = resident.ask(&json!({ "id": 1, "op": "commit", "size": 4 }));
+    assert_eq!(stored["ok"], true, "{stored}");
+
+    let refused = resident.ask(&json!({ "id": 2, "op": "get", "name": "61", "fifo": fifo }));
+    assert_eq!(refused["ok"], false, "{refused}");
+    resident.end();
 }
 
 #[test]

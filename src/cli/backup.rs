@@ -70,7 +70,7 @@ impl Backup {
             replace: self.replace_lost,
         };
         // Before a folder is made.
-        plan.check_hosts(&plan.layout.examples())
+        plan.check_hosts(&plan.layout.examples(&wish))
             .map_err(Usage::new)?;
         let (control, _) = Control::new();
         let target = plan
@@ -79,6 +79,8 @@ impl Backup {
             .map_err(|error| {
                 session::no_store(error, "there are no hosts that could be backed up to")
             })?;
+        // A store that was there may have more.
+        plan.check_hosts(&target.folders).map_err(Usage::new)?;
         for host in &target.made {
             console.detail(format!("made host {host}"));
         }
@@ -96,6 +98,11 @@ impl Backup {
         let standing = target.standing(&control).map_err(|error| {
             session::no_store(error, "the backup was made, and cannot be had any more")
         })?;
+        if standing.objects == 0 {
+            // Of --dry-run, say.
+            return Err(anyhow!("Duplicity ended well, and stored nothing"))
+                .context("there is no backup");
+        }
         print(console, &plan, &target, &faults, standing)
     }
 }

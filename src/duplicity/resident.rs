@@ -211,10 +211,9 @@ impl<'a, W: Write> Resident<'a, W> {
 
     fn get(&self, Hex(name): &Hex, fifo: PathBuf) -> Content {
         let (control, _) = Control::new();
-        match self
-            .store
-            .get(name, Box::new(FifoSink::new(fifo)), Stale::Refuse, &control)
-        {
+        // The backend has it open before it asks; if not now, it is gone, and would be waited for.
+        let output = Box::new(FifoSink::with_reader(fifo));
+        match self.store.get(name, output, Stale::Refuse, &control) {
             Ok(report) => {
                 let faulty = report.hosts.iter().filter(|share| share.is_faulty());
                 self.report(Event::Get, name, &faulty.map(fault).collect::<Vec<_>>());
@@ -375,6 +374,7 @@ fn refused(error: &StoreError) -> Content {
         | StoreError::TooManySilent { hosts, .. }
         | StoreError::Unknown { hosts, .. }
         | StoreError::Decode { hosts, .. }
+        | StoreError::Unopened { hosts, .. }
         | StoreError::NotDeleted { hosts, .. } => hosts.as_slice(),
         _ => &[],
     };

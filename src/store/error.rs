@@ -106,6 +106,14 @@ pub enum StoreError {
         /// What became of the hosts that did not answer.
         hosts: Vec<HostError>,
     },
+    /// The object is there, and those of its shares that would tell about it cannot be opened.
+    #[error("the shares of object {} cannot be opened", quote(name))]
+    Unopened {
+        /// The object's name.
+        name: Vec<u8>,
+        /// Why not, host by host.
+        hosts: Vec<HostError>,
+    },
     /// Too few hosts took the deletion marker; the object is still there.
     #[error(
         "object {} was not deleted: {took} hosts took note, and at least {min_shares} must",

@@ -1,11 +1,12 @@
 //! A folder as a host: one file for each key.
 
-use std::fs::{self, File};
-use std::io::{self, Write};
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use rustix::fs::FlockOperation;
+use rustix::fs::{Dir, FlockOperation, Mode, OFlags, openat};
 use rustix::io::Errno;
 
 use super::host::{Host, HostError, Leftover, Listing, Stamp};
@@ -81,42 +82,61 @@ impl FolderHost {
         writer.write_all(render_stamp(Stamp { id, since }).as_bytes())?;
         writer.finish()?;
         // The folder's own name is durable once its parent is.
-        match self.path.canonicalize()?.parent() {
-            Some(parent) => sync_folder(parent),
-            None => Ok(()),
+        match self.path.canonicalize()?.parent().map(sync_folder) {
+            // One that we may pass through and not open, such as /home, did not get its name from us.
+            Some(Err(error)) if error.kind() != io::ErrorKind::PermissionDenied => Err(error),
+            _ => Ok(()),
         }
     }
 
+    /// The folder itself, whatever is mounted over it or unmounted from under it meanwhile.
+    fn folder(&self) -> Result<File, HostError> {
+        OpenOptions::new()
+            .read(true)
+            .custom_flags(OFlags::DIRECTORY.bits().cast_signed())
+            .open(&self.path)
+            .map_err(|source| self.down(source))
+    }
+
     fn stamp(&self) -> Result<Stamp, HostError> {
+        self.stamp_in(&self.folder()?)
+    }
+
+    fn stamp_in(&self, folder: &File) -> Result<Stamp, HostError> {
         let not_a_host = || HostError::NotAHost {
             host: self.name(),
             stamp: STAMP,
         };
-        match fs::read_to_string(self.path.join(STAMP)) {
-            Ok(text) => parse_stamp(&text).ok_or_else(not_a_host),
+        let mut text = String::new();
+        let read = openat(
+            folder,
+            STAMP,
+            OFlags::RDONLY | OFlags::CLOEXEC,
+            Mode::empty(),
+        )
+        .map_err(io::Error::from)
+        .and_then(|stamp| File::from(stamp).read_to_string(&mut text));
+        match read {
+            Ok(_) => parse_stamp(&text).ok_or_else(not_a_host),
             Err(error) if error.kind() == io::ErrorKind::InvalidData => Err(not_a_host()),
-            Err(error) if error.kind() == io::ErrorKind::NotFound && self.path.is_dir() => {
-                Err(not_a_host())
-            }
-            Err(source) => Err(HostError::Down {
-                host: self.name(),
-                source,
-            }),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Err(not_a_host()),
+            Err(source) => Err(self.down(source)),
         }
     }
 
-    /// Names of all files, in any order, but those that are not UTF-8: no key is not.
-    fn names(&self) -> Result<Vec<String>, HostError> {
-        let entries = fs::read_dir(&self.path).map_err(|source| HostError::Down {
-            host: self.name(),
-            source,
-        })?;
+    /// Who the host is, and the names of all files, in any order, but those that are not UTF-8: no key
+    /// is not. Both of the same folder: a disk that is unmounted in between must not leave the stamp
+    /// of a host and the names of an empty mount point.
+    fn look(&self) -> Result<(Stamp, Vec<String>), HostError> {
+        let folder = self.folder()?;
+        let stamp = self.stamp_in(&folder)?;
+        let failed = |error: Errno| self.failed("list", error.into());
         let mut names = Vec::new();
-        for entry in entries {
-            let entry = entry.map_err(|source| self.failed("list", source))?;
-            names.extend(entry.file_name().into_string().ok());
+        for entry in Dir::read_from(&folder).map_err(failed)? {
+            let name = entry.map_err(failed)?.file_name().to_owned();
+            names.extend(name.into_string().ok());
         }
-        Ok(names)
+        Ok((stamp, names))
     }
 
     fn remove(&self, file: &str) -> Result<(), HostError> {
@@ -130,6 +150,13 @@ impl FolderHost {
                 })
             }
             Err(source) => Err(self.failed("delete", source)),
+        }
+    }
+
+    fn down(&self, source: io::Error) -> HostError {
+        HostError::Down {
+            host: self.name(),
+            source,
         }
     }
 
@@ -148,8 +175,7 @@ impl Host for FolderHost {
     }
 
     fn list(&self, prefix: &str) -> Result<Listing, HostError> {
-        let stamp = self.stamp()?;
-        let mut keys = self.names()?;
+        let (stamp, mut keys) = self.look()?;
         keys.retain(|name| {
             name.starts_with(prefix)
                 && name != STAMP
@@ -175,9 +201,8 @@ impl Host for FolderHost {
     }
 
     fn leftovers(&self) -> Result<Vec<Leftover>, HostError> {
-        self.stamp()?;
         let mut leftovers = Vec::new();
-        for name in self.names()? {
+        for name in self.look()?.1 {
             let Some(key) = parse_part(&name) else {
                 continue;
             };
@@ -219,7 +244,11 @@ fn look_at_part(path: &Path, key: Key) -> io::Result<Leftover> {
 }
 
 fn sync_folder(path: &Path) -> io::Result<()> {
-    File::open(path)?.sync_all()
+    match File::open(path)?.sync_all() {
+        // Some file systems have no such thing as a folder's sync.
+        Err(error) if error.kind() != io::ErrorKind::InvalidInput => Err(error),
+        _ => Ok(()),
+    }
 }
 
 fn render_stamp(Stamp { id, since }: Stamp) -> String {
@@ -378,6 +407,14 @@ mod tests {
     }
 
     #[test]
+    fn a_file_system_without_a_sync_of_folders_will_do() {
+        let proc = Path::new("/proc");
+        let error = File::open(proc).unwrap().sync_all().unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::InvalidInput);
+        sync_folder(proc).unwrap();
+    }
+
+    #[test]
     fn a_writer_that_lives_is_told_from_one_that_was_killed() {
         let (_dir, host) = new_host();
         let (living, dead) = (key(b"living", 1), key(b"dead", 2));
@@ -431,6 +468,38 @@ mod tests {
         child.kill().unwrap();
         child.wait().unwrap();
         assert!(!in_use());
+    }
+
+    #[test]
+    fn a_folder_unmounted_while_it_is_listed_is_never_a_host_without_keys() {
+        use std::sync::atomic::{AtomicBool, Ordering};
+
+        let (dir, host) = new_host();
+        let key = key(b"a", 1);
+        write(&host, &key, b"x").unwrap();
+        let (mount, next) = (dir.path().join("mount"), dir.path().join("next"));
+        let empty = dir.path().join("empty");
+        fs::create_dir(&empty).unwrap();
+        std::os::unix::fs::symlink(&empty, &mount).unwrap();
+        let mounted = FolderHost::new(&mount);
+        let done = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                for target in [host.path(), &empty].into_iter().cycle() {
+                    std::os::unix::fs::symlink(target, &next).unwrap();
+                    fs::rename(&next, &mount).unwrap();
+                    if done.load(Ordering::SeqCst) {
+                        return;
+                    }
+                }
+            });
+            let short = (0..20_000)
+                .filter_map(|_| mounted.list("").ok())
+                .filter(|listing| listing.keys != [key.to_string()])
+                .count();
+            done.store(true, Ordering::SeqCst);
+            assert_eq!(short, 0);
+        });
     }
 
     #[test]

@@ -137,10 +137,14 @@ impl Store {
             Ok(report) => report,
             Err(DecodeError::Gather(GatherError::Cancelled)) => return Err(StoreError::Cancelled),
             Err(source) => {
+                let unopened = states.into_iter().filter_map(|(_, state)| match state {
+                    ShareState::Failed(error) => Some(error),
+                    _ => None,
+                });
                 return Err(StoreError::Decode {
                     name: name.to_vec(),
                     source: source.into(),
-                    hosts: survey.errors(),
+                    hosts: survey.errors().into_iter().chain(unopened).collect(),
                 });
             }
         };

@@ -238,7 +238,8 @@ impl Store {
     /// no majority.
     ///
     /// # Errors
-    /// [`StoreError::Unknown`] where nobody can say what is current.
+    /// [`StoreError::Unknown`] where nobody can say what is current; [`StoreError::Unopened`] where it
+    /// is there, and none of the shares that could be opened tells, since others could not.
     pub fn query(&self, name: &[u8], control: &Control) -> Result<Option<u64>, StoreError> {
         let survey = self.survey(&Key::prefix(name)?, control)?;
         let generation = match self.verdict(&survey.catalog, name) {
@@ -250,15 +251,23 @@ impl Store {
             }
         };
         let mut votes: BTreeMap<u64, usize> = BTreeMap::new();
-        for claim in self.look(generation, control)?.into_iter().flatten() {
-            if let Claim {
-                length: Some(length),
-                agrees: true,
-                ..
-            } = claim
-            {
-                *votes.entry(length).or_default() += 1;
+        let mut unopened = Vec::new();
+        for claim in self.look(generation, control)? {
+            match claim {
+                Ok(Claim {
+                    length: Some(length),
+                    agrees: true,
+                    ..
+                }) => *votes.entry(length).or_default() += 1,
+                Ok(_) => {}
+                Err(error) => unopened.push(error),
             }
+        }
+        if votes.is_empty() && !unopened.is_empty() {
+            return Err(StoreError::Unopened {
+                name: name.to_vec(),
+                hosts: unopened,
+            });
         }
         let all: usize = votes.values().sum();
         Ok(votes

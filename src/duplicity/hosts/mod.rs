@@ -25,6 +25,8 @@ use crate::store::{
 
 /// What a host's folder is called, before its number, where nothing else was said.
 const FOLDER: &str = "distdup";
+/// Hosts of a new store, where nothing else was said.
+const DEFAULT_N: usize = 3;
 /// More hosts than a store has.
 const MAX_HOSTS: usize = 256;
 
@@ -127,9 +129,10 @@ impl Layout {
         }
     }
 
-    /// Some of the folders, whatever n is: all of them, or the first.
-    pub fn examples(&self) -> Vec<PathBuf> {
-        self.folders(self.count().or(Some(1))).unwrap_or_default()
+    /// The folders of a new store, as far as they can be told before what is there is looked at.
+    pub fn examples(&self, wish: &Wish) -> Vec<PathBuf> {
+        let n = wish.n.or(self.count()).unwrap_or(DEFAULT_N);
+        self.folders(Some(n)).unwrap_or_default()
     }
 
     /// As many names as there are, if it is not for the store to say.
@@ -229,7 +232,7 @@ impl Layout {
             return Target { made, ..target }.that_can_be_written();
         }
 
-        let n = wish.n.or(self.count()).unwrap_or(3);
+        let n = wish.n.or(self.count()).unwrap_or(DEFAULT_N);
         let k = match wish.k {
             Some(k) => k,
             None if n == 3 => 2,

@@ -23,6 +23,8 @@ struct State {
     since: AtomicI64,
     files: Mutex<BTreeMap<String, Vec<u8>>>,
     down: AtomicBool,
+    /// Lists what it has, and opens none of it.
+    mute: AtomicBool,
     /// Changes (opens, writes, finishes, deletes) that this host still makes; then it fails.
     strength: AtomicI64,
     /// The same for all hosts of a store together: then the process is dead.
@@ -41,6 +43,7 @@ impl MemoryHost {
                 since: AtomicI64::new(0),
                 files: Mutex::default(),
                 down: AtomicBool::new(false),
+                mute: AtomicBool::new(false),
                 strength: AtomicI64::new(i64::MAX / 2),
                 power: Arc::clone(&power),
                 hang: Mutex::default(),
@@ -51,6 +54,10 @@ impl MemoryHost {
 
     pub fn set_down(&self, down: bool) {
         self.0.down.store(down, Ordering::SeqCst);
+    }
+
+    pub fn set_mute(&self, mute: bool) {
+        self.0.mute.store(mute, Ordering::SeqCst);
     }
 
     pub fn set_strength(&self, changes: i64) {
@@ -209,6 +216,9 @@ impl Source for MemorySource {
 
     fn open(self: Box<Self>) -> io::Result<Box<dyn SourceReader>> {
         self.0.check_up()?;
+        if self.0.0.mute.load(Ordering::SeqCst) {
+            return Err(io::ErrorKind::TimedOut.into());
+        }
         let bytes = self
             .0
             .files()

@@ -506,6 +506,28 @@ fn query_needs_one_complete_share_and_believes_the_most() {
 }
 
 #[test]
+fn shares_that_cannot_be_opened_now_are_neither_lost_nor_absent() {
+    let (hosts, _) = MemoryHost::many(3);
+    let store = store(&hosts, 2);
+    put(&store, NAME, &text(1000)).unwrap();
+    hosts[0].set_mute(true);
+    assert_eq!(get(&store, NAME).unwrap(), text(1000));
+    hosts[1].set_mute(true);
+    let error = get(&store, NAME).unwrap_err();
+    assert!(
+        matches!(&error, StoreError::Decode { hosts, .. } if hosts.len() == 2),
+        "{error:?}"
+    );
+    assert_eq!(store.query(NAME, &control()).unwrap(), Some(1000));
+    hosts[2].set_mute(true);
+    let error = store.query(NAME, &control()).unwrap_err();
+    assert!(
+        matches!(&error, StoreError::Unopened { hosts, .. } if hosts.len() == 3),
+        "{error:?}"
+    );
+}
+
+#[test]
 fn a_store_is_discovered_from_any_good_share() {
     let (hosts, _) = MemoryHost::many(4);
     let hosts_dyn: Vec<_> = hosts
