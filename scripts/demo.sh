@@ -7,7 +7,7 @@ set -eu
 
 repository=$(cd "$(dirname "$0")/.." && pwd)
 bold=''; plain=''
-if [ -t 1 ] && [ -z "${NO_COLOR:-}" ]; then bold=$'\033[1m'; plain=$'\033[0m'; fi
+if [ -t 1 ] && [ -z "${NO_COLOR:-}" ]; then bold=$(printf '\033[1m'); plain=$(printf '\033[0m'); fi
 say() { printf '\n%s== %s%s\n' "$bold" "$*" "$plain"; }
 fail() { printf 'demo: %s\n' "$*" >&2; exit 1; }
 
@@ -122,7 +122,7 @@ echo 'Refused, and nothing was left that looks restored.'
 
 say 'What this did'
 cat <<'END'
-Duplicity backed up a tree of 73 MB, a sparse file among it, encrypted by GnuPG, through distdup to
+Duplicity backed up a tree of 74 MB, a sparse file among it, encrypted by GnuPG, through distdup to
 three hosts, which hold one and a half times what Duplicity wrote between them.
 Proved: it came back byte for byte with one host gone; it came back byte for byte with a flipped bit in
 a share, which was named, and which `distdup verify` finds by itself; with two hosts gone there was an

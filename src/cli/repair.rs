@@ -43,7 +43,7 @@ pub struct Repair {
 const AFTER_HELP: &str = "\
 Examples:
   distdup repair s0 s2 s3 s5 -o 's{i}'
-  distdup repair host[013]/home.share -o host2/home.share
+  distdup repair host[01345]/home.share -o host2/home.share
   distdup repair s* -o 's{i}' --force     also replaces those that are damaged
 
 Files are verified first. What is written is byte for byte what was there before.";
