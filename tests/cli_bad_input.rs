@@ -80,7 +80,17 @@ fn outputs_that_do_not_fit_the_geometry() {
     desk.complains(
         2,
         "distdup encode -k 1 -o fd:5 -o fd:5 in 5>a",
-        &["descriptor 5 is in use"],
+        &["fd:5 and fd:5 are the same file"],
+    );
+    desk.complains(
+        2,
+        "distdup encode --force -k 1 -o fd:1 -o fd:1 in >a",
+        &["fd:1 and fd:1 are the same file"],
+    );
+    desk.complains(
+        2,
+        "distdup encode --force -k 1 -o fd:5 -o a in 5>a",
+        &["fd:5 and a are the same file"],
     );
     assert_eq!(desk.names(), ["a", "in"]);
     assert_eq!(desk.read("a"), b"");

@@ -393,6 +393,39 @@ fn a_lost_host_is_not_made_anew_unless_told() {
     assert!(!world.shares(1, "duplicity-inc").is_empty());
     assert!(world.shares(1, "duplicity-full").is_empty());
     world.restores(3);
+
+    // Even with all shares it cannot say what there was before it, so that both others are needed.
+    for share in world.shares(0, "duplicity") {
+        let other = |i| {
+            let name = share.file_name().unwrap().to_str().unwrap();
+            world.host(i).join(name.replace("~i0k", &format!("~i{i}k")))
+        };
+        if !other(1).exists() {
+            let (second, lost) = (other(2), other(1));
+            let [first, second, lost] = [&share, &second, &lost].map(|path| path.to_str().unwrap());
+            assert_exit(&world.run(&["repair", first, second, "-o", lost]), 0);
+        }
+    }
+    let output = world.run(&[&["--json", "backup", "test"], PLAIN].concat());
+    let result: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(
+        (&result["lacking_shares"], &result["may_be_lost"]),
+        (&json!(0), &json!(0))
+    );
+    assert_exit(&output, 3);
+}
+
+#[test]
+fn no_more_losses_are_promised_than_leave_a_list() {
+    let world = World::new(None);
+    let copies = [
+        "--json", "backup", "-k", "1", "-n", "3", "--codec", "copy", "test",
+    ];
+    let output = world.run(&[&copies[..], PLAIN].concat());
+    let result: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let losses = result["may_be_lost"].as_u64().unwrap();
+    let lost: Vec<usize> = (0..usize::try_from(losses).unwrap()).collect();
+    world.without(&lost, || world.restores(3));
 }
 
 #[test]

@@ -116,7 +116,10 @@ fn print(
 ) -> anyhow::Result<Outcome> {
     let geometry = target.code.geometry();
     let n = geometry.n();
-    let outcome = Outcome::degraded_if(!faults.is_empty() || standing.lacking > 0);
+    let losses = losses(&*target.code, standing);
+    // Hosts that took the place of lost ones cannot say what there was before them.
+    let unsure = standing.listed + 1 < target.spec.min_shares();
+    let outcome = Outcome::degraded_if(!faults.is_empty() || standing.lacking > 0 || unsure);
     let lacking: Vec<_> = (0..n)
         .filter(|&position| faults.has(position))
         .map(|p| target.shown(p))
@@ -135,7 +138,9 @@ fn print(
             standing.lacking
         ));
     }
-    let losses = losses(&*target.code, standing);
+    if unsure && faults.is_empty() {
+        warn("a host took the place of a lost one, and cannot tell what there was before it");
+    }
     let restore = plan.restore_command();
     let text = format!(
         "{} is backed up to {}, {} {geometry}: {}.\nTo restore it: {restore}",
@@ -174,7 +179,9 @@ fn print(
 fn losses(code: &dyn Code, standing: Standing) -> Option<usize> {
     let all = survival::of(code, (0..code.geometry().n()).collect())?;
     // Of a code that not any k shards are enough for, this is the least that can be promised.
-    all.losses.checked_sub(standing.worst?)
+    let losses = all.losses.checked_sub(standing.worst?)?;
+    // What nobody knows to be there is as good as lost.
+    Some(losses.min(standing.listed))
 }
 
 fn in_words(losses: Option<usize>, standing: Standing, n: usize) -> String {

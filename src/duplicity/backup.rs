@@ -98,7 +98,9 @@ impl Plan {
     pub fn check_hosts(&self, folders: &[PathBuf]) -> Result<(), BackupError> {
         let source = self.source.canonicalize();
         for folder in folders {
-            let there = folder
+            // Of a relative name, the folder that it is relative to is an ancestor too.
+            let full = std::path::absolute(folder).unwrap_or_else(|_| folder.clone());
+            let there = full
                 .ancestors()
                 .find_map(|folder| folder.canonicalize().ok());
             if let (Ok(source), Some(there)) = (&source, there)
@@ -197,6 +199,11 @@ mod tests {
         let inside = folder.path().join("a/b");
         assert!(matches!(
             plan.check_hosts(&[inside]),
+            Err(BackupError::Inside { .. })
+        ));
+        let here = Plan::new(Path::new("."), Vec::new()).unwrap();
+        assert!(matches!(
+            here.check_hosts(&here.layout.examples()),
             Err(BackupError::Inside { .. })
         ));
         let beside = PathBuf::from(format!("{}x/a", folder.path().display()));

@@ -203,7 +203,7 @@ impl Interpreter {
                 .unwrap_or_default();
             FindError::NoInterpreter {
                 path: script.to_owned(),
-                first_line: cut(first_line),
+                first_line: legible(first_line),
             }
         })
     }
@@ -305,6 +305,17 @@ fn cut(bytes: &[u8]) -> String {
         .into_owned()
 }
 
+/// A line to be shown; nothing that a person would not read, such as a program's.
+fn legible(line: &[u8]) -> String {
+    if line
+        .iter()
+        .any(|&byte| byte.is_ascii_control() && byte != b'\t')
+    {
+        return "binary data".into();
+    }
+    cut(line)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -345,6 +356,12 @@ mod tests {
             assert_eq!(found.command, command, "{script}");
             assert_eq!(found.first_line, first_line.as_bytes(), "{script}");
         }
+    }
+
+    #[test]
+    fn a_program_is_not_shown() {
+        assert_eq!(legible(b"#!/bin/sh -e"), "#!/bin/sh -e");
+        assert_eq!(legible(b"\x7fELF\x02\x01"), "binary data");
     }
 
     #[test]

@@ -94,8 +94,8 @@ pub fn expand(names: &[OsString], n: Option<usize>) -> Result<Vec<OsString>, Set
 
 /// Checks that no two of `outputs` are one file, by whatever name, and that none is one of `inputs`.
 ///
-/// What a file is called while it is written counts too. Of commands, descriptors and URLs nothing
-/// is known here; no descriptor can be taken twice.
+/// What a file is called while it is written counts too. A descriptor is what it leads to. Of commands
+/// and URLs nothing is known here.
 ///
 /// # Errors
 /// Which two are the same.
@@ -104,9 +104,13 @@ pub fn distinct<'a>(
     inputs: &[(String, Place)],
 ) -> Result<(), SetError> {
     let mut earlier: Vec<(String, Place)> = Vec::new();
-    for output in outputs.into_iter().filter(|output| is_path(output)) {
+    for output in outputs {
         let name = quote(output.as_encoded_bytes());
-        let place = written(Path::new(output));
+        let place = match descriptor(output) {
+            Some(place) => place,
+            None if is_path(output) => written(Path::new(output)),
+            None => continue,
+        };
         if let Some((input, _)) = inputs.iter().find(|(_, input)| input.meets(&place)) {
             return Err(SetError::Input {
                 output: name,
@@ -128,6 +132,18 @@ pub fn distinct<'a>(
 /// by a whole one can be read to its end; what it is called until then must not be in use.
 pub fn disturbs(output: &OsStr, input: &Place) -> bool {
     is_path(output) && partial(Path::new(output)).is_some_and(|place| place.meets(input))
+}
+
+/// Where `fd:N` leads, or `-`.
+fn descriptor(output: &OsStr) -> Option<Place> {
+    let bytes = output.as_encoded_bytes();
+    let number = match bytes {
+        b"-" => b"1",
+        _ => bytes.strip_prefix(b"fd:")?,
+    };
+    let link = Path::new("/proc/self/fd").join(OsStr::from_bytes(number));
+    // What is not open is refused later, and by its name.
+    link.exists().then(|| Place::of(&link))
 }
 
 fn written(path: &Path) -> Place {

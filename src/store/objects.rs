@@ -57,6 +57,9 @@ pub struct List {
     pub objects: Vec<ObjectEntry>,
     /// Hosts that did not answer, too few for anything to be missing.
     pub silent: Vec<HostError>,
+    /// How many more hosts may fall silent before a list fails, whichever they are: not as many as the
+    /// commit rule says where hosts are silent already, or took the place of lost ones.
+    pub may_fall_silent: usize,
     /// What has a name on a host, by the host's name, and is no key. Not ours, or renamed by someone.
     pub strangers: Vec<(String, String)>,
 }
@@ -230,6 +233,7 @@ impl Store {
             objects,
             strangers,
             silent: survey.errors(),
+            may_fall_silent: self.min_shares - 1 - silent,
         })
     }
 

@@ -90,6 +90,8 @@ pub struct Standing {
     pub lacking: usize,
     /// Shares that the worst of them lacks; `None` if it cannot be read.
     pub worst: Option<usize>,
+    /// How many more hosts may be lost before nobody can tell any more what objects there are.
+    pub listed: usize,
 }
 
 impl Layout {
@@ -340,6 +342,7 @@ impl Target {
             worst: lacks
                 .into_iter()
                 .try_fold(0, |worst, lacks| Some(worst.max(lacks?))),
+            listed: list.may_fall_silent,
         })
     }
 
