@@ -8,7 +8,7 @@ use std::mem;
 use std::thread;
 use std::time::Duration;
 
-use distdup::control::Control;
+use distdup::control::{Canceller, Control};
 use distdup::decode::{DecodeError, DecodeOptions, GatherError, SourceOutcome, decode};
 use distdup::encode::encode;
 use distdup::format::header;
@@ -309,4 +309,59 @@ fn what_was_cancelled_stays_so() {
             Err(DecodeError::Gather(GatherError::Cancelled))
         ));
     }
+}
+
+/// A sink that is told to stop while it makes its share count.
+struct StoppedAtTheEnd {
+    inner: MemorySink,
+    canceller: Canceller,
+}
+
+impl Sink for StoppedAtTheEnd {
+    fn name(&self) -> String {
+        "stopped at the end".into()
+    }
+
+    fn open(self: Box<Self>) -> io::Result<Box<dyn SinkWriter>> {
+        Ok(self)
+    }
+}
+
+impl Write for StoppedAtTheEnd {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.inner.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl SinkWriter for StoppedAtTheEnd {
+    fn finish(self: Box<Self>) -> io::Result<()> {
+        self.canceller.cancel();
+        thread::sleep(Duration::from_millis(200));
+        Box::new(self.inner).finish()
+    }
+}
+
+#[test]
+fn a_stop_that_comes_while_shares_are_completed_comes_too_late() {
+    let (control, canceller) = Control::new();
+    let sinks = [0; 3].map(|_| MemorySink::default());
+    let stopped = |sink: &MemorySink| -> Box<dyn Sink> {
+        let (inner, canceller) = (sink.clone(), canceller.clone());
+        Box::new(StoppedAtTheEnd { inner, canceller })
+    };
+    let input = Box::new(Bytes(Cursor::new(noise(1000, 8))));
+    let sinks_given = sinks.iter().map(stopped).collect();
+    let report = encode(
+        input,
+        sinks_given,
+        &options(code("xor", 2, 3), 64),
+        &control,
+    )
+    .unwrap();
+    assert!(report.sinks.iter().all(|sink| sink.failure.is_none()));
+    assert!(sinks.iter().all(|sink| sink.0.lock().unwrap().finished));
 }

@@ -165,6 +165,7 @@ fn shell(word: &OsStr) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::duplicity::hosts::Wish;
 
     #[test]
     fn hosts_are_named_after_the_source() {
@@ -203,7 +204,7 @@ mod tests {
         ));
         let here = Plan::new(Path::new("."), Vec::new()).unwrap();
         assert!(matches!(
-            here.check_hosts(&here.layout.examples()),
+            here.check_hosts(&here.layout.examples(&Wish::default())),
             Err(BackupError::Inside { .. })
         ));
         let beside = PathBuf::from(format!("{}x/a", folder.path().display()));

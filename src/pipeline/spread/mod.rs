@@ -8,12 +8,12 @@ mod outcome;
 mod writer;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use crossbeam_channel::{Receiver, Sender, bounded, select, unbounded};
+use crossbeam_channel::{Receiver, Sender, bounded, never, select, unbounded};
 use distdup_codecs::ShardSet;
 
 pub use outcome::{SinkFailure, SinkOutcome};
@@ -71,6 +71,8 @@ struct Lane {
     /// It was told that it has been given all frames, and is to say when it has taken them.
     told_all: bool,
     taken: Arc<AtomicU64>,
+    /// Set before its queue is emptied, so that it takes nothing from behind what is gone.
+    dropped: Arc<AtomicBool>,
     /// Bytes taken when last looked at, and since when it has been so while more were waiting.
     seen: (u64, Instant),
     stage: Stage,
@@ -85,6 +87,8 @@ pub(crate) struct Spread {
     rule: Rule,
     pool: Option<Pool>,
     control: Control,
+    /// Hung up when all is to be aborted.
+    stop: Receiver<()>,
 }
 
 impl Spread {
@@ -102,6 +106,7 @@ impl Spread {
         let lanes = sinks.into_iter().enumerate().map(|(lane, (index, sink))| {
             let (sender, queue) = bounded(queue.max(1));
             let taken = Arc::new(AtomicU64::new(0));
+            let dropped = Arc::new(AtomicBool::new(false));
             let name = sink.name();
             let header = header::encode(common, index);
             let given = header.len() as u64;
@@ -109,6 +114,7 @@ impl Spread {
                 lane,
                 queue: queue.clone(),
                 taken: Arc::clone(&taken),
+                dropped: Arc::clone(&dropped),
                 report: report.clone(),
             };
             thread::Builder::new()
@@ -129,6 +135,7 @@ impl Spread {
                 given,
                 told_all: false,
                 taken,
+                dropped,
                 seen: (0, Instant::now()),
                 stage: Stage::Taking,
                 failure: None,
@@ -141,6 +148,7 @@ impl Spread {
             rule,
             pool,
             control: control.clone(),
+            stop: control.cancelled.clone(),
         }
     }
 
@@ -156,7 +164,7 @@ impl Spread {
                     }
                     self.enough()?;
                 }
-                recv(self.control.cancelled) -> _ => return Err(SpreadError::Cancelled),
+                recv(self.stop) -> _ => return Err(SpreadError::Cancelled),
             }
         }
     }
@@ -198,7 +206,9 @@ impl Spread {
         while !self.have_taken_all() {
             self.wait()?;
         }
-        // From here on whatever is complete proves that the stream was whole.
+        // From here on whatever is complete proves that the stream was whole, and it is too late to
+        // stop: to say that nothing was done would not be true of the shares that are complete.
+        self.stop = never();
         loop {
             for lane in 0..self.lanes.len() {
                 if self.lanes[lane].stage == Stage::TookAll {
@@ -257,7 +267,7 @@ impl Spread {
                     }
                     self.enough()?;
                 }
-                recv(self.control.cancelled) -> _ => return Err(SpreadError::Cancelled),
+                recv(self.stop) -> _ => return Err(SpreadError::Cancelled),
                 default(TICK) => self.look_for_stalls()?,
             }
         }
@@ -271,7 +281,7 @@ impl Spread {
                 }
                 self.enough()
             }
-            recv(self.control.cancelled) -> _ => Err(SpreadError::Cancelled),
+            recv(self.stop) -> _ => Err(SpreadError::Cancelled),
             default(TICK) => self.look_for_stalls(),
         }
     }
@@ -406,6 +416,7 @@ impl Lane {
 
     fn hang_up(&mut self) {
         self.sender = None;
+        self.dropped.store(true, Ordering::SeqCst);
         // Gives the buffers back that nobody will write.
         self.queue.try_iter().for_each(drop);
     }

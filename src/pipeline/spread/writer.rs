@@ -2,7 +2,7 @@
 
 use std::io::{self, ErrorKind};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use bytes::Bytes;
 use crossbeam_channel::{Receiver, Sender};
@@ -31,6 +31,7 @@ pub(super) struct Writer {
     pub(super) lane: usize,
     pub(super) queue: Receiver<Message>,
     pub(super) taken: Arc<AtomicU64>,
+    pub(super) dropped: Arc<AtomicBool>,
     pub(super) report: Sender<Event>,
 }
 
@@ -50,6 +51,9 @@ impl Writer {
         let mut writer = sink.open().map_err(SinkFailure::Open)?;
         self.write(writer.as_mut(), header)?;
         while let Ok(message) = self.queue.recv() {
+            if self.dropped.load(Ordering::SeqCst) {
+                break; // what came before it may have been taken away
+            }
             match message {
                 Message::Frame(bytes) => self.write(writer.as_mut(), &bytes)?,
                 Message::AllFrames => {
