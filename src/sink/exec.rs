@@ -4,7 +4,7 @@ use std::ffi::{OsStr, OsString};
 use std::io::{self, IoSlice, Write};
 use std::process::ChildStdin;
 
-use super::{Kind, Options, Sink, SinkError, SinkWriter};
+use super::{Kind, Options, Scheme, Sink, SinkError, SinkWriter};
 use crate::command::Running;
 use crate::quote::quote;
 
@@ -12,7 +12,7 @@ use crate::quote::quote;
 #[derive(Debug)]
 pub struct Exec;
 
-impl Kind for Exec {
+impl Scheme for Exec {
     fn scheme(&self) -> &'static str {
         "exec"
     }
@@ -20,7 +20,9 @@ impl Kind for Exec {
     fn summary(&self) -> &'static str {
         "exec:COMMAND, a shell command that reads it from its standard input and exits 0"
     }
+}
 
+impl Kind for Exec {
     fn sink(&self, command: &OsStr, _: Options) -> Result<Box<dyn Sink>, SinkError> {
         if command.as_encoded_bytes().trim_ascii().is_empty() {
             return Err(SinkError::NoCommand);

@@ -3,14 +3,14 @@
 use std::ffi::OsStr;
 use std::io::{self, IoSlice, Write};
 
-use super::{Kind, Options, Sink, SinkError, SinkWriter};
+use super::{Kind, Options, Scheme, Sink, SinkError, SinkWriter};
 use crate::descriptor::Descriptor;
 
 /// The scheme `fd:`.
 #[derive(Debug)]
 pub struct Fd;
 
-impl Kind for Fd {
+impl Scheme for Fd {
     fn scheme(&self) -> &'static str {
         "fd"
     }
@@ -18,7 +18,9 @@ impl Kind for Fd {
     fn summary(&self) -> &'static str {
         "fd:N, a descriptor that the shell opened, as by 3>file"
     }
+}
 
+impl Kind for Fd {
     fn sink(&self, number: &OsStr, options: Options) -> Result<Box<dyn Sink>, SinkError> {
         let descriptor = Descriptor::for_writing(number.as_encoded_bytes())?;
         if descriptor.is_terminal() && !options.force {

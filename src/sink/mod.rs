@@ -5,7 +5,8 @@ use std::fs;
 use std::io::{self, Write};
 use std::os::unix::fs::FileTypeExt;
 
-use crate::locator;
+pub use crate::locator::Scheme;
+use crate::locator::{self, Located};
 use crate::quote::quote;
 
 mod error;
@@ -63,11 +64,7 @@ impl Default for Options {
 }
 
 /// A kind of sink that is named by a scheme.
-pub trait Kind: Sync {
-    /// What stands before the colon.
-    fn scheme(&self) -> &'static str;
-    /// One line for a listing.
-    fn summary(&self) -> &'static str;
+pub trait Kind: Scheme {
     /// The sink that `rest`, what stands after the colon, names.
     ///
     /// # Errors
@@ -86,19 +83,15 @@ pub fn parse(name: &OsStr, options: Options) -> Result<Box<dyn Sink>, SinkError>
     if name == "-" {
         return fd::Fd.sink(OsStr::new("1"), options);
     }
-    if let Some((scheme, rest)) = locator::split(name) {
-        if let Some(kind) = kind(scheme) {
-            return kind.sink(rest, options);
-        } else if locator::is_url(rest) {
-            let known: Vec<_> = KINDS
-                .iter()
-                .map(|kind| format!("{}:", kind.scheme()))
-                .collect();
+    match locator::locate(name, KINDS) {
+        Located::Kind(kind, rest) => return kind.sink(rest, options),
+        Located::Unknown { scheme, known } => {
             return Err(SinkError::Scheme {
                 scheme: quote(scheme),
-                known: known.join(" "),
+                known,
             });
         }
+        Located::Path => {}
     }
     match fs::metadata(name) {
         Ok(found) if found.file_type().is_fifo() => Ok(Box::new(fifo::FifoSink::new(name.into()))),
@@ -106,14 +99,8 @@ pub fn parse(name: &OsStr, options: Options) -> Result<Box<dyn Sink>, SinkError>
     }
 }
 
-fn kind(scheme: &str) -> Option<&'static dyn Kind> {
-    KINDS.iter().copied().find(|kind| kind.scheme() == scheme)
-}
-
 fn is_path(name: &OsStr) -> bool {
-    name != "-"
-        && locator::split(name)
-            .is_none_or(|(scheme, rest)| kind(scheme).is_none() && !locator::is_url(rest))
+    locator::is_path(name, KINDS)
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use std::ffi::{OsStr, OsString};
 use std::io::{self, Read};
 use std::process::{ChildStdout, Stdio};
 
-use super::{Kind, Source, SourceError, SourceReader};
+use super::{Kind, Scheme, Source, SourceError, SourceReader};
 use crate::command::Running;
 use crate::quote::quote;
 
@@ -12,7 +12,7 @@ use crate::quote::quote;
 #[derive(Debug)]
 pub struct Exec;
 
-impl Kind for Exec {
+impl Scheme for Exec {
     fn scheme(&self) -> &'static str {
         "exec"
     }
@@ -20,7 +20,9 @@ impl Kind for Exec {
     fn summary(&self) -> &'static str {
         "exec:COMMAND, a shell command that prints it and exits 0"
     }
+}
 
+impl Kind for Exec {
     fn source(&self, command: &OsStr) -> Result<Box<dyn Source>, SourceError> {
         if command.as_encoded_bytes().trim_ascii().is_empty() {
             return Err(SourceError::NoCommand);

@@ -3,14 +3,14 @@
 use std::ffi::OsStr;
 use std::io::{self, Read};
 
-use super::{Kind, Source, SourceError, SourceReader};
+use super::{Kind, Scheme, Source, SourceError, SourceReader};
 use crate::descriptor::Descriptor;
 
 /// The scheme `fd:`.
 #[derive(Debug)]
 pub struct Fd;
 
-impl Kind for Fd {
+impl Scheme for Fd {
     fn scheme(&self) -> &'static str {
         "fd"
     }
@@ -18,7 +18,9 @@ impl Kind for Fd {
     fn summary(&self) -> &'static str {
         "fd:N, a descriptor that the shell opened, as by 3<file"
     }
+}
 
+impl Kind for Fd {
     fn source(&self, number: &OsStr) -> Result<Box<dyn Source>, SourceError> {
         let descriptor = Descriptor::for_reading(number.as_encoded_bytes())?;
         let name = match number.as_encoded_bytes() {

@@ -3,7 +3,8 @@
 use std::ffi::OsStr;
 use std::io::{self, Read, Seek};
 
-use crate::locator;
+pub use crate::locator::Scheme;
+use crate::locator::{self, Located};
 use crate::quote::quote;
 
 mod error;
@@ -35,11 +36,7 @@ pub trait SourceReader: Read + Send {
 }
 
 /// A kind of source that is named by a scheme.
-pub trait Kind: Sync {
-    /// What stands before the colon.
-    fn scheme(&self) -> &'static str;
-    /// One line for a listing.
-    fn summary(&self) -> &'static str;
+pub trait Kind: Scheme {
     /// The source that `rest`, what stands after the colon, names.
     ///
     /// # Errors
@@ -60,32 +57,22 @@ pub fn parse(name: &OsStr) -> Result<Box<dyn Source>, SourceError> {
     if name == "-" {
         return fd::Fd.source(OsStr::new("0"));
     }
-    if let Some((scheme, rest)) = locator::split(name) {
-        if let Some(kind) = kind(scheme) {
-            return kind.source(rest);
-        } else if locator::is_url(rest) {
-            let known: Vec<_> = KINDS
-                .iter()
-                .map(|kind| format!("{}:", kind.scheme()))
-                .collect();
+    match locator::locate(name, KINDS) {
+        Located::Kind(kind, rest) => return kind.source(rest),
+        Located::Unknown { scheme, known } => {
             return Err(SourceError::Scheme {
                 scheme: quote(scheme),
-                known: known.join(" "),
+                known,
             });
         }
+        Located::Path => {}
     }
     Ok(Box::new(file::FileSource::new(name.into())))
 }
 
 /// Whether `name` is the path of a file, and no scheme's.
 pub fn is_path(name: &OsStr) -> bool {
-    name != "-"
-        && locator::split(name)
-            .is_none_or(|(scheme, rest)| kind(scheme).is_none() && !locator::is_url(rest))
-}
-
-fn kind(scheme: &str) -> Option<&'static dyn Kind> {
-    KINDS.iter().copied().find(|kind| kind.scheme() == scheme)
+    locator::is_path(name, KINDS)
 }
 
 #[cfg(test)]
