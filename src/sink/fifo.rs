@@ -1,12 +1,13 @@
 //! Named pipes.
 
-use std::fs::{File, OpenOptions};
-use std::io::{self, IoSlice, Write};
+use std::fs::OpenOptions;
+use std::io;
 use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
 use std::path::PathBuf;
 
 use rustix::fs::OFlags;
 
+use super::file::Device;
 use super::{Sink, SinkError, SinkWriter};
 use crate::pipe;
 use crate::quote::quote;
@@ -53,39 +54,14 @@ impl Sink for FifoSink {
             rustix::fs::fcntl_setfl(&file, flags - OFlags::NONBLOCK)?;
         }
         pipe::grow(&file);
-        Ok(Box::new(FifoWriter(file)))
-    }
-}
-
-/// A pipe has no end that could be taken back or made to count: what goes through it must say
-/// itself whether it is whole, as a share does.
-#[derive(Debug)]
-struct FifoWriter(File);
-
-impl Write for FifoWriter {
-    fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
-        self.0.write(buf)
-    }
-
-    fn write_vectored(&mut self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
-        self.0.write_vectored(bufs)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-impl SinkWriter for FifoWriter {
-    fn finish(self: Box<Self>) -> io::Result<()> {
-        Ok(())
+        Ok(Box::new(Device(file)))
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
-    use std::io::Read;
+    use std::fs::{self, File};
+    use std::io::{Read, Write};
     use std::thread;
 
     use rustix::fs::{CWD, Mode, mkfifoat};

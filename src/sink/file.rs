@@ -226,9 +226,10 @@ impl Drop for PartialFile {
     }
 }
 
-/// Written to as it is, and with no end that could be made to count.
+/// A device or a pipe: written to as it is, and with no end that could be taken back or made to
+/// count. What goes through must say itself whether it is whole, as a share does.
 #[derive(Debug)]
-struct Device(File);
+pub(super) struct Device(pub(super) File);
 
 impl Write for Device {
     fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
@@ -247,7 +248,7 @@ impl Write for Device {
 impl SinkWriter for Device {
     fn finish(self: Box<Self>) -> io::Result<()> {
         match self.0.sync_data() {
-            // A device without a store, such as /dev/null.
+            // A device without a store, such as /dev/null, or a pipe.
             Err(error) if error.kind() == io::ErrorKind::InvalidInput => Ok(()),
             result => result,
         }
