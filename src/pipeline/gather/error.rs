@@ -2,8 +2,6 @@
 
 use std::ops::Range;
 
-use distdup_codecs::ShardSet;
-
 use super::Gather;
 use crate::pipeline::rebuild::Unconfirmed;
 use crate::quote::{lines, with_causes};
@@ -99,11 +97,7 @@ impl Gather {
                 reasons,
             };
         }
-        let have: ShardSet = head
-            .pieces
-            .iter()
-            .map(|piece| piece.checked.head.share)
-            .collect();
+        let have = head.have();
         let geometry = self.common.geometry();
         let why = match unconfirmed {
             Unconfirmed::TooFew if have.is_empty() => "no good frame of it is there".into(),

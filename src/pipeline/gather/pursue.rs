@@ -90,11 +90,7 @@ impl Gather {
         }
         let slot = &self.window[at];
         let code = self.common.code();
-        let have: ShardSet = slot
-            .pieces
-            .iter()
-            .map(|piece| piece.checked.head.share)
-            .collect();
+        let have = slot.have();
         let enough = code.is_recoverable(have);
         let waits_for = |lane: usize| slot.asks[lane] == Ask::Waiting;
         let waiting = (0..self.lanes.len()).any(waits_for);

@@ -37,6 +37,12 @@ pub(super) struct Slot {
 }
 
 impl Slot {
+    /// Shares of which there is a good frame.
+    pub(super) fn have(&self) -> ShardSet {
+        let share = |piece: &Piece| piece.checked.head.share;
+        self.pieces.iter().map(share).collect()
+    }
+
     pub(super) fn take(&mut self, lane: usize, answer: Answer, lanes: &mut [Lane]) {
         self.asks[lane] = Ask::Answered;
         let piece = match answer {

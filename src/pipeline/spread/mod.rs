@@ -63,6 +63,8 @@ enum Stage {
 struct Lane {
     name: String,
     index: usize,
+    /// Bytes of its header.
+    header_len: u64,
     /// Hung up: the sink is to abort.
     sender: Option<Sender<Message>>,
     /// The other end too, to take back what a dropped sink did not.
@@ -109,7 +111,7 @@ impl Spread {
             let dropped = Arc::new(AtomicBool::new(false));
             let name = sink.name();
             let header = header::encode(common, index);
-            let given = header.len() as u64;
+            let header_len = header.len() as u64;
             let writer = Writer {
                 lane,
                 queue: queue.clone(),
@@ -130,9 +132,10 @@ impl Spread {
             Lane {
                 name,
                 index,
+                header_len,
                 sender: Some(sender),
                 queue,
-                given,
+                given: header_len,
                 told_all: false,
                 taken,
                 dropped,
@@ -212,9 +215,10 @@ impl Spread {
         loop {
             for lane in 0..self.lanes.len() {
                 if self.lanes[lane].stage == Stage::TookAll {
-                    let index = self.lanes[lane].index;
-                    let first_frame = header::encode(&self.common, index).len() as u64;
-                    let ending = ending::encode(&self.common, index, totals, first_frame);
+                    let Lane {
+                        index, header_len, ..
+                    } = self.lanes[lane];
+                    let ending = ending::encode(&self.common, index, totals, header_len);
                     self.lanes[lane].stage = Stage::Ending;
                     self.give(lane, Message::Ending(ending.into()))?;
                 }
