@@ -207,11 +207,7 @@ impl SinkWriter for PartialFile {
             return Err(error);
         }
         if self.options.sync {
-            match File::open(folder(&target))?.sync_all() {
-                // Some file systems have no such thing as a folder's sync.
-                Err(error) if error.kind() != io::ErrorKind::InvalidInput => return Err(error),
-                _ => {}
-            }
+            sync_folder(folder(&target))?;
         }
         Ok(())
     }
@@ -252,6 +248,15 @@ impl SinkWriter for Device {
             Err(error) if error.kind() == io::ErrorKind::InvalidInput => Ok(()),
             result => result,
         }
+    }
+}
+
+/// Makes what was made, named or removed in a folder durable.
+pub(crate) fn sync_folder(path: &Path) -> io::Result<()> {
+    match File::open(path)?.sync_all() {
+        // Some file systems have no such thing as a folder's sync.
+        Err(error) if error.kind() != io::ErrorKind::InvalidInput => Err(error),
+        _ => Ok(()),
     }
 }
 

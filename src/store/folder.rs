@@ -12,7 +12,7 @@ use rustix::io::Errno;
 use super::host::{Host, HostError, Leftover, Listing, Stamp};
 use super::key::Key;
 use crate::quote::quote;
-use crate::sink::file::FileSink;
+use crate::sink::file::{FileSink, sync_folder};
 use crate::sink::{Options, Sink, SinkWriter};
 use crate::source::Source;
 use crate::source::file::FileSource;
@@ -241,14 +241,6 @@ fn look_at_part(path: &Path, key: Key) -> io::Result<Leftover> {
         modified: about.modified().ok(),
         in_use,
     })
-}
-
-fn sync_folder(path: &Path) -> io::Result<()> {
-    match File::open(path)?.sync_all() {
-        // Some file systems have no such thing as a folder's sync.
-        Err(error) if error.kind() != io::ErrorKind::InvalidInput => Err(error),
-        _ => Ok(()),
-    }
 }
 
 fn render_stamp(Stamp { id, since }: Stamp) -> String {
