@@ -31,6 +31,16 @@ pub fn quote(bytes: impl AsRef<[u8]>) -> String {
     text
 }
 
+/// A word as a shell reads it, for a command that can be pasted.
+pub fn for_shell(word: &str) -> String {
+    let plain = |c: char| c.is_alphanumeric() || "_./:@%+=,-".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', "'\\''"))
+    }
+}
+
 /// An error and its causes, in a line.
 pub fn with_causes(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use distdup::decode::SourceOutcome;
 use distdup::encode::SinkOutcome;
 use distdup::format::{Common, Totals};
-use distdup::quote::{quote, with_causes};
+use distdup::quote::{for_shell, quote, with_causes};
 use distdup::survival::{self, Survival};
 use distdup_codecs::ShardSet;
 use serde_json::{Map, Value, json};
@@ -169,15 +169,6 @@ pub fn repair_command<'a>(
         let _ = write!(command, " -o {}", for_shell(name));
     }
     command
-}
-
-fn for_shell(name: &str) -> String {
-    let plain = |c: char| c.is_alphanumeric() || "_./:@%+=,-".contains(c);
-    if !name.is_empty() && name.chars().all(plain) {
-        name.to_owned()
-    } else {
-        format!("'{}'", name.replace('\'', "'\\''"))
-    }
 }
 
 /// `1 share`, `6 shares`.

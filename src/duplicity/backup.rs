@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use super::hosts::{HostsError, Layout};
 use super::launch::Version;
 use super::passphrase;
+use crate::quote::for_shell;
 
 /// Words that a user may put first among Duplicity's options, to say what is to be done.
 const ACTIONS: &[&str] = &["full", "incr", "inc", "incremental", "backup"];
@@ -134,11 +135,11 @@ impl Plan {
     /// The command that restores it, from here.
     pub fn restore_command(&self) -> String {
         let target = joined("restore_", &self.name);
-        let mut command = format!("distdup restore {}", shell(&target));
+        let mut command = format!("distdup restore {}", for_shell(&target.to_string_lossy()));
         if let (false, Layout::Named(names)) = (self.default_layout, &self.layout) {
             for name in names {
                 command.push_str(" --from ");
-                command.push_str(&shell(name));
+                command.push_str(&for_shell(&name.to_string_lossy()));
             }
         }
         command
@@ -149,17 +150,6 @@ fn joined(prefix: &str, name: &OsStr) -> OsString {
     let mut joined = OsString::from(prefix);
     joined.push(name);
     joined
-}
-
-/// A word as a shell reads it.
-fn shell(word: &OsStr) -> String {
-    let text = word.to_string_lossy();
-    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+,@".contains(c);
-    if !text.is_empty() && text.chars().all(plain) {
-        text.into_owned()
-    } else {
-        format!("'{}'", text.replace('\'', "'\\''"))
-    }
 }
 
 #[cfg(test)]
