@@ -12,6 +12,7 @@ mod backup;
 mod codecs;
 mod console;
 mod decode;
+mod duplicity;
 mod encode;
 mod inspect;
 mod names;
@@ -55,6 +56,7 @@ enum Command {
     Codecs(codecs::Codecs),
     Backup(backup::Backup),
     Restore(restore::Restore),
+    Duplicity(duplicity::Duplicity),
     Resident(resident::Resident),
     Availability(Box<availability::Availability>),
 }
@@ -101,6 +103,8 @@ impl Outcome {
 pub enum Exit {
     /// A command did its work.
     Ended(Outcome),
+    /// As another program did that speaks for itself: with this exit code.
+    As(u8),
     /// Nothing usable is claimed.
     Failed,
     /// What was asked for makes no sense.
@@ -114,6 +118,7 @@ impl From<Exit> for ExitCode {
             Exit::Failed => 1,
             Exit::Usage => 2,
             Exit::Ended(Outcome::Degraded) => 3,
+            Exit::As(code) => code,
         })
     }
 }
@@ -174,6 +179,11 @@ impl Cli {
             Command::Codecs(command) => command.run(console),
             Command::Backup(command) => command.run(console),
             Command::Restore(command) => command.run(console),
+            Command::Duplicity(command) => {
+                return command
+                    .run(console)
+                    .unwrap_or_else(|error| fail(console, &error));
+            }
             Command::Resident(command) => command.run(),
             Command::Availability(command) => command.run(console),
         };
