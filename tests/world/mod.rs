@@ -112,10 +112,15 @@ impl World {
     }
 
     pub fn is_like(&self, name: &str) {
+        self.are_alike("test", name);
+    }
+
+    /// That two trees hold the same.
+    #[track_caller]
+    pub fn are_alike(&self, one: &str, other: &str) {
         let diff = Command::new("diff")
             .args(["-r", "--no-dereference"])
-            .arg(self.path("test"))
-            .arg(self.path(name))
+            .args([self.path(one), self.path(other)])
             .output()
             .unwrap();
         assert!(
