@@ -105,7 +105,7 @@ impl Encode {
         names::distinct(&outputs, &early.place)?;
 
         let total = self.size.or(self.size_hint).or(early.length);
-        let watch = Watch::start(console, total, "sinks")?;
+        let watch = Watch::start(console, total, "sink")?;
         let options = Options {
             force: self.force,
             sync: !self.no_sync,
@@ -132,9 +132,11 @@ impl Encode {
         drop(watch);
         match result {
             Ok(done) => print(console, &done, elapsed),
-            Err(error @ (EncodeError::MinShares { .. } | EncodeError::Memory(_))) => {
-                Err(Usage::new(error).into())
-            }
+            Err(
+                error @ (EncodeError::MinShares { .. }
+                | EncodeError::Memory(_)
+                | EncodeError::Common(_)),
+            ) => Err(Usage::new(error).into()),
             Err(error) => {
                 if let EncodeError::TooFewSinks { sinks, .. } = &error {
                     report::sinks(console, sinks);

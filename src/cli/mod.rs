@@ -1,5 +1,6 @@
 //! Commands, flags and exit codes.
 
+use std::env;
 use std::error::Error;
 use std::fmt;
 use std::process::ExitCode;
@@ -194,12 +195,37 @@ impl Cli {
     }
 }
 
+/// Prints what clap has to say instead of a command: help, the version, or what is wrong.
+pub fn misspoken(error: &clap::Error) -> Exit {
+    // Where it cannot be printed, the exit code says it.
+    let _ = error.print();
+    if !error.use_stderr() {
+        return Exit::Ended(Outcome::Done);
+    }
+    // What was parsed is gone; a value that looks like the flag does no harm here.
+    if env::args_os().any(|argument| argument == "--json") {
+        let text = error.render().to_string();
+        let first = text.trim_start_matches("error: ").split("\n\n").next();
+        let words = first.unwrap_or_default().split_whitespace();
+        print_failure(
+            Console::FOR_PROGRAMS,
+            &[words.collect::<Vec<_>>().join(" ")],
+        );
+    }
+    Exit::Usage
+}
+
+/// The result of a command that failed, for programs.
+fn print_failure(console: Console, causes: &[String]) {
+    // Where even this cannot be printed, the exit code says it.
+    let _ = console.result("", &json!({ "status": "failed", "error": causes }));
+}
+
 fn fail(console: Console, error: &anyhow::Error) -> Exit {
     let causes: Vec<String> = error.chain().map(ToString::to_string).collect();
     print_error(&causes);
     if console.json {
-        // Where even this cannot be printed, the exit code says it.
-        let _ = console.result("", &json!({ "status": "failed", "error": causes }));
+        print_failure(console, &causes);
     }
     if error.chain().any(<dyn Error>::is::<Usage>) {
         Exit::Usage
