@@ -161,8 +161,8 @@ impl Chain {
                 .unwrap()
                 .map(|entry| entry.unwrap().file_name().into_string().unwrap());
             let mut names: Vec<_> = names
-                .filter(|name| name.contains(what) && name.ends_with(".share"))
-                .map(|name| name.split('~').next().unwrap().to_owned())
+                .filter(|name| name.contains(what))
+                .filter_map(|name| Some(name.strip_suffix(".share")?.split('~').next()?.to_owned()))
                 .collect();
             names.sort();
             names
