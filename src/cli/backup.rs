@@ -12,10 +12,10 @@ use distdup::duplicity::passphrase;
 use distdup::duplicity::protocol::Event;
 use distdup::survival;
 use distdup_codecs::Code;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::console::{Console, warn};
-use super::session::{self, DuplicityArgs, Faults};
+use super::session::{self, DuplicityArgs, Ended};
 use super::{Outcome, Usage, report};
 
 /// Back a folder up with Duplicity, to n hosts of which any n - k may be lost
@@ -85,25 +85,33 @@ impl Backup {
             console.detail(format!("made host {host}"));
         }
 
-        let options = self.duplicity.options(console);
-        let arguments = plan.arguments(duplicity.version(), &options)?;
-        let ended = session::run(console, &duplicity, &target, &arguments)?;
-        let faults = Faults::of(&target, &ended.reports, Some(Event::Put));
-        faults.warn();
-        if let Some(failure) = session::failure(ended.status) {
+        let first = target.made.len() == target.folders.len();
+        let options = &self.duplicity.options;
+        let arguments = plan.arguments(duplicity.version(), options, first)?;
+        let ended = session::run(console, &duplicity, &target, Some(Event::Put), &arguments)?;
+        ended.tally.warn();
+        if let Some(failure) = ended.failure() {
             return Err(anyhow!(failure)).context(
                 "the backup is not complete; the same command again goes on where Duplicity can",
             );
+        }
+        if self.duplicity.is_dry_run() {
+            console
+                .result(
+                    "a dry run: nothing was stored",
+                    &json!({ "status": Outcome::Done.status(), "dry_run": true }),
+                )
+                .context("cannot print the result")?;
+            return Ok(Outcome::Done);
         }
         let standing = target.standing(&control).map_err(|error| {
             session::no_store(error, "the backup was made, and cannot be had any more")
         })?;
         if standing.objects == 0 {
-            // Of --dry-run, say.
             return Err(anyhow!("Duplicity ended well, and stored nothing"))
                 .context("there is no backup");
         }
-        print(console, &plan, &target, &faults, standing)
+        print(console, &plan, &target, &ended, standing)
     }
 }
 
@@ -111,19 +119,17 @@ fn print(
     console: Console,
     plan: &Plan,
     target: &Target,
-    faults: &Faults,
+    ended: &Ended,
     standing: Standing,
 ) -> anyhow::Result<Outcome> {
     let geometry = target.code.geometry();
     let n = geometry.n();
+    let tally = &ended.tally;
     let losses = losses(&*target.code, standing);
     // Hosts that took the place of lost ones cannot say what there was before them.
     let unsure = standing.listed + 1 < target.spec.min_shares();
-    let outcome = Outcome::degraded_if(!faults.is_empty() || standing.lacking > 0 || unsure);
-    let lacking: Vec<_> = (0..n)
-        .filter(|&position| faults.has(position))
-        .map(|p| target.shown(p))
-        .collect();
+    let outcome = Outcome::degraded_if(!tally.is_good() || standing.lacking > 0 || unsure);
+    let lacking = tally.bad_hosts(target);
     if !lacking.is_empty() {
         warn(format!(
             "not all of this backup is on {}: see to it, or, if it is lost for good, make it anew with \
@@ -138,28 +144,32 @@ fn print(
             standing.lacking
         ));
     }
-    if unsure && faults.is_empty() {
+    if unsure && tally.is_good() {
         warn("a host took the place of a lost one, and cannot tell what there was before it");
     }
     let restore = plan.restore_command();
     let text = format!(
-        "{} is backed up to {}, {} {geometry}: {}.\nTo restore it: {restore}",
+        "{} is backed up to {}, {} {geometry}: {}.\n{}.\nTo restore it: {restore}",
         plan.source.display(),
         plan.layout.names().join(" "),
         target.code.id(),
         in_words(losses, standing, n),
+        tally.sum(ended.took),
     );
-    let json = json!({
+    let mut json = json!({
         "status": outcome.status(),
         "codec": target.code.id(),
         "k": geometry.k(),
         "n": n,
-        "hosts": faults.to_json(target, "complete"),
+        "hosts": tally.hosts_json(target, "complete"),
         "objects": standing.objects,
         "lacking_shares": standing.lacking,
         "may_be_lost": losses,
         "restore": restore,
     });
+    if let Value::Object(json) = &mut json {
+        tally.add_to(json, ended.took);
+    }
     console
         .result(text, &json)
         .context("cannot print the result")?;

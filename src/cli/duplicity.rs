@@ -10,7 +10,7 @@ use distdup::duplicity::hosts::{Layout, Wish};
 use serde_json::json;
 
 use super::console::{Console, warn};
-use super::session::{self, Faults, Which};
+use super::session::{self, Which};
 use super::{Exit, Outcome, Usage};
 
 /// Run any command of Duplicity's on the hosts of a backup
@@ -68,17 +68,17 @@ impl Duplicity {
             layout.existing(&control)
         };
         let target = target.map_err(|error| {
-            session::no_store(error, "Duplicity was not started: it would lack the hosts")
+            session::no_store(error, "Duplicity was not started; bring hosts back that are missing (mount them, say), or say where they \
+             are now: -o")
         })?;
         let arguments = command.arguments(&layout.url()?);
-        let ended = session::run(console, &duplicity, &target, &arguments)?;
-        let faults = Faults::of(&target, &ended.reports, None);
-        faults.warn();
+        let ended = session::run(console, &duplicity, &target, None, &arguments)?;
+        ended.tally.warn();
 
-        let code = session::exit_code(ended.status);
+        let code = ended.exit_code();
         let (exit, status) = match code {
             0 => {
-                let outcome = Outcome::degraded_if(!faults.is_empty());
+                let outcome = Outcome::degraded_if(!ended.tally.is_good());
                 (Exit::Ended(outcome), outcome.status())
             }
             code => (Exit::As(code), "failed"),
@@ -90,7 +90,7 @@ impl Duplicity {
             let json = json!({
                 "status": status,
                 "exit_code": code,
-                "hosts": faults.to_json(&target, "good"),
+                "hosts": ended.tally.hosts_json(&target, "good"),
             });
             console
                 .result("", &json)

@@ -23,6 +23,7 @@ mod resident;
 mod restore;
 mod session;
 mod size;
+mod tally;
 mod verify;
 mod watch;
 

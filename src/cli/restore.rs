@@ -9,10 +9,10 @@ use distdup::control::Control;
 use distdup::duplicity::passphrase;
 use distdup::duplicity::protocol::Event;
 use distdup::duplicity::restore::{Output, RestoreError, arguments, layout};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::console::{Console, warn};
-use super::session::{self, DuplicityArgs, Faults};
+use super::session::{self, DuplicityArgs};
 use super::{Outcome, Usage};
 
 /// Restore what Duplicity backed up, from enough of the hosts
@@ -34,7 +34,7 @@ const AFTER_HELP: &str = "\
 Examples:
   PASSPHRASE=... distdup restore restore_test/
   distdup restore old/ --from '/mnt/disk{i}/home' -- --time 3D
-  distdup restore letter --from disk0 --from disk2 -- --file-to-restore letters/first
+  distdup restore letter --from disk0 --from disk2 -- --path-to-restore letters/first
 
 What is restored has another name, ending in .partial, until it is whole.";
 
@@ -53,37 +53,41 @@ impl Restore {
         let target = layout.existing(&control).map_err(|error| {
             session::no_store(
                 error,
-                "nothing was restored: the backup cannot be had from the hosts that are there",
+                "nothing was restored; bring hosts back that are missing (mount them, say), or say where they are \
+                 now: --from",
             )
         })?;
 
-        let options = self.duplicity.options(console);
-        let arguments = arguments(&layout, &output, duplicity.version(), &options)?;
-        let ended = session::run(console, &duplicity, &target, &arguments)?;
-        let faults = Faults::of(&target, &ended.reports, Some(Event::Get));
-        faults.warn();
-        if let Some(failure) = session::failure(ended.status) {
+        let options = &self.duplicity.options;
+        let arguments = arguments(&layout, &output, duplicity.version(), options)?;
+        let ended = session::run(console, &duplicity, &target, Some(Event::Get), &arguments)?;
+        let tally = &ended.tally;
+        tally.warn();
+        if let Some(failure) = ended.failure() {
             return Err(anyhow!(failure)).context("nothing was restored");
         }
         output.finish()?;
 
-        let outcome = Outcome::degraded_if(!faults.is_empty());
-        let bad: Vec<_> = (0..target.folders.len())
-            .filter(|&position| faults.has(position))
-            .collect();
+        let outcome = Outcome::degraded_if(!tally.is_good());
         if outcome == Outcome::Degraded {
-            let hosts: Vec<_> = bad.iter().map(|&position| target.shown(position)).collect();
-            let hosts = hosts.join(", ");
+            let hosts = tally.bad_hosts(&target).join(", ");
             warn(format!(
                 "all was restored, but shares are missing or damaged on {hosts}"
             ));
         }
         let text = format!(
-            "{} is restored from {}",
+            "{} is restored from {}.\n{}.",
             self.target.display(),
-            layout.names().join(" ")
+            layout.names().join(" "),
+            tally.sum(ended.took)
         );
-        let json = json!({ "status": outcome.status(), "hosts": faults.to_json(&target, "good") });
+        let mut json = json!({
+            "status": outcome.status(),
+            "hosts": tally.hosts_json(&target, "good"),
+        });
+        if let Value::Object(json) = &mut json {
+            tally.add_to(json, ended.took);
+        }
         console
             .result(text, &json)
             .context("cannot print the result")?;

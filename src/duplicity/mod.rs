@@ -10,6 +10,7 @@ pub mod backup;
 pub mod command;
 pub mod hosts;
 pub mod launch;
+pub mod log;
 pub mod passphrase;
 pub mod protocol;
 pub mod resident;
