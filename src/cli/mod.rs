@@ -11,6 +11,7 @@ use serde_json::json;
 mod availability;
 mod backup;
 mod codecs;
+mod compare;
 mod console;
 mod decode;
 mod encode;
@@ -58,6 +59,7 @@ enum Command {
     Restore(restore::Restore),
     Resident(resident::Resident),
     Availability(Box<availability::Availability>),
+    Compare(Box<compare::Compare>),
 }
 
 #[derive(Debug, Args)]
@@ -177,6 +179,7 @@ impl Cli {
             Command::Restore(command) => command.run(console),
             Command::Resident(command) => command.run(),
             Command::Availability(command) => command.run(console),
+            Command::Compare(command) => command.run(console),
         };
         match result {
             Ok(outcome) => Exit::Ended(outcome),
