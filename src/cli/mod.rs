@@ -11,6 +11,7 @@ use serde_json::json;
 mod availability;
 mod backup;
 mod codecs;
+mod compare;
 mod console;
 mod decode;
 mod duplicity;
@@ -60,6 +61,7 @@ enum Command {
     Duplicity(duplicity::Duplicity),
     Resident(resident::Resident),
     Availability(Box<availability::Availability>),
+    Compare(Box<compare::Compare>),
 }
 
 #[derive(Debug, Args)]
@@ -187,6 +189,7 @@ impl Cli {
             }
             Command::Resident(command) => command.run(),
             Command::Availability(command) => command.run(console),
+            Command::Compare(command) => command.run(console),
         };
         match result {
             Ok(outcome) => Exit::Ended(outcome),
