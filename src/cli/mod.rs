@@ -11,6 +11,7 @@ use serde_json::json;
 mod availability;
 mod backup;
 mod codecs;
+mod compare;
 mod console;
 mod decode;
 mod duplicity;
@@ -61,6 +62,7 @@ enum Command {
     Duplicity(duplicity::Duplicity),
     Resident(resident::Resident),
     Availability(Box<availability::Availability>),
+    Compare(Box<compare::Compare>),
 }
 
 #[derive(Debug, Args)]
@@ -188,6 +190,7 @@ impl Cli {
             }
             Command::Resident(command) => command.run(),
             Command::Availability(command) => command.run(console),
+            Command::Compare(command) => command.run(console),
         };
         match result {
             Ok(outcome) => Exit::Ended(outcome),
