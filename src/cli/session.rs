@@ -12,9 +12,12 @@ use std::time::Duration;
 use anyhow::Context;
 use clap::Args;
 use crossbeam_channel::{Receiver, never, select, tick, unbounded};
+use distdup::config::{Setting, Settings};
+use distdup::duplicity::environment::Environment;
 use distdup::duplicity::hosts::{HostsError, Target};
 use distdup::duplicity::launch::Duplicity;
 use distdup::duplicity::log::{Level, Record};
+use distdup::duplicity::passphrase;
 use distdup::duplicity::protocol::Event;
 use distdup::duplicity::session::{News, Output, Session};
 use distdup::quote::with_causes;
@@ -50,23 +53,50 @@ pub struct DuplicityArgs {
 }
 
 impl Which {
-    /// Finds it; warns of one that nobody tried.
-    pub fn find(&self, console: Console) -> anyhow::Result<Duplicity> {
-        let duplicity = Duplicity::find(self.duplicity.as_deref()).map_err(Usage::new)?;
-        let (version, script) = (duplicity.version(), duplicity.script().display());
-        console.detail(format!("Duplicity {}, {script}", version.text));
-        if let Some(doubt) = version.doubt() {
-            warn(format!("{script}: {doubt}"));
+    /// What is set by it.
+    pub fn settings(&self) -> Settings {
+        Settings {
+            duplicity: self.duplicity.clone().map(Setting::argument),
+            ..Settings::default()
         }
-        Ok(duplicity)
     }
 }
 
 impl DuplicityArgs {
-    /// Whether nothing is to be done, but to say what would be.
-    pub fn is_dry_run(&self) -> bool {
-        self.options.iter().any(|option| option == DRY_RUN)
+    /// Options that are set, and the user's. A user may say first which of Duplicity's `actions` it is to
+    /// be; else it is the first of them.
+    pub fn options(&self, settings: &Settings, actions: &[&str]) -> Vec<OsString> {
+        let is_action = |word: &&OsString| actions.iter().any(|action| *word == action);
+        let said = self.options.first().filter(is_action);
+        let action = said.and_then(|word| word.to_str()).unwrap_or(actions[0]);
+        let more = self.options.iter().skip(said.iter().len()).cloned();
+        let set = settings.options_for(action);
+        said.cloned().into_iter().chain(set).chain(more).collect()
     }
+}
+
+/// Finds the Duplicity that is set, or the one on PATH; warns of one that nobody tried.
+pub fn find(console: Console, settings: &Settings) -> anyhow::Result<Duplicity> {
+    let path = settings.duplicity.as_ref().map(|path| path.value.as_path());
+    let duplicity = Duplicity::find(path).map_err(Usage::new)?;
+    let (version, script) = (duplicity.version(), duplicity.script().display());
+    console.detail(format!("Duplicity {}, {script}", version.text));
+    if let Some(doubt) = version.doubt() {
+        warn(format!("{script}: {doubt}"));
+    }
+    Ok(duplicity)
+}
+
+/// What Duplicity's environment is to have, with what `GnuPG` needs if it is to encrypt.
+pub fn environment(settings: &Settings, options: &[OsString]) -> anyhow::Result<Environment> {
+    let environment = settings.environment()?;
+    passphrase::check(options, &environment).map_err(Usage::new)?;
+    Ok(environment)
+}
+
+/// Whether nothing is to be done, but to say what would be.
+pub fn is_dry_run(options: &[OsString]) -> bool {
+    options.iter().any(|option| option == DRY_RUN)
 }
 
 /// How a run of Duplicity ended.
@@ -83,11 +113,12 @@ pub struct Ended {
 }
 
 /// Runs Duplicity on a store, to its end, for objects to be put there or had from it. Its log is read,
-/// and we do the talking, unless it was asked to. If it is not known what it is run `for`, its output
-/// comes through as it is.
+/// and we do the talking, unless it was asked to. Where nothing is known `of` it, its output comes
+/// through as it is.
 pub fn run(
     console: Console,
     duplicity: &Duplicity,
+    environment: &Environment,
     target: &Target,
     of: Option<Event>,
     arguments: &[OsString],
@@ -96,6 +127,7 @@ pub fn run(
     let talks = of.is_none() || is_to_talk(console, arguments);
     let session = Session {
         duplicity,
+        environment,
         store: &target.spec,
         program: &program,
         output: match (talks, console.json) {
@@ -212,8 +244,7 @@ fn is_to_talk(console: Console, arguments: &[OsString]) -> bool {
         let argument = argument.as_bytes();
         argument.starts_with(b"-v") || argument.starts_with(b"--verb")
     };
-    arguments.iter().any(is_asked)
-        || console.verbosity > Verbosity::Quiet && arguments.iter().any(|word| word == DRY_RUN)
+    arguments.iter().any(is_asked) || console.verbosity > Verbosity::Quiet && is_dry_run(arguments)
 }
 
 /// Its errors Duplicity says itself.

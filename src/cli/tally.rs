@@ -45,7 +45,7 @@ impl Tally {
     /// Of a run that begins now. What was found at the start counts.
     pub fn new(target: &Target, of: Option<Event>) -> Self {
         let mut hosts: Vec<OfHost> = Vec::new();
-        hosts.resize_with(target.folders.len(), OfHost::default);
+        hosts.resize_with(target.hosts.len(), OfHost::default);
         for error in &target.silent {
             if let Some(position) = target.position(host_of(error)) {
                 hosts[position].faults.insert(with_causes(error), 0);

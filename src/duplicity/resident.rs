@@ -219,7 +219,7 @@ impl<'a, W: Write> Resident<'a, W> {
             host: host.host.clone(),
             bytes: host.bytes,
         });
-        self.report(Report {
+        self.report(&Report {
             event: Event::Put,
             name: Hex(name.to_vec()),
             size: report.length,
@@ -240,7 +240,7 @@ impl<'a, W: Write> Resident<'a, W> {
             Ok(report) => {
                 let faulty = report.hosts.iter().filter(|share| share.is_faulty());
                 let length = report.totals.length;
-                self.report(Report {
+                self.report(&Report {
                     event: Event::Get,
                     name: Hex(name.clone()),
                     size: length,
@@ -284,9 +284,9 @@ impl<'a, W: Write> Resident<'a, W> {
         }
     }
 
-    fn report(&self, report: Report) {
+    fn report(&self, report: &Report) {
         if let Some(reporter) = &self.reporter {
-            reporter.send(&report);
+            reporter.send(report);
         }
     }
 }

@@ -16,6 +16,7 @@ use rustix::io::{FdFlags, fcntl_setfd};
 use rustix::pipe::{PipeFlags, pipe_with};
 use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
 
+use super::environment::Environment;
 use super::hosts::StoreSpec;
 use super::launch::Duplicity;
 use super::log::{self, Record};
@@ -30,6 +31,8 @@ const MAX_REPORT: usize = 1 << 18;
 pub struct Session<'a> {
     /// Which Duplicity.
     pub duplicity: &'a Duplicity,
+    /// What its environment has otherwise than ours.
+    pub environment: &'a Environment,
     /// The store that it works on.
     pub store: &'a StoreSpec,
     /// The program whose `resident FILE` serves it.
@@ -93,6 +96,7 @@ impl Session<'_> {
             Output::Err => _ = command.stdout(io::stderr()),
             Output::Nowhere => _ = command.stdout(Stdio::null()),
         }
+        self.environment.apply(&mut command);
         command.args(arguments);
 
         let (told, news) = unbounded(); // whoever started it only counts and prints
