@@ -72,7 +72,7 @@ impl Command {
     fn has_settings(&self) -> bool {
         matches!(
             self,
-            Self::Backup(_) | Self::Restore(_) | Self::Duplicity(_)
+            Self::Backup(_) | Self::Restore(_) | Self::Duplicity(_) | Self::Resident(_)
         )
     }
 }
@@ -208,7 +208,7 @@ impl Cli {
                     .run(console, &selection)
                     .unwrap_or_else(|error| fail(console, &error));
             }
-            Command::Resident(command) => command.run(),
+            Command::Resident(command) => command.run(&selection),
             Command::Availability(command) => command.run(console),
             Command::Compare(command) => command.run(console),
         };

@@ -10,6 +10,7 @@ pub mod backup;
 pub mod command;
 pub mod environment;
 pub mod hosts;
+pub mod install;
 pub mod launch;
 pub mod log;
 pub mod passphrase;
