@@ -18,7 +18,7 @@ use crate::error::CodecError;
 use crate::geometry::{Geometry, MAX_SHARDS, ShardSet};
 use crate::stripe::{check_encode, check_reconstruct, check_recoverable};
 
-pub(crate) use self::equations::EXAMPLE;
+pub(crate) use self::equations::MATLAND;
 
 const ID: &str = "xor";
 
@@ -44,7 +44,7 @@ impl Family for Xor {
         }
         let equations = match params {
             Some(text) => Equations::parse(geometry, text)?,
-            None => Equations::built_in(geometry)?,
+            None => Equations::best(geometry)?,
         };
         let params = equations.to_string();
         Ok(Arc::new(Linear {
