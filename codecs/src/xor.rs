@@ -82,6 +82,14 @@ impl Code for Linear {
         Elimination::new(&self.equations, present).reconstructible()
     }
 
+    fn is_mds(&self) -> bool {
+        // No other binary code is. With k = 1, an equation that is not empty has all data in it.
+        let geometry = self.geometry();
+        let all_in_one =
+            geometry.parity() == 1 && self.equations.of(geometry.k()) == geometry.data();
+        geometry.k() == 1 || all_in_one
+    }
+
     fn scratch_bytes(&self, _shard_len: usize) -> usize {
         // The last solution: no shards, only which shards to add up.
         size_of::<LinearCoder>() + self.geometry().n() * size_of::<(usize, ShardSet)>()

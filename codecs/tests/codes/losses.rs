@@ -17,6 +17,14 @@ fn survives_what_it_should(subject: &Subject, lens: &[usize]) {
     let code = &subject.code;
     let mut coder = code.coder();
     let shards: Vec<_> = lens.iter().map(|&len| subject.shards(len, 1)).collect();
+    let any_k = sets(subject.n()).filter(|present| present.len() == subject.k());
+    assert_eq!(
+        code.is_mds(),
+        any_k
+            .into_iter()
+            .all(|present| code.is_recoverable(present)),
+        "{code:?}"
+    );
     for (at, present) in sets(subject.n()).enumerate() {
         let shards = &shards[at % lens.len()];
         let can = subject.reconstructible_by_enumeration(present);
