@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use clap::Args;
-use distdup_codecs::{Code, Geometry, alias, resolve};
+use distdup_codecs::{ALIASES, Alias, Code, FAMILIES, Geometry, alias, resolve};
 use serde_json::{Map, Value, json};
 
 use super::Usage;
@@ -62,15 +62,9 @@ impl CodeArgs {
     }
 
     /// The code with that geometry.
-    ///
-    /// Equations that leave data unprotected are refused, and warned of if they are there twice.
     pub fn code(&self, k: usize, n: usize) -> anyhow::Result<Arc<dyn Code>> {
         let geometry = Geometry::new(k, n).map_err(Usage::new)?;
-        let code = resolve(self.name(), geometry, self.equations.as_deref()).map_err(Usage::new)?;
-        if self.equations.is_some() {
-            check(&*code)?;
-        }
-        Ok(code)
+        code(self.name(), geometry, self.equations.as_deref())
     }
 
     pub fn json(&self) -> Map<String, Value> {
@@ -81,6 +75,28 @@ impl CodeArgs {
         object.insert("equations".into(), json!(self.equations));
         object
     }
+}
+
+/// What every code can be called, but for names of what is one of the others.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    let single = ALIASES.iter().filter(|alias| alias.geometry().is_some());
+    let ids = FAMILIES.iter().map(|family| family.id());
+    ids.chain(single.map(Alias::name))
+}
+
+/// The code that is called so, with that geometry.
+///
+/// Equations that leave data unprotected are refused, and those that are there twice warned of.
+pub fn code(
+    name: &str,
+    geometry: Geometry,
+    equations: Option<&str>,
+) -> anyhow::Result<Arc<dyn Code>> {
+    let code = resolve(name, geometry, equations).map_err(Usage::new)?;
+    if equations.is_some() {
+        check(&*code)?;
+    }
+    Ok(code)
 }
 
 fn check(code: &dyn Code) -> anyhow::Result<()> {

@@ -11,9 +11,9 @@ use super::code::CodeArgs;
 use super::console::Console;
 use super::{Outcome, Usage};
 
-mod answer;
+pub mod answer;
 mod losses;
-mod model;
+pub mod model;
 mod table;
 
 use answer::Answer;
