@@ -504,5 +504,5 @@ fn the_table_in_the_docs_is_what_the_program_says() {
         }
         count += 1;
     }
-    assert_eq!(count, 14);
+    assert_eq!(count, 16);
 }
