@@ -16,6 +16,7 @@ pub mod command;
 pub mod control;
 pub mod decode;
 pub mod descriptor;
+pub mod diagnosis;
 pub mod duplicity;
 pub mod encode;
 pub mod format;
