@@ -133,7 +133,7 @@ mod rs16;
 mod stripe;
 mod xor;
 
-pub use code::{Code, Coder, Family, Shard};
+pub use code::{Code, Coder, Family, Operations, Shard};
 pub use error::CodecError;
 pub use geometry::{Geometry, MAX_SHARDS, ShardSet};
 pub use registry::{FAMILIES, family, resolve};

@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use self::equations::Equations;
 use self::solve::Elimination;
-use crate::code::{Code, Coder, Family, Shard};
+use crate::code::{Code, Coder, Family, Operations, Shard};
 use crate::error::CodecError;
 use crate::geometry::{Geometry, MAX_SHARDS, ShardSet};
 use crate::stripe::{check_encode, check_reconstruct, check_recoverable};
@@ -85,6 +85,13 @@ impl Code for Linear {
     fn scratch_bytes(&self, _shard_len: usize) -> usize {
         // The last solution: no shards, only which shards to add up.
         size_of::<LinearCoder>() + self.geometry().n() * size_of::<(usize, ShardSet)>()
+    }
+
+    fn operations(&self) -> Option<Operations> {
+        Some(Operations {
+            additions: self.equations.iter().map(|sum| sum.len() - 1).sum(),
+            multiplications: 0,
+        })
     }
 
     fn coder(&self) -> Box<dyn Coder> {

@@ -119,9 +119,9 @@ pub fn figures(
     }
 }
 
-/// Whether it is enough to count shares. XOR codes do not say so of themselves, but where one share
+/// Whether any k shares of `code` suffice, so that it is enough to count them. XOR codes do not say so of themselves, but where one share
 /// may be lost, or one is enough, it is soon tried out.
-fn any_k_suffice(code: &dyn Code) -> bool {
+pub fn any_k_suffice(code: &dyn Code) -> bool {
     let (k, n) = (code.geometry().k(), code.geometry().n());
     let one = |share: usize| ShardSet::from_iter([share]);
     let all = code.geometry().shards();

@@ -12,7 +12,7 @@ use distdup::duplicity::passphrase;
 use distdup::duplicity::protocol::Event;
 use distdup::survival;
 use distdup_codecs::Code;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::console::{Console, warn};
 use super::session::{self, DuplicityArgs, Faults};
@@ -61,7 +61,7 @@ impl Backup {
     pub fn run(self, console: Console) -> anyhow::Result<Outcome> {
         let plan = Plan::new(&self.source, self.output).map_err(Usage::new)?;
         passphrase::check(&self.duplicity.options).map_err(Usage::new)?;
-        let duplicity = self.duplicity.find(console)?;
+        let duplicity = self.duplicity.which.find(console)?;
         let wish = Wish {
             k: self.k,
             n: self.n,
@@ -88,7 +88,7 @@ impl Backup {
         let options = self.duplicity.options(console);
         let arguments = plan.arguments(duplicity.version(), &options)?;
         let ended = session::run(console, &duplicity, &target, &arguments)?;
-        let faults = Faults::of(&target, &ended.reports, Event::Put);
+        let faults = Faults::of(&target, &ended.reports, Some(Event::Put));
         faults.warn();
         if let Some(failure) = session::failure(ended.status) {
             return Err(anyhow!(failure)).context(
@@ -149,21 +149,12 @@ fn print(
         target.code.id(),
         in_words(losses, standing, n),
     );
-    let hosts: Vec<Value> = (0..n)
-        .map(|position| {
-            json!({
-                "name": target.shown(position),
-                "complete": !faults.has(position),
-                "error": faults.first(position),
-            })
-        })
-        .collect();
     let json = json!({
         "status": outcome.status(),
         "codec": target.code.id(),
         "k": geometry.k(),
         "n": n,
-        "hosts": hosts,
+        "hosts": faults.to_json(target, "complete"),
         "objects": standing.objects,
         "lacking_shares": standing.lacking,
         "may_be_lost": losses,

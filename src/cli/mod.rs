@@ -11,8 +11,10 @@ use serde_json::json;
 mod availability;
 mod backup;
 mod codecs;
+mod compare;
 mod console;
 mod decode;
+mod duplicity;
 mod encode;
 mod inspect;
 mod names;
@@ -58,8 +60,10 @@ enum Command {
     Codecs(codecs::Codecs),
     Backup(backup::Backup),
     Restore(restore::Restore),
+    Duplicity(duplicity::Duplicity),
     Resident(resident::Resident),
     Availability(Box<availability::Availability>),
+    Compare(Box<compare::Compare>),
 }
 
 #[derive(Debug, Args)]
@@ -107,6 +111,8 @@ impl Outcome {
 pub enum Exit {
     /// A command did its work.
     Ended(Outcome),
+    /// As another program did that speaks for itself: with this exit code.
+    As(u8),
     /// Nothing usable is claimed.
     Failed,
     /// What was asked for makes no sense.
@@ -120,6 +126,7 @@ impl From<Exit> for ExitCode {
             Exit::Failed | Exit::Ended(Outcome::Failed) => 1,
             Exit::Usage => 2,
             Exit::Ended(Outcome::Degraded) => 3,
+            Exit::As(code) => code,
         })
     }
 }
@@ -181,8 +188,14 @@ impl Cli {
             Command::Codecs(command) => command.run(console),
             Command::Backup(command) => command.run(console),
             Command::Restore(command) => command.run(console),
+            Command::Duplicity(command) => {
+                return command
+                    .run(console)
+                    .unwrap_or_else(|error| fail(console, &error));
+            }
             Command::Resident(command) => command.run(),
             Command::Availability(command) => command.run(console),
+            Command::Compare(command) => command.run(console),
         };
         match result {
             Ok(outcome) => Exit::Ended(outcome),

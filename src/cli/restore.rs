@@ -9,7 +9,7 @@ use distdup::control::Control;
 use distdup::duplicity::passphrase;
 use distdup::duplicity::protocol::Event;
 use distdup::duplicity::restore::{Output, RestoreError, arguments, layout};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::console::{Console, warn};
 use super::session::{self, DuplicityArgs, Faults};
@@ -48,7 +48,7 @@ impl Restore {
         let layout = layout(&self.target, self.from).map_err(Usage::new)?;
         let output = Output::new(&self.target, force).map_err(usage_or_failure)?;
         passphrase::check(&self.duplicity.options).map_err(Usage::new)?;
-        let duplicity = self.duplicity.find(console)?;
+        let duplicity = self.duplicity.which.find(console)?;
         let (control, _) = Control::new();
         let target = layout.existing(&control).map_err(|error| {
             session::no_store(
@@ -60,7 +60,7 @@ impl Restore {
         let options = self.duplicity.options(console);
         let arguments = arguments(&layout, &output, duplicity.version(), &options)?;
         let ended = session::run(console, &duplicity, &target, &arguments)?;
-        let faults = Faults::of(&target, &ended.reports, Event::Get);
+        let faults = Faults::of(&target, &ended.reports, Some(Event::Get));
         faults.warn();
         if let Some(failure) = session::failure(ended.status) {
             return Err(anyhow!(failure)).context("nothing was restored");
@@ -78,21 +78,12 @@ impl Restore {
                 "all was restored, but shares are missing or damaged on {hosts}"
             ));
         }
-        let hosts: Vec<Value> = (0..target.folders.len())
-            .map(|position| {
-                json!({
-                    "name": target.shown(position),
-                    "good": !faults.has(position),
-                    "error": faults.first(position),
-                })
-            })
-            .collect();
         let text = format!(
             "{} is restored from {}",
             self.target.display(),
             layout.names().join(" ")
         );
-        let json = json!({ "status": outcome.status(), "hosts": hosts });
+        let json = json!({ "status": outcome.status(), "hosts": faults.to_json(&target, "good") });
         console
             .result(text, &json)
             .context("cannot print the result")?;

@@ -16,6 +16,7 @@ use distdup::duplicity::protocol::{Event, Report};
 use distdup::duplicity::session::{Ended, Session};
 use distdup::quote::with_causes;
 use rustix::process::{Pid, Signal, kill_process};
+use serde_json::{Value, json};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
@@ -25,26 +26,38 @@ use super::console::{Console, Verbosity, warn};
 /// Messages about one host that are shown; the others are counted.
 const SHOWN: usize = 8;
 
-/// Which Duplicity, and what it is told.
+/// Which Duplicity.
 #[derive(Debug, Args)]
-pub struct DuplicityArgs {
+pub struct Which {
     /// Duplicity's script [default: the one on PATH]
     #[arg(long, value_name = "PATH")]
     duplicity: Option<PathBuf>,
+}
+
+/// Which Duplicity, and what it is told.
+#[derive(Debug, Args)]
+pub struct DuplicityArgs {
+    #[command(flatten)]
+    pub which: Which,
     /// Options for Duplicity
     #[arg(last = true, value_name = "DUPLICITY OPTIONS")]
     pub options: Vec<OsString>,
 }
 
-impl DuplicityArgs {
-    /// Finds it.
+impl Which {
+    /// Finds it; warns of one that nobody tried.
     pub fn find(&self, console: Console) -> anyhow::Result<Duplicity> {
         let duplicity = Duplicity::find(self.duplicity.as_deref()).map_err(Usage::new)?;
-        let script = duplicity.script().display();
-        console.detail(format!("Duplicity {}, {script}", duplicity.version().text));
+        let (version, script) = (duplicity.version(), duplicity.script().display());
+        console.detail(format!("Duplicity {}, {script}", version.text));
+        if let Some(doubt) = version.doubt() {
+            warn(format!("{script}: {doubt}"));
+        }
         Ok(duplicity)
     }
+}
 
+impl DuplicityArgs {
     /// The user's options, and what our own say.
     pub fn options(&self, console: Console) -> Vec<OsString> {
         let mut options = self.options.clone();
@@ -118,13 +131,19 @@ pub fn failure(status: ExitStatus) -> Option<String> {
     }
 }
 
+/// Its exit code; of a signal that ended it, as a shell has it.
+pub fn exit_code(status: ExitStatus) -> u8 {
+    let code = status.code().or(status.signal().map(|signal| 128 + signal));
+    code.and_then(|code| u8::try_from(code).ok()).unwrap_or(1)
+}
+
 /// What was wrong with hosts, by their position: distinct messages with a count of objects.
 #[derive(Debug, Default)]
 pub struct Faults(BTreeMap<usize, BTreeMap<String, usize>>);
 
 impl Faults {
-    /// From what was found at the start, and what residents reported.
-    pub fn of(target: &Target, reports: &[Report], event: Event) -> Self {
+    /// From what was found at the start, and what residents reported of one kind of event, or of all.
+    pub fn of(target: &Target, reports: &[Report], event: Option<Event>) -> Self {
         let mut faults = Self::default();
         for error in &target.silent {
             if let Some(position) = target.position(host_of(error)) {
@@ -137,7 +156,7 @@ impl Faults {
         }
         for fault in reports
             .iter()
-            .filter(|report| report.event == event)
+            .filter(|report| event.is_none_or(|event| report.event == event))
             .flat_map(|r| &r.faults)
         {
             if let Some(position) = target.position(&fault.host) {
@@ -161,6 +180,19 @@ impl Faults {
     /// The first message about the host at that position.
     pub fn first(&self, position: usize) -> Option<&str> {
         Some(self.0.get(&position)?.keys().next()?.as_str())
+    }
+
+    /// Each host, and whether it has none, which is called `well`.
+    pub fn to_json(&self, target: &Target, well: &str) -> Value {
+        (0..target.folders.len())
+            .map(|position| {
+                json!({
+                    "name": target.shown(position),
+                    well: !self.has(position),
+                    "error": self.first(position),
+                })
+            })
+            .collect()
     }
 
     /// Warns of all.

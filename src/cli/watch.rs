@@ -22,7 +22,7 @@ use super::size::{show_size, show_time};
 
 const REDRAW: Duration = Duration::from_millis(200);
 /// Takes the cursor to the start of the line and clears it.
-const CLEAR: &str = "\r\x1b[K";
+pub const CLEAR: &str = "\r\x1b[K";
 
 /// An operation under watch. Dropping it takes the progress line away.
 #[derive(Debug)]

@@ -3,14 +3,15 @@
 use std::sync::Arc;
 
 use clap::Args;
-use distdup_codecs::{Code, Geometry, resolve};
+use distdup_codecs::{Code, FAMILIES, Geometry, resolve};
 use serde_json::{Map, Value, json};
 
 use crate::cli::Usage;
 use crate::cli::console::warn;
 
 /// Equations that have a name: what it is, k, n, and they.
-const NAMED: &[(&str, usize, usize, &str)] = &[("xor:matland", 6, 10, "3^5^6,2^4^6,1^4^5,1^2^3")];
+type Named = (&'static str, usize, usize, &'static str);
+const NAMED: &[Named] = &[("xor:matland", 6, 10, "3^5^6,2^4^6,1^4^5,1^2^3")];
 
 /// The code, or some of what makes one.
 #[derive(Debug, Args)]
@@ -30,8 +31,8 @@ pub struct Codes {
 }
 
 impl Codes {
-    fn named(&self) -> Option<&'static (&'static str, usize, usize, &'static str)> {
-        NAMED.iter().find(|(name, ..)| *name == self.codec)
+    fn named(&self) -> Option<&'static Named> {
+        named(&self.codec)
     }
 
     /// Shares in all, as far as it follows from what is given.
@@ -55,30 +56,7 @@ impl Codes {
     /// The code with that geometry.
     pub fn code(&self, k: usize, n: usize) -> anyhow::Result<Arc<dyn Code>> {
         let geometry = Geometry::new(k, n).map_err(Usage::new)?;
-        let found = match self.named() {
-            Some(_) if self.equations.is_some() => {
-                return Err(Usage::say(format!(
-                    "{} has equations of its own: give --codec xor with --equations",
-                    self.codec
-                )));
-            }
-            Some((name, k, n, _)) if (geometry.k(), geometry.n()) != (*k, *n) => {
-                return Err(Usage::say(format!(
-                    "{name} is a code with k = {k} and n = {n}, not {geometry}"
-                )));
-            }
-            Some((.., equations)) => resolve("xor", geometry, Some(equations)),
-            None if self.codec.starts_with("xor:") => {
-                let known: Vec<_> = NAMED.iter().map(|(name, ..)| *name).collect();
-                return Err(Usage::say(format!(
-                    "no equations are called {:?}; there are {} (or give --equations)",
-                    self.codec,
-                    known.join(", ")
-                )));
-            }
-            None => resolve(&self.codec, geometry, self.equations.as_deref()),
-        };
-        Ok(found.map_err(Usage::new)?)
+        code(&self.codec, geometry, self.equations.as_deref())
     }
 
     pub fn json(&self) -> Map<String, Value> {
@@ -89,6 +67,46 @@ impl Codes {
         object.insert("equations".into(), json!(self.equations));
         object
     }
+}
+
+/// What every code can be called, but for `rs`, which is one of the others.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    let ids = FAMILIES.iter().map(|family| family.id());
+    ids.chain(NAMED.iter().map(|(name, ..)| *name))
+}
+
+/// The code that is called so, with that geometry.
+pub fn code(
+    codec: &str,
+    geometry: Geometry,
+    equations: Option<&str>,
+) -> anyhow::Result<Arc<dyn Code>> {
+    let found = match named(codec) {
+        Some(_) if equations.is_some() => {
+            return Err(Usage::say(format!(
+                "{codec} has equations of its own: give --codec xor with --equations"
+            )));
+        }
+        Some((name, k, n, _)) if (geometry.k(), geometry.n()) != (*k, *n) => {
+            return Err(Usage::say(format!(
+                "{name} is a code with k = {k} and n = {n}, not {geometry}"
+            )));
+        }
+        Some((.., equations)) => resolve("xor", geometry, Some(equations)),
+        None if codec.starts_with("xor:") => {
+            let known: Vec<_> = NAMED.iter().map(|(name, ..)| *name).collect();
+            return Err(Usage::say(format!(
+                "no equations are called {codec:?}; there are {} (or give --equations)",
+                known.join(", ")
+            )));
+        }
+        None => resolve(codec, geometry, equations),
+    };
+    Ok(found.map_err(Usage::new)?)
+}
+
+fn named(codec: &str) -> Option<&'static Named> {
+    NAMED.iter().find(|(name, ..)| *name == codec)
 }
 
 /// Refuses a code that protects some data not at all, and warns of parity that is there twice.

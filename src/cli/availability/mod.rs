@@ -10,10 +10,10 @@ use serde_json::{Map, Value, json};
 use super::console::Console;
 use super::{Outcome, Usage};
 
-mod answer;
-mod codes;
+pub mod answer;
+pub mod codes;
 mod losses;
-mod model;
+pub mod model;
 mod table;
 
 use answer::Answer;
