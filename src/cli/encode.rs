@@ -14,9 +14,10 @@ use distdup::input::{FileInput, FromCommand, Input, NamedPipe, Promised, ReaderI
 use distdup::place::Place;
 use distdup::quote::quote;
 use distdup::sink::{Options, set};
-use distdup_codecs::{Code, Geometry, ShardSet, resolve};
+use distdup_codecs::{Code, ShardSet};
 use serde_json::json;
 
+use super::code::CodeArgs;
 use super::console::Console;
 use super::size::{parse_seconds, parse_size, show_size, show_time};
 use super::watch::Watch;
@@ -31,18 +32,8 @@ pub struct Encode {
     /// Where shares go, a path, fd:N or exec:COMMAND: n times, or once with {i} for 0, 1, ...
     #[arg(short, long = "output", value_name = "DEST", required = true)]
     output: Vec<OsString>,
-    /// Shares that suffice
-    #[arg(short, value_name = "K")]
-    k: Option<usize>,
-    /// Shares in all; as many as there are -o unless given
-    #[arg(short, value_name = "N")]
-    n: Option<usize>,
-    /// rs, rs16, xor or copy; see `distdup codecs`
-    #[arg(long, default_value = "rs")]
-    codec: String,
-    /// Parity equations for xor, such as '3^5^6,2^4^6,1^4^5,1^2^3'
-    #[arg(long, value_name = "LIST")]
-    equations: Option<String>,
+    #[command(flatten)]
+    code: CodeArgs,
     /// Go on while this many shares can be written [default: K + (N - K) / 2]
     #[arg(long, value_name = "COUNT")]
     min_shares: Option<usize>,
@@ -151,17 +142,12 @@ impl Encode {
     }
 
     fn code(&self) -> anyhow::Result<Arc<dyn Code>> {
-        let k = match self.k {
-            Some(k) => k,
-            None if self.codec == "copy" => 1,
-            None => return Err(Usage::say("how many shares suffice must be given (-k)")),
-        };
-        let n = match self.n {
+        let n = match self.code.n(None) {
             Some(n) => n,
             None => set::expand(&self.output, None).map_err(Usage::new)?.len(),
         };
-        let geometry = Geometry::new(k, n).map_err(Usage::new)?;
-        Ok(resolve(&self.codec, geometry, self.equations.as_deref()).map_err(Usage::new)?)
+        let unknown = || Usage::say("how many shares suffice must be given (-k)");
+        self.code.code(self.code.k(n).ok_or_else(unknown)?, n)
     }
 
     fn options(&self, code: Arc<dyn Code>) -> EncodeOptions {
@@ -264,9 +250,9 @@ fn print(console: Console, done: &EncodeReport, elapsed: Duration) -> anyhow::Re
     object.insert("seconds".into(), json!(elapsed.as_secs_f64()));
     object.insert("shares".into(), report::sinks_json(&done.sinks));
 
-    let written = match outcome {
-        Outcome::Done => report::count(n, "share"),
-        Outcome::Degraded => format!("{} of {n} shares", good.len()),
+    let written = match n - good.len() {
+        0 => report::count(n, "share"),
+        _ => format!("{} of {n} shares", good.len()),
     };
     let mut text = format!(
         "{written} written ({} in {}); {}",
@@ -282,7 +268,7 @@ fn print(console: Console, done: &EncodeReport, elapsed: Duration) -> anyhow::Re
                 .filter(of_them)
                 .map(|sink| sink.name.as_str())
         };
-        let command = report::repair_command(names(false), names(true));
+        let command = report::command("repair", names(false), names(true));
         let _ = write!(text, "\nwrite what is missing by: {command}");
     }
     console.detail(format!(
