@@ -3,6 +3,8 @@
 use std::sync::Arc;
 
 use clap::Args;
+use distdup::config::Settings;
+use distdup::duplicity::hosts::DEFAULT_CODEC;
 use distdup_codecs::{Code, FAMILIES, Geometry, resolve};
 use serde_json::{Map, Value, json};
 
@@ -16,9 +18,9 @@ const NAMED: &[Named] = &[("xor:matland", 6, 10, "3^5^6,2^4^6,1^4^5,1^2^3")];
 /// The code, or some of what makes one.
 #[derive(Debug, Args)]
 pub struct Codes {
-    /// rs, rs16, xor, copy, or xor:matland, the prototype's
-    #[arg(long, default_value = "rs")]
-    codec: String,
+    /// rs, rs16, xor, copy, or xor:matland, the prototype's [default: rs]
+    #[arg(long)]
+    codec: Option<String>,
     /// Shares that suffice; every k if not given
     #[arg(short)]
     k: Option<usize>,
@@ -32,7 +34,19 @@ pub struct Codes {
 
 impl Codes {
     fn named(&self) -> Option<&'static Named> {
-        named(&self.codec)
+        named(self.codec())
+    }
+
+    fn codec(&self) -> &str {
+        self.codec.as_deref().unwrap_or(DEFAULT_CODEC)
+    }
+
+    /// Takes what is not given from what is set, as far as the code leaves it open.
+    pub fn adopt(&mut self, settings: &Settings, n: usize) {
+        let set = settings.wish();
+        self.codec = self.codec.take().or(set.codec);
+        self.k = self.k(n).or(set.k);
+        self.n = Some(n);
     }
 
     /// Shares in all, as far as it follows from what is given.
@@ -48,7 +62,7 @@ impl Codes {
     pub fn k(&self, n: usize) -> Option<usize> {
         let parity = self.equations.as_ref().map(|list| list.split(',').count());
         self.k
-            .or((self.codec == "copy").then_some(1))
+            .or((self.codec() == "copy").then_some(1))
             .or(self.named().map(|(_, k, ..)| *k))
             .or(parity.and_then(|parity| n.checked_sub(parity)))
     }
@@ -56,12 +70,12 @@ impl Codes {
     /// The code with that geometry.
     pub fn code(&self, k: usize, n: usize) -> anyhow::Result<Arc<dyn Code>> {
         let geometry = Geometry::new(k, n).map_err(Usage::new)?;
-        code(&self.codec, geometry, self.equations.as_deref())
+        code(self.codec(), geometry, self.equations.as_deref())
     }
 
     pub fn json(&self) -> Map<String, Value> {
         let mut object = Map::new();
-        object.insert("codec".into(), json!(self.codec));
+        object.insert("codec".into(), json!(self.codec()));
         object.insert("k".into(), json!(self.k));
         object.insert("n".into(), json!(self.n));
         object.insert("equations".into(), json!(self.equations));

@@ -2,6 +2,7 @@
 
 use clap::Args;
 use distdup::availability::{AvailabilityError, Group, Host, Hosts, Probability, is_name};
+use distdup::config::{self, Chances};
 use serde_json::{Map, Value, json};
 
 use crate::cli::Usage;
@@ -51,6 +52,37 @@ impl Model {
         (!self.host.is_empty())
             .then_some(self.host.len())
             .or(lists.into_iter().find(|count| *count > 1))
+    }
+
+    /// Takes hosts that are set for those that are not given, with what is said of all.
+    pub fn adopt(&mut self, hosts: &[config::Host], groups: Vec<Group>) {
+        let (backup, restore) = (self.backup(), self.restore());
+        let said = self.lists().iter().any(|list| !list.is_empty());
+        let host = |(i, host): (usize, &config::Host)| {
+            let chances = Chances {
+                backup: backup[i % backup.len()],
+                restore: restore[i % restore.len()],
+            };
+            let known = host.chances.filter(|_| !said);
+            let Chances { backup, restore } = known.unwrap_or(chances);
+            Host {
+                name: host.name.clone(),
+                backup,
+                restore,
+            }
+        };
+        self.host = hosts.iter().enumerate().map(host).collect();
+        self.availability.clear();
+        self.backup_availability.clear();
+        self.restore_availability.clear();
+        if self.group.is_empty() {
+            self.group = groups;
+        }
+    }
+
+    /// Whether each host is given.
+    pub fn has_hosts(&self) -> bool {
+        !self.host.is_empty()
     }
 
     /// The hosts of `n` shares.
