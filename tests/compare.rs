@@ -99,7 +99,7 @@ fn figures_are_those_of_availability() {
                  --group home=a,b:0.99 --group away=c,d:0.999 --loss-rate 0.1,0.2,0.3,0.4";
     let answer = ask(hosts);
     let expected = [
-        "rs16 3 4", "xor 3 4", "copy 1 2", "rs16 2 4", "copy 1 3", "copy 1 4",
+        "rs16 3 4", "xor 3 4", "copy 1 2", "rs16 2 4", "xor 2 4", "copy 1 3", "copy 1 4",
     ];
     assert_eq!(titles(&answer), expected);
     let first = [
@@ -108,6 +108,7 @@ fn figures_are_those_of_availability() {
             "--host a=0.9 --host b=0.99 --group home=a,b:0.99 --loss-rate 0.1,0.2",
         ),
         ("--codec rs -k 2", hosts),
+        ("--codec xor -k 2", hosts),
         (
             "--codec copy -k 1",
             "--host a=0.9 --host b=0.99 --host c=0.999/0.8 --group home=a,b:0.99 \

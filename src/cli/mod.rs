@@ -10,6 +10,7 @@ use serde_json::json;
 
 mod availability;
 mod backup;
+mod code;
 mod codecs;
 mod compare;
 mod config;

@@ -511,18 +511,19 @@ fn a_secret_in_the_file_is_refused_and_not_shown() {
 #[test]
 fn examples_are_files_and_the_table_has_every_key() {
     let document = include_str!("../../docs/CONFIGURATION.md");
-    let mut examples = vec![String::new()];
+    let mut examples = vec![Vec::new()];
     for line in document.lines() {
         match line.strip_prefix("    ") {
-            Some(line) => *examples.last_mut().unwrap() += &format!("{line}\n"),
-            None if line.is_empty() => *examples.last_mut().unwrap() += "\n",
-            None => examples.push(String::new()),
+            None if !line.is_empty() => examples.push(Vec::new()),
+            code => examples.last_mut().unwrap().push(code.unwrap_or_default()),
         }
     }
-    let files = examples
+    let files: Vec<Config> = examples
         .iter()
-        .filter(|text| text.contains("[duplicity.environment]"));
-    assert_eq!(files.map(|text| parse(text).unwrap()).count(), 3);
+        .filter(|lines| lines.contains(&"[duplicity.environment]"))
+        .map(|lines| parse(&lines.join("\n")).unwrap())
+        .collect();
+    assert_eq!(files.len(), 3);
 
     let keys = |text: &str| -> Vec<String> {
         let shown = profile(text, parse(text).unwrap().profiles().next()).shown();

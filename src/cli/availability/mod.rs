@@ -8,12 +8,12 @@ use distdup::config::Settings;
 use distdup_codecs::Code;
 use serde_json::{Map, Value, json};
 
+use super::code::CodeArgs;
 use super::console::Console;
 use super::settings::Selection;
 use super::{Outcome, Usage};
 
 pub mod answer;
-pub mod codes;
 mod losses;
 pub mod model;
 mod table;
@@ -25,7 +25,7 @@ use answer::Answer;
 #[command(after_help = AFTER_HELP)]
 pub struct Availability {
     #[command(flatten)]
-    codes: codes::Codes,
+    code: CodeArgs,
     /// Shares that acknowledge a backup [default: K + (N - K) / 2]
     #[arg(long, value_name = "COUNT")]
     min_shares: Option<usize>,
@@ -78,16 +78,15 @@ impl Availability {
             return losses::run(&self, console);
         }
         let method = self.method()?;
-        let n = self.codes.n(self.model.count());
+        let n = self.code.n(self.model.count());
         if self.table {
             return table::over_k_and_n(&self, n.unwrap_or(table::SIDE), method, console);
         }
         let n =
             n.ok_or_else(|| Usage::say("how many shares? give -n, or a --host for each share"))?;
-        match self.codes.k(n) {
+        match self.code.k(n) {
             Some(k) => {
-                let code = self.codes.code(k, n)?;
-                codes::check(&*code)?;
+                let code = self.code.code(k, n)?;
                 let hosts = self.model.hosts(n)?;
                 let answer = self.answer(&*code, &hosts, method)?;
                 let text = answer.text(&hosts, &self.model);
@@ -104,7 +103,7 @@ impl Availability {
         let (Some(n), false) = (set.or(settings.wish().n), self.table) else {
             return Ok(());
         };
-        match self.codes.n(self.model.count()) {
+        match self.code.n(self.model.count()) {
             Some(asked) if asked != n && insisted => {
                 let (shares, hosts) = (asked, n);
                 return Err(Usage::new(AvailabilityError::HostCount { shares, hosts }).into());
@@ -112,13 +111,14 @@ impl Availability {
             Some(asked) if asked != n => return Ok(()),
             _ => {}
         }
-        if self.min_shares.is_none() && self.codes.k(n).is_none() {
-            self.min_shares = settings.wish().min_shares;
+        // It goes with the k that it was set with.
+        if self.code.k(n).is_none() && settings.k.is_some() {
+            self.min_shares = self.min_shares.or(settings.wish().min_shares);
         }
-        self.codes.adopt(settings, n);
+        self.code.adopt(settings, n);
         if !hosts.is_empty() && !self.model.has_hosts() {
             let groups = settings.groups.iter().map(|group| group.value.clone());
-            self.model.adopt(hosts, groups.collect());
+            self.model.adopt(hosts, groups.collect())?;
         }
         Ok(())
     }
@@ -168,7 +168,7 @@ impl Availability {
         method: Method,
         answers: &[Answer],
     ) -> anyhow::Result<Outcome> {
-        let mut parameters = self.codes.json();
+        let mut parameters = self.code.json();
         parameters.insert("min_shares".into(), json!(self.min_shares));
         parameters.extend(hosts.json());
         parameters.extend(self.model.wear_json());

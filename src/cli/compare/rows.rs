@@ -13,8 +13,8 @@ use distdup_codecs::{Code, Geometry};
 use super::advice::Candidate;
 use super::{Compare, Usage};
 use crate::cli::availability::answer::Answer;
-use crate::cli::availability::codes;
 use crate::cli::availability::model::Model;
+use crate::cli::code;
 use crate::cli::console::{Console, warn};
 
 /// As many shares are parity, where nothing is said: one, two, three or four.
@@ -78,7 +78,7 @@ pub fn codes(command: &Compare, hosts: usize, console: Console) -> anyhow::Resul
     let asked = asked_geometries(command, hosts)?;
     let all = command.codec.is_empty();
     let names: Vec<String> = if all {
-        codes::names().map(str::to_owned).collect()
+        code::names().map(str::to_owned).collect()
     } else {
         command.codec.clone()
     };
@@ -102,9 +102,8 @@ pub fn codes(command: &Compare, hosts: usize, console: Console) -> anyhow::Resul
                 continue;
             }
             let equations = command.equations.as_deref().filter(|_| name == "xor");
-            match codes::code(name, geometry, equations) {
+            match code::code(name, geometry, equations) {
                 Ok(code) => {
-                    codes::check(&*code)?;
                     if known.insert((code.id(), code.params().to_owned(), geometry)) {
                         found.push(named(name, code));
                     }
