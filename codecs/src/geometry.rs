@@ -63,6 +63,17 @@ impl Geometry {
     pub fn data(self) -> ShardSet {
         ShardSet::first(self.k())
     }
+
+    /// What can be had from `present` where any k shards give all, and fewer nothing more: in an MDS
+    /// code.
+    pub(crate) fn from_any_k(self, present: ShardSet) -> ShardSet {
+        let present = present.intersection(self.shards());
+        if present.len() < self.k() {
+            present
+        } else {
+            self.shards()
+        }
+    }
 }
 
 /// As the literature writes it: `(4, 6)`.

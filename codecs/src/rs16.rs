@@ -130,7 +130,7 @@ impl Code for ReedSolomon {
     }
 
     fn reconstructible(&self, present: ShardSet) -> ShardSet {
-        reconstructible(self.geometry, present)
+        self.geometry.from_any_k(present)
     }
 
     fn is_mds(&self) -> bool {
@@ -158,16 +158,6 @@ impl Code for ReedSolomon {
     }
 }
 
-/// Any k shards give all, fewer give nothing more.
-fn reconstructible(geometry: Geometry, present: ShardSet) -> ShardSet {
-    let present = present.intersection(geometry.shards());
-    if present.len() < geometry.k() {
-        present
-    } else {
-        geometry.shards()
-    }
-}
-
 /// A coder of one rate. Encoder and decoder are made when first needed: who only decodes has no
 /// scratch for encoding.
 struct RateCoder<R: Kernels<CachingEngine>> {
@@ -188,7 +178,7 @@ where
 
     fn reconstruct(&mut self, shards: &mut [Shard<'_>]) -> Result<(), CodecError> {
         let task = check_reconstruct(ID, self.geometry, UNIT, shards)?;
-        check_recoverable(&task, reconstructible(self.geometry, task.present))?;
+        check_recoverable(&task, self.geometry.from_any_k(task.present))?;
         if task.wanted.is_empty() {
             return Ok(());
         }

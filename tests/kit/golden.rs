@@ -31,7 +31,7 @@ const fn golden(codec: &'static str, params: Option<&'static str>, k: usize, n: 
     }
 }
 
-pub const GOLDEN: [Golden; 7] = [
+pub const GOLDEN: [Golden; 9] = [
     golden("copy", None, 1, 2),
     golden("xor", None, 2, 3),
     golden("xor", None, 6, 10),
@@ -39,6 +39,8 @@ pub const GOLDEN: [Golden; 7] = [
     golden("rs16", Some("low"), 2, 3),
     golden("rs16", Some("high"), 4, 6),
     golden("rs16", Some("low"), 4, 6),
+    golden("rs8", None, 2, 3),
+    golden("rs8", None, 4, 6),
 ];
 
 impl Golden {
