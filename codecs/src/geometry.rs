@@ -64,9 +64,8 @@ impl Geometry {
         ShardSet::first(self.k())
     }
 
-    /// What can be had from `present` where any k shards give all, and fewer nothing more: in an MDS
-    /// code.
-    pub(crate) fn from_any_k(self, present: ShardSet) -> ShardSet {
+    /// What can be had from `present` where any k shards give all, and fewer nothing more.
+    pub(crate) fn reconstructible_if_mds(self, present: ShardSet) -> ShardSet {
         let present = present.intersection(self.shards());
         if present.len() < self.k() {
             present

@@ -109,7 +109,7 @@ impl Code for ReedSolomon {
     }
 
     fn reconstructible(&self, present: ShardSet) -> ShardSet {
-        self.geometry.from_any_k(present)
+        self.geometry.reconstructible_if_mds(present)
     }
 
     fn is_mds(&self) -> bool {
@@ -189,7 +189,7 @@ impl Coder for ReedSolomonCoder {
 
     fn reconstruct(&mut self, shards: &mut [Shard<'_>]) -> Result<(), CodecError> {
         let task = check_reconstruct(ID, self.geometry, 1, shards)?;
-        check_recoverable(&task, self.geometry.from_any_k(task.present))?;
+        check_recoverable(&task, self.geometry.reconstructible_if_mds(task.present))?;
         if task.wanted.is_empty() {
             return Ok(());
         }
@@ -197,24 +197,23 @@ impl Coder for ReedSolomonCoder {
         let from: ShardSet = task.present.iter().take(self.geometry.k()).collect();
         let mut sources: [&[u8]; MAX_SHARDS] = [&[]; MAX_SHARDS];
         let mut outputs: [&mut [u8]; MAX_SHARDS] = std::array::from_fn(|_| Default::default());
-        let (mut free_source, mut free_output) = (sources.iter_mut(), outputs.iter_mut());
+        let (mut source, mut output) = (0, 0);
         for (index, shard) in shards.iter_mut().enumerate() {
             match shard {
                 Shard::Present(bytes) if from.contains(index) => {
-                    free_source.next().map(|slot| *slot = bytes);
+                    sources[source] = bytes;
+                    source += 1;
                 }
                 Shard::Wanted(bytes) => {
-                    free_output.next().map(|slot| *slot = bytes);
+                    outputs[output] = bytes;
+                    output += 1;
                 }
                 Shard::Present(_) | Shard::Absent => {}
             }
         }
         let kernel = self.kernel;
-        self.solution(from, task.wanted).apply(
-            kernel,
-            &sources[..from.len()],
-            &mut outputs[..task.wanted.len()],
-        );
+        self.solution(from, task.wanted)
+            .apply(kernel, &sources[..source], &mut outputs[..output]);
         Ok(())
     }
 }
@@ -250,9 +249,9 @@ mod tests {
         let mut coder = code.coder();
         let data = [[1], [2], [7]];
         let mut parity = [[0]; 4];
-        let mut views = parity.each_mut().map(|shard| shard.as_mut_slice());
+        let mut views = parity.each_mut().map(<[u8; 1]>::as_mut_slice);
         coder
-            .encode(&data.each_ref().map(|shard| shard.as_slice()), &mut views)
+            .encode(&data.each_ref().map(<[u8; 1]>::as_slice), &mut views)
             .unwrap();
         let all = [&data[..], &parity[..]].concat();
         let forwards = (0..7).flat_map(|a| (0..a).map(move |b| (a, b)));

@@ -14,12 +14,11 @@ mod neon;
 mod plain;
 #[cfg(target_arch = "x86_64")]
 mod ssse3;
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 mod vector;
 
 use std::fmt;
 use std::ops::Range;
-
-use super::field::times;
 
 /// All kernels, the fastest first; the last runs everywhere.
 pub(super) static KERNELS: &[&Kernel] = &[
@@ -60,8 +59,10 @@ pub(super) struct Kernel {
     ///
     /// `is_available` said so, and all sources and outputs are at least as long as `range.end`,
     /// which is at least `shortest`.
-    sums: unsafe fn(&[u8], &[&[u8]], &mut [&mut [u8]], Range<usize>),
+    sums: Sums,
 }
+
+type Sums = unsafe fn(&[u8], &[&[u8]], &mut [&mut [u8]], Range<usize>);
 
 impl fmt::Debug for Kernel {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -72,49 +73,6 @@ impl fmt::Debug for Kernel {
 /// Outputs that are computed in one pass over the sources: as many as 16 registers have room for, 64
 /// bytes of each.
 const MOST_OUTPUTS: usize = 4;
-
-/// All that kernels need to multiply by one byte.
-#[repr(align(16))]
-struct Factor {
-    /// Its products with the bytes 0 to 15.
-    low: [u8; 16],
-    /// Its products with the multiples of 16.
-    high: [u8; 16],
-    /// Multiplication as a matrix of 8 x 8 bits, in the order of x86's GF2P8AFFINEQB: row i, which
-    /// makes bit i of the product, is byte 7 - i; bit j of it is for bit j of the other factor.
-    matrix: u64,
-}
-
-/// The 256 factors. Made by the compiler: there is nothing to set up at run time.
-static FACTORS: [Factor; 256] = {
-    let mut factors = [const { Factor::of(0) }; 256];
-    let mut byte = 0u8;
-    while byte < 255 {
-        byte += 1;
-        factors[byte as usize] = Factor::of(byte);
-    }
-    factors
-};
-
-impl Factor {
-    const fn of(byte: u8) -> Self {
-        let (mut low, mut high, mut matrix) = ([0; 16], [0; 16], 0);
-        let mut nibble = 0u8;
-        while nibble < 16 {
-            low[nibble as usize] = times(byte, nibble);
-            high[nibble as usize] = times(byte, nibble << 4);
-            nibble += 1;
-        }
-        let mut bit = 0;
-        while bit < 64 {
-            let (i, j) = (bit / 8, bit % 8);
-            let one = times(byte, 1 << j) >> i & 1;
-            matrix |= (one as u64) << ((7 - i) * 8 + j);
-            bit += 1;
-        }
-        Self { low, high, matrix }
-    }
-}
 
 /// Factors by which some shards are the sums of others.
 #[derive(Debug)]
@@ -177,10 +135,10 @@ impl Matrix {
             for group in groups(outputs.len()) {
                 let (ours, others) = factors.split_at(group.len() * sources.len());
                 #[allow(unsafe_code, reason = "the call of a kernel")]
-                // SAFETY: kernels come from `available` alone. Lengths were checked above; a block
-                // ends at `len` or is at least as long as the longest `shortest`.
+                // SAFETY: kernels come from `available` alone. Lengths were checked above. A block
+                // ends at `len` or behind 512 bytes or more, which is enough for any kernel.
                 unsafe {
-                    (kernel.sums)(ours, sources, &mut outputs[group], block.clone())
+                    (kernel.sums)(ours, sources, &mut outputs[group], block.clone());
                 };
                 factors = others;
             }

@@ -4,12 +4,16 @@
 //! Instructions" (FAST 2013).
 #![allow(unsafe_code, reason = "AVX2, which is_available asks for")]
 #![allow(clippy::inline_always, reason = "see vector.rs")]
+#![allow(
+    clippy::wildcard_imports,
+    reason = "intrinsics, which have names of their own"
+)]
 
 use std::arch::x86_64::*;
 use std::ops::Range;
 
-use super::vector::{self, Vector};
-use super::{Factor, Kernel};
+use super::Kernel;
+use super::vector::{self, Factor, Vector};
 
 pub(super) static KERNEL: Kernel = Kernel {
     name: "avx2",

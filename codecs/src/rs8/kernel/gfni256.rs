@@ -3,12 +3,16 @@
 //! GFNI multiplies modulo another polynomial than ours; its maps by a matrix of bits know of none.
 #![allow(unsafe_code, reason = "GFNI and AVX2, which is_available asks for")]
 #![allow(clippy::inline_always, reason = "see vector.rs")]
+#![allow(
+    clippy::wildcard_imports,
+    reason = "intrinsics, which have names of their own"
+)]
 
 use std::arch::x86_64::*;
 use std::ops::Range;
 
-use super::vector::{self, Vector};
-use super::{Factor, Kernel};
+use super::Kernel;
+use super::vector::{self, Factor, Vector};
 
 pub(super) static KERNEL: Kernel = Kernel {
     name: "gfni256",

@@ -1,13 +1,17 @@
 //! ARM with NEON, which all of 64 bits have: products of nibbles by tables of 16 bytes.
 #![allow(unsafe_code, reason = "NEON, which is_available asks for")]
 #![allow(clippy::inline_always, reason = "see vector.rs")]
+#![allow(
+    clippy::wildcard_imports,
+    reason = "intrinsics, which have names of their own"
+)]
 
 use std::arch::aarch64::*;
 use std::arch::is_aarch64_feature_detected;
 use std::ops::Range;
 
-use super::vector::{self, Vector};
-use super::{Factor, Kernel};
+use super::Kernel;
+use super::vector::{self, Factor, Vector};
 
 pub(super) static KERNEL: Kernel = Kernel {
     name: "neon",

@@ -2,7 +2,8 @@
 
 use std::ops::Range;
 
-use super::{Kernel, times};
+use super::Kernel;
+use crate::rs8::field::times;
 
 pub(super) static KERNEL: Kernel = Kernel {
     name: "plain",
@@ -15,11 +16,11 @@ pub(super) static KERNEL: Kernel = Kernel {
 /// and for four little faster.
 static PRODUCTS: [[u8; 256]; 256] = {
     let mut products = [[0; 256]; 256];
-    let mut at = 0;
-    while at < 1 << 16 {
-        let [b, a] = (at as u16).to_le_bytes();
+    let mut at = u16::MAX;
+    while at > 0 {
+        let [a, b] = at.to_le_bytes();
         products[a as usize][b as usize] = times(a, b);
-        at += 1;
+        at -= 1;
     }
     products
 };

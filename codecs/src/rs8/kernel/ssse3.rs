@@ -1,12 +1,16 @@
 //! x86 with SSSE3: as with AVX2, 16 bytes at a time.
 #![allow(unsafe_code, reason = "SSSE3, which is_available asks for")]
 #![allow(clippy::inline_always, reason = "see vector.rs")]
+#![allow(
+    clippy::wildcard_imports,
+    reason = "intrinsics, which have names of their own"
+)]
 
 use std::arch::x86_64::*;
 use std::ops::Range;
 
-use super::vector::{self, Vector};
-use super::{Factor, Kernel};
+use super::Kernel;
+use super::vector::{self, Factor, Vector};
 
 pub(super) static KERNEL: Kernel = Kernel {
     name: "ssse3",

@@ -10,7 +10,7 @@
 
 use std::ops::Range;
 
-use super::{FACTORS, Factor};
+use crate::rs8::field::times;
 
 /// A vector register.
 ///
@@ -95,5 +95,49 @@ unsafe fn group<V: Vector, const R: usize>(
                 sum[1].store(output.add(at + V::BYTES));
             }
         }
+    }
+}
+
+/// All that these kernels need to multiply by one byte.
+#[repr(align(16))]
+pub(super) struct Factor {
+    /// Its products with the bytes 0 to 15.
+    pub(super) low: [u8; 16],
+    /// Its products with the multiples of 16.
+    pub(super) high: [u8; 16],
+    /// Multiplication as a matrix of 8 x 8 bits, in the order of x86's GF2P8AFFINEQB: row i, which
+    /// makes bit i of the product, is byte 7 - i; bit j of it is for bit j of the other factor.
+    #[cfg_attr(not(target_arch = "x86_64"), allow(dead_code, reason = "x86's"))]
+    pub(super) matrix: u64,
+}
+
+/// The 256 factors. Made by the compiler: there is nothing to set up at run time.
+static FACTORS: [Factor; 256] = {
+    let mut factors = [const { Factor::of(0) }; 256];
+    let mut byte = 0u8;
+    while byte < 255 {
+        byte += 1;
+        factors[byte as usize] = Factor::of(byte);
+    }
+    factors
+};
+
+impl Factor {
+    const fn of(byte: u8) -> Self {
+        let (mut low, mut high, mut matrix) = ([0; 16], [0; 16], 0);
+        let mut nibble = 0u8;
+        while nibble < 16 {
+            low[nibble as usize] = times(byte, nibble);
+            high[nibble as usize] = times(byte, nibble << 4);
+            nibble += 1;
+        }
+        let mut bit = 0;
+        while bit < 64 {
+            let (i, j) = (bit / 8, bit % 8);
+            let one = times(byte, 1 << j) >> i & 1;
+            matrix |= (one as u64) << ((7 - i) * 8 + j);
+            bit += 1;
+        }
+        Self { low, high, matrix }
     }
 }
