@@ -13,11 +13,13 @@ mod backup;
 mod code;
 mod codecs;
 mod compare;
+mod config;
 mod console;
 mod decode;
 mod duplicity;
 mod encode;
 mod inspect;
+mod low_disk;
 mod names;
 mod repair;
 mod report;
@@ -68,6 +70,7 @@ enum Command {
     Resident(resident::Resident),
     Availability(Box<availability::Availability>),
     Compare(Box<compare::Compare>),
+    Config(config::Config),
 }
 
 impl Command {
@@ -75,7 +78,12 @@ impl Command {
     fn has_settings(&self) -> bool {
         matches!(
             self,
-            Self::Backup(_) | Self::Restore(_) | Self::Duplicity(_) | Self::Resident(_)
+            Self::Backup(_)
+                | Self::Restore(_)
+                | Self::Duplicity(_)
+                | Self::Resident(_)
+                | Self::Availability(_)
+                | Self::Config(_)
         )
     }
 }
@@ -196,8 +204,9 @@ impl Cli {
             data_on_stdout: false,
         };
         if selection.is_given() && !self.command.has_settings() {
-            let error =
-                Usage::say("--config and --profile are of no use here: they are about backups");
+            let error = Usage::say(
+                "--config and --profile are of no use here: nothing is set for this command",
+            );
             return fail(console, &error);
         }
         let result = match self.command {
@@ -216,8 +225,13 @@ impl Cli {
                     .unwrap_or_else(|error| fail(console, &error));
             }
             Command::Resident(command) => command.run(&selection),
-            Command::Availability(command) => command.run(console),
+            Command::Availability(command) => command.run(console, &selection),
             Command::Compare(command) => command.run(console),
+            Command::Config(command) => {
+                return command
+                    .run(console, &selection)
+                    .unwrap_or_else(|error| fail(console, &error));
+            }
         };
         match result {
             Ok(outcome) => Exit::Ended(outcome),
