@@ -643,7 +643,7 @@ impl Resident {
         }
         let hosts: Vec<_> = hosts
             .iter()
-            .map(|host| hex(host.as_os_str().as_bytes()))
+            .map(|host| json!({ "name": null, "folder": hex(host.as_os_str().as_bytes()) }))
             .collect();
         let spec = json!({ "hosts": hosts, "codec": "rs16", "params": "", "k": 2, "n": 3, "min_shares": 2 });
         let code =

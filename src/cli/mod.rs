@@ -81,9 +81,9 @@ impl Command {
             Self::Backup(_)
                 | Self::Restore(_)
                 | Self::Duplicity(_)
+                | Self::Resident(_)
                 | Self::Availability(_)
                 | Self::Config(_)
-                | Self::Resident(_)
         )
     }
 }

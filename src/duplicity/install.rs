@@ -115,12 +115,11 @@ pub fn install(duplicity: &Duplicity, program: &Path) -> Result<Installed, Insta
 /// [`InstallError`].
 pub fn remove(duplicity: &Duplicity) -> Result<Installed, InstallError> {
     let path = duplicity.backends()?.join(FILE);
-    let change = match ours(&path)? {
-        None => Change::Nothing,
-        Some(_) => {
-            fs::remove_file(&path).map_err(|source| failed(&path, source))?;
-            Change::Removed
-        }
+    let change = if ours(&path)?.is_some() {
+        fs::remove_file(&path).map_err(|source| failed(&path, source))?;
+        Change::Removed
+    } else {
+        Change::Nothing
     };
     Ok(Installed { path, change })
 }
