@@ -15,7 +15,7 @@ use distdup_codecs::Code;
 use serde_json::{Value, json};
 
 use super::console::{Console, warn};
-use super::session::{self, DuplicityArgs, Faults};
+use super::session::{self, DuplicityArgs, Faults, HostArgs};
 use super::{Outcome, Usage, report};
 
 /// Back a folder up with Duplicity, to n hosts of which any n - k may be lost
@@ -45,6 +45,8 @@ pub struct Backup {
     #[arg(long)]
     replace_lost: bool,
     #[command(flatten)]
+    hosts: HostArgs,
+    #[command(flatten)]
     duplicity: DuplicityArgs,
 }
 
@@ -68,6 +70,7 @@ impl Backup {
             codec: self.codec,
             min_shares: self.min_shares,
             replace: self.replace_lost,
+            access: self.hosts.access(),
         };
         // Before a folder is made.
         plan.check_hosts(&plan.layout.examples(&wish))
@@ -79,6 +82,7 @@ impl Backup {
             .map_err(|error| {
                 session::no_store(error, "there are no hosts that could be backed up to")
             })?;
+        session::note_unlocked(console, &target);
         // A store that was there may have more.
         plan.check_hosts(&target.folders).map_err(Usage::new)?;
         for host in &target.made {
@@ -176,7 +180,7 @@ fn print(
 }
 
 /// How many more hosts may be lost, whichever they are; `None` if not even those that are lost may.
-fn losses(code: &dyn Code, standing: Standing) -> Option<usize> {
+pub(super) fn losses(code: &dyn Code, standing: Standing) -> Option<usize> {
     let all = survival::of(code, (0..code.geometry().n()).collect())?;
     // Of a code that not any k shards are enough for, this is the least that can be promised.
     let losses = all.losses.checked_sub(standing.worst?)?;
@@ -184,7 +188,7 @@ fn losses(code: &dyn Code, standing: Standing) -> Option<usize> {
     Some(losses.min(standing.listed))
 }
 
-fn in_words(losses: Option<usize>, standing: Standing, n: usize) -> String {
+pub(super) fn in_words(losses: Option<usize>, standing: Standing, n: usize) -> String {
     match (losses, standing.worst) {
         (Some(0), _) => "none of the hosts that are left may be lost".into(),
         (Some(losses), Some(0)) => {

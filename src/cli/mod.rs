@@ -9,10 +9,12 @@ use serde_json::json;
 
 mod availability;
 mod backup;
+mod cleanup;
 mod codecs;
 mod console;
 mod decode;
 mod encode;
+mod heal;
 mod inspect;
 mod names;
 mod repair;
@@ -21,6 +23,7 @@ mod resident;
 mod restore;
 mod session;
 mod size;
+mod status;
 mod verify;
 mod watch;
 
@@ -55,6 +58,9 @@ enum Command {
     Codecs(codecs::Codecs),
     Backup(backup::Backup),
     Restore(restore::Restore),
+    Status(status::Status),
+    Heal(heal::Heal),
+    Cleanup(cleanup::Cleanup),
     Resident(resident::Resident),
     Availability(Box<availability::Availability>),
 }
@@ -174,6 +180,9 @@ impl Cli {
             Command::Codecs(command) => command.run(console),
             Command::Backup(command) => command.run(console),
             Command::Restore(command) => command.run(console),
+            Command::Status(command) => command.run(console),
+            Command::Heal(command) => command.run(console),
+            Command::Cleanup(command) => command.run(console),
             Command::Resident(command) => command.run(),
             Command::Availability(command) => command.run(console),
         };

@@ -6,13 +6,15 @@ use std::path::PathBuf;
 use anyhow::{Context, anyhow};
 use clap::Args;
 use distdup::control::Control;
+use distdup::duplicity::hosts::HostsError;
 use distdup::duplicity::passphrase;
 use distdup::duplicity::protocol::Event;
-use distdup::duplicity::restore::{Output, RestoreError, arguments, layout};
+use distdup::duplicity::restore::{Archive, Output, RestoreError, arguments, layout};
+use distdup::quote::with_causes;
 use serde_json::{Value, json};
 
 use super::console::{Console, warn};
-use super::session::{self, DuplicityArgs, Faults};
+use super::session::{self, DuplicityArgs, Faults, HostArgs};
 use super::{Outcome, Usage};
 
 /// Restore what Duplicity backed up, from enough of the hosts
@@ -26,6 +28,11 @@ pub struct Restore {
     /// Hosts: folders; in any order, or once with {i} [default: backup_NAME/distdup{i}]
     #[arg(long, value_name = "HOST")]
     from: Vec<OsString>,
+    /// Restore the newest that is left, where too few hosts are left to say whether it is the newest
+    #[arg(long)]
+    allow_stale: bool,
+    #[command(flatten)]
+    hosts: HostArgs,
     #[command(flatten)]
     duplicity: DuplicityArgs,
 }
@@ -50,14 +57,30 @@ impl Restore {
         passphrase::check(&self.duplicity.options).map_err(Usage::new)?;
         let duplicity = self.duplicity.find(console)?;
         let (control, _) = Control::new();
-        let target = layout.existing(&control).map_err(|error| {
-            session::no_store(
-                error,
-                "nothing was restored: the backup cannot be had from the hosts that are there",
-            )
-        })?;
+        let access = self.hosts.access_to(self.allow_stale);
+        let cannot = |error: HostsError| {
+            let hint = if error.may_be_stale() {
+                "; --allow-stale restores the newest that is left"
+            } else {
+                ""
+            };
+            let what = "the backup cannot be had from the hosts that are there";
+            session::no_store(error, format!("nothing was restored: {what}{hint}"))
+        };
+        let target = layout.existing(access, &control).map_err(cannot)?;
+        if let Some((count, error)) = target.unreadable(&control).map_err(cannot)? {
+            let error = with_causes(&error);
+            warn(format!(
+                "{count} objects cannot be read; of one of them: {error}"
+            ));
+        }
 
-        let options = self.duplicity.options(console);
+        let mut options = self.duplicity.options(console);
+        // What Duplicity keeps of the backup stays as it is: by what is left now it would throw away
+        // what it knows of the rest.
+        let archive = self.allow_stale.then(Archive::create).transpose();
+        let archive = archive.context("cannot make a folder for Duplicity")?;
+        options.extend(archive.iter().flat_map(Archive::options));
         let arguments = arguments(&layout, &output, duplicity.version(), &options)?;
         let ended = session::run(console, &duplicity, &target, &arguments)?;
         let faults = Faults::of(&target, &ended.reports, Event::Get);
@@ -67,11 +90,16 @@ impl Restore {
         }
         output.finish()?;
 
-        let outcome = Outcome::degraded_if(!faults.is_empty());
+        let outcome = Outcome::degraded_if(!faults.is_empty() || self.allow_stale);
+        if self.allow_stale {
+            warn(
+                "what was restored may be outdated: a newer backup may be on hosts that are missing",
+            );
+        }
         let bad: Vec<_> = (0..target.folders.len())
             .filter(|&position| faults.has(position))
             .collect();
-        if outcome == Outcome::Degraded {
+        if !bad.is_empty() {
             let hosts: Vec<_> = bad.iter().map(|&position| target.shown(position)).collect();
             let hosts = hosts.join(", ");
             warn(format!(

@@ -3,27 +3,58 @@
 use std::collections::BTreeMap;
 use std::env;
 use std::ffi::OsString;
+use std::fmt::Display;
 use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
 use std::process::ExitStatus;
 use std::thread;
+use std::time::Duration;
 
 use anyhow::Context;
 use clap::Args;
-use distdup::duplicity::hosts::{HostsError, Target, host_of};
+use distdup::duplicity::hosts::{Access, HostsError, Target, host_of};
 use distdup::duplicity::launch::Duplicity;
 use distdup::duplicity::protocol::{Event, Report};
 use distdup::duplicity::session::{Ended, Session};
 use distdup::quote::with_causes;
+use distdup::store::Stale;
 use rustix::process::{Pid, Signal, kill_process};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
 use super::Usage;
 use super::console::{Console, Verbosity, warn};
+use super::size::parse_seconds;
 
 /// Messages about one host that are shown; the others are counted.
 const SHOWN: usize = 8;
+
+/// How hosts are dealt with.
+#[derive(Debug, Args)]
+pub struct HostArgs {
+    /// A host that says or takes nothing for so long counts as down [default: 30; in a share, 60]
+    #[arg(long, value_name = "SECONDS", value_parser = parse_seconds)]
+    host_timeout: Option<Duration>,
+}
+
+impl HostArgs {
+    /// The same, to read or write what is current.
+    pub fn access(&self) -> Access {
+        Access {
+            host_timeout: self.host_timeout,
+            stale: Stale::Refuse,
+        }
+    }
+
+    /// The same, to take what may be stale if so.
+    pub fn access_to(&self, stale: bool) -> Access {
+        let stale = if stale { Stale::Allow } else { Stale::Refuse };
+        Access {
+            stale,
+            ..self.access()
+        }
+    }
+}
 
 /// Which Duplicity, and what it is told.
 #[derive(Debug, Args)]
@@ -99,8 +130,23 @@ pub fn run(
     ended.context("cannot tell how Duplicity ended")
 }
 
+/// Says of hosts that cannot be locked, and warns if a second backup at the same time could get by.
+pub fn note_unlocked(console: Console, target: &Target) {
+    let unguarded = target.is_unguarded();
+    for error in &target.unlocked {
+        let text = with_causes(error);
+        if unguarded {
+            warn(format!(
+                "{text}: a second backup at the same time would not be noticed"
+            ));
+        } else {
+            console.detail(text);
+        }
+    }
+}
+
 /// Warns of the hosts that keep a store from being used.
-pub fn no_store(error: HostsError, what: &'static str) -> anyhow::Error {
+pub fn no_store(error: HostsError, what: impl Display + Send + Sync + 'static) -> anyhow::Error {
     error
         .hosts()
         .iter()

@@ -62,7 +62,8 @@ impl Drop for Runtime {
     }
 }
 
-fn make_in(parent: &Path) -> io::Result<PathBuf> {
+/// A new private folder.
+pub(super) fn make_in(parent: &Path) -> io::Result<PathBuf> {
     let mut random = [0; 8];
     getrandom::fill(&mut random).map_err(io::Error::other)?;
     let name = format!(

@@ -5,7 +5,7 @@ use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::io;
 use std::os::unix::net::UnixDatagram;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, ExitStatus};
 use std::thread::{self, JoinHandle};
 
@@ -38,6 +38,8 @@ pub struct Running {
     child: Child,
     runtime: Runtime,
     reports: JoinHandle<Vec<Report>>,
+    /// Connected, so that the reports end even if someone has cleaned up the folder they come through.
+    end: UnixDatagram,
 }
 
 /// A Duplicity that has ended.
@@ -64,6 +66,8 @@ impl Session<'_> {
         fs::write(&store, serde_json::to_vec(self.store)?)?;
         let report = runtime.path().join("report");
         let socket = UnixDatagram::bind(&report)?;
+        let end = UnixDatagram::unbound()?;
+        end.connect(&report)?;
         let reports = thread::Builder::new()
             .name("reports".into())
             .spawn(move || collect(&socket))?;
@@ -87,9 +91,10 @@ impl Session<'_> {
                 child,
                 runtime,
                 reports,
+                end,
             }),
             Err(error) => {
-                end(&report);
+                let _ = end.send(END);
                 Err(error)
             }
         }
@@ -114,7 +119,7 @@ impl Running {
     pub fn wait(mut self) -> io::Result<Ended> {
         let status = self.child.wait();
         // Residents report before they answer, so that all there is stands before this.
-        end(&self.runtime.path().join("report"));
+        let _ = self.end.send(END);
         let reports = self.reports.join().unwrap_or_default(); // a panic has been told
         Ok(Ended {
             status: status?,
@@ -135,8 +140,4 @@ fn collect(socket: &UnixDatagram) -> Vec<Report> {
             Err(_) => return reports,
         }
     }
-}
-
-fn end(report: &PathBuf) {
-    let _ = UnixDatagram::unbound().and_then(|socket| socket.send_to(END, report));
 }

@@ -9,6 +9,7 @@ use std::io;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use distdup_codecs::{Code, Geometry, family};
 use serde::{Deserialize, Serialize};
@@ -19,8 +20,8 @@ use crate::control::Control;
 use crate::quote::quote;
 use crate::sink::set;
 use crate::store::{
-    DEFAULT_HOST_TIMEOUT, Discovered, FolderHost, Host, HostError, ObjectEntry, ObjectState,
-    Origin, Store, StoreError, StoreOptions,
+    DEFAULT_HOST_TIMEOUT, Discovered, FolderHost, FolderLock, Host, HostError, LockError,
+    ObjectEntry, ObjectState, Origin, Stale, Store, StoreError, StoreOptions,
 };
 
 /// What a host's folder is called, before its number, where nothing else was said.
@@ -48,6 +49,10 @@ pub struct StoreSpec {
     k: usize,
     n: usize,
     min_shares: usize,
+    #[serde(default)]
+    host_timeout: Option<Duration>,
+    #[serde(default)]
+    stale: bool,
 }
 
 /// What kind of store a user wants, or takes an existing one to be.
@@ -63,9 +68,20 @@ pub struct Wish {
     pub min_shares: Option<usize>,
     /// Make hosts anew where they are missing from a store that exists.
     pub replace: bool,
+    /// How hosts are asked.
+    pub access: Access,
 }
 
-/// A store to back up to.
+/// How hosts are asked.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Access {
+    /// A host that says or takes nothing for so long counts as down; `None` for the defaults.
+    pub host_timeout: Option<Duration>,
+    /// Whether to read what may be stale, because nothing better is left.
+    pub stale: Stale,
+}
+
+/// A store to back up to, or to restore from.
 #[derive(Debug)]
 pub struct Target {
     /// How to open it.
@@ -78,6 +94,11 @@ pub struct Target {
     pub silent: Vec<HostError>,
     /// Hosts that were made now.
     pub made: Vec<String>,
+    /// Hosts that could not be locked: on these a second backup at the same time would not be noticed.
+    pub unlocked: Vec<LockError>,
+    store: Store,
+    /// Held as long as the target is, and by the processes started meanwhile.
+    locks: Vec<FolderLock>,
 }
 
 /// What the objects of a store can still lose, as far as keys tell: a share that is there may be
@@ -145,12 +166,19 @@ impl Layout {
         }
     }
 
-    /// All folders that exist.
-    fn found(&self) -> Result<Vec<PathBuf>, HostsError> {
+    /// All folders that exist, and those that do not say.
+    fn found(&self, patience: Duration) -> Result<Vec<PathBuf>, HostsError> {
         let n = self.count().unwrap_or(MAX_HOSTS);
-        let mut folders = self.folders(Some(n))?;
-        folders.retain(|folder| folder.is_dir());
-        Ok(folders)
+        let folders = self.folders(Some(n))?;
+        let stamps = FolderHost::stamps(&folders, patience);
+        let exists = |stamp: &Result<_, _>| match stamp {
+            Err(HostError::Down { source, .. }) => source.kind() != io::ErrorKind::NotFound,
+            _ => true,
+        };
+        let found = folders.into_iter().zip(stamps);
+        Ok(found
+            .filter_map(|(folder, stamp)| exists(&stamp).then_some(folder))
+            .collect())
     }
 
     /// For messages, and for the command that restores.
@@ -200,19 +228,40 @@ impl Layout {
     ///
     /// # Errors
     /// There is none, or too little of it.
-    pub fn existing(&self, control: &Control) -> Result<Target, HostsError> {
-        let found = hosts(&self.found()?);
+    pub fn existing(&self, access: Access, control: &Control) -> Result<Target, HostsError> {
+        let patience = access.patience();
+        let found = hosts(&self.found(patience)?);
         if found.is_empty() {
             return Err(HostsError::None {
                 name: self.names().join(" "),
             });
         }
-        let Some(discovered) = Store::discover(&found, DEFAULT_HOST_TIMEOUT, control)? else {
+        let Some(discovered) = Store::discover(&found, patience, control)? else {
             return Err(HostsError::Empty {
                 hosts: names(&found),
             });
         };
-        self.open(discovered.code, discovered.min_shares, control)
+        self.open(discovered.code, discovered.min_shares, access, control)
+    }
+
+    /// The same for whoever looks for what killed writers left, who may have got no share done.
+    ///
+    /// # Errors
+    /// There is no host, or too little is left of the store.
+    pub fn existing_or_empty(
+        &self,
+        access: Access,
+        control: &Control,
+    ) -> Result<Target, HostsError> {
+        match self.existing(access, control) {
+            Err(HostsError::Empty { .. }) => {
+                // Without a share it makes no difference how they were to be written.
+                let n = self.found(access.patience())?.len();
+                let code = family("copy")?.code(Geometry::new(1, n)?, None)?;
+                self.open(code, n, access, control)
+            }
+            result => result,
+        }
     }
 
     /// The store that is there or that is now made, to write to.
@@ -220,18 +269,20 @@ impl Layout {
     /// # Errors
     /// What is there is something else than wished for, or too little of it.
     pub fn existing_or_new(&self, wish: &Wish, control: &Control) -> Result<Target, HostsError> {
-        let found = hosts(&self.found()?);
-        if let Some(discovered) = Store::discover(&found, DEFAULT_HOST_TIMEOUT, control)? {
+        let access = wish.access;
+        let patience = access.patience();
+        let found = hosts(&self.found(patience)?);
+        if let Some(discovered) = Store::discover(&found, patience, control)? {
             wish.agrees_with(&discovered)?;
             let n = discovered.code.geometry().n();
             let folders = self.folders(Some(n))?;
             let made = if wish.replace {
-                make(&without_stamp(&folders), Origin::Replacement)?
+                make(&without_stamp(&folders, patience), Origin::Replacement)?
             } else {
                 Vec::new()
             };
-            let target = self.open(discovered.code, discovered.min_shares, control)?;
-            return Target { made, ..target }.that_can_be_written();
+            let target = self.open(discovered.code, discovered.min_shares, access, control)?;
+            return Target { made, ..target }.to_write();
         }
 
         let n = wish.n.or(self.count()).unwrap_or(DEFAULT_N);
@@ -247,8 +298,8 @@ impl Layout {
             .unwrap_or_else(|| crate::encode::default_min_shares(&*code));
         let folders = self.folders(Some(n))?;
         // Before anything is made.
-        Store::new(hosts(&folders), options(Arc::clone(&code), least))?;
-        let missing = without_stamp(&folders);
+        Store::new(hosts(&folders), options(Arc::clone(&code), least, access))?;
+        let missing = without_stamp(&folders, patience);
         let made = if missing.len() == n {
             make(&missing, Origin::NewStore)?
         } else if missing.is_empty() {
@@ -263,14 +314,15 @@ impl Layout {
                 missing: names(&hosts(&missing)),
             });
         };
-        let target = self.open(code, least, control)?;
-        Target { made, ..target }.that_can_be_written()
+        let target = self.open(code, least, access, control)?;
+        Target { made, ..target }.to_write()
     }
 
     fn open(
         &self,
         code: Arc<dyn Code>,
         least: usize,
+        access: Access,
         control: &Control,
     ) -> Result<Target, HostsError> {
         let geometry = code.geometry();
@@ -294,6 +346,8 @@ impl Layout {
             k: geometry.k(),
             n: geometry.n(),
             min_shares: least,
+            host_timeout: access.host_timeout,
+            stale: access.stale == Stale::Allow,
         };
         // By full names, as the resident has them.
         let store = spec.open()?;
@@ -304,12 +358,16 @@ impl Layout {
             folders,
             silent,
             made: Vec::new(),
+            unlocked: Vec::new(),
+            store,
+            locks: Vec::new(),
         })
     }
 }
 
 impl Target {
-    fn that_can_be_written(self) -> Result<Self, HostsError> {
+    /// To write to, by nobody else.
+    fn to_write(mut self) -> Result<Self, HostsError> {
         let (n, least) = (self.spec.n, self.spec.min_shares);
         let up = n - self.silent.len();
         if up < least {
@@ -322,7 +380,44 @@ impl Target {
             }
             .into());
         }
+        self.lock(false)?;
         Ok(self)
+    }
+
+    /// Keeps other writers away for as long as the target is there, and until the processes that were
+    /// started meanwhile have ended. `force` as in [`FolderHost::lock`].
+    ///
+    /// # Errors
+    /// Another one writes to one of the hosts.
+    pub fn lock(&mut self, force: bool) -> Result<(), HostsError> {
+        let folders = self.spec.folders();
+        for lock in FolderHost::lock_all(&folders, force, self.spec.access().patience()) {
+            match lock {
+                Ok(lock) => self.locks.push(lock),
+                Err(error @ (LockError::Held { .. } | LockError::Elsewhere { .. })) => {
+                    return Err(error.into());
+                }
+                Err(LockError::Host(_)) => {} // down, and told so already
+                Err(error) => self.unlocked.push(error),
+            }
+        }
+        Ok(())
+    }
+
+    /// Its store.
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// Whether all hosts that are up are locked, and nobody can fail to see it.
+    pub fn is_surely_alone(&self) -> bool {
+        let locked = self.locks.iter().filter(|lock| !lock.shared).count();
+        locked + self.silent.len() == self.folders.len()
+    }
+
+    /// Whether so few hosts could be locked that another writer may have locked enough others.
+    pub fn is_unguarded(&self) -> bool {
+        self.locks.len() < self.spec.min_shares
     }
 
     /// How its objects stand now.
@@ -330,7 +425,7 @@ impl Target {
     /// # Errors
     /// Too few hosts are left to tell.
     pub fn standing(&self, control: &Control) -> Result<Standing, HostsError> {
-        let list = self.spec.open()?.list(control)?;
+        let list = self.store.list(control)?;
         let lacks = |object: &ObjectEntry| match object.state {
             ObjectState::Readable { shares, n, .. } => Some(n.saturating_sub(shares)),
             ObjectState::Unreadable(_) => None,
@@ -344,6 +439,26 @@ impl Target {
                 .try_fold(0, |worst, lacks| Some(worst.max(lacks?))),
             listed: list.may_fall_silent,
         })
+    }
+
+    /// How many objects cannot be read, and why one of them cannot; `None` if all can be, as far as keys
+    /// tell.
+    ///
+    /// # Errors
+    /// Not a single one can be read, or too few hosts are left to tell.
+    pub fn unreadable(&self, control: &Control) -> Result<Option<(usize, StoreError)>, HostsError> {
+        let objects = self.store.list(control)?.objects;
+        let is_unreadable =
+            |object: &&ObjectEntry| matches!(object.state, ObjectState::Unreadable(_));
+        let count = objects.iter().filter(is_unreadable).count();
+        let Some(first) = objects.iter().find(is_unreadable) else {
+            return Ok(None);
+        };
+        match self.store.query(&first.name, control) {
+            Ok(_) => Ok(None), // a host has come back
+            Err(error) if count == objects.len() => Err(error.into()),
+            Err(error) => Ok(Some((count, error))),
+        }
     }
 
     /// The host of that full name, by its position.
@@ -381,7 +496,7 @@ impl StoreSpec {
         let code = family(&self.codec)?.code(geometry, params)?;
         Ok(Store::new(
             hosts(&self.folders()),
-            options(code, self.min_shares),
+            options(code, self.min_shares, self.access()),
         )?)
     }
 
@@ -391,6 +506,17 @@ impl StoreSpec {
             .iter()
             .map(|Hex(path)| PathBuf::from(OsString::from_vec(path.clone())))
             .collect()
+    }
+
+    fn access(&self) -> Access {
+        Access {
+            host_timeout: self.host_timeout,
+            stale: if self.stale {
+                Stale::Allow
+            } else {
+                Stale::Refuse
+            },
+        }
     }
 
     /// As many hosts as must take everything.
@@ -427,9 +553,21 @@ impl Wish {
     }
 }
 
-fn options(code: Arc<dyn Code>, least: usize) -> StoreOptions {
+impl Access {
+    fn patience(self) -> Duration {
+        self.host_timeout.unwrap_or(DEFAULT_HOST_TIMEOUT)
+    }
+}
+
+fn options(code: Arc<dyn Code>, least: usize, access: Access) -> StoreOptions {
     let mut options = StoreOptions::new(code);
     options.encode.min_shares = Some(least);
+    options.stale = access.stale;
+    if let Some(timeout) = access.host_timeout {
+        options.host_timeout = timeout;
+        options.encode.sink_timeout = timeout;
+        options.decode.source_timeout = timeout;
+    }
     options
 }
 
@@ -448,10 +586,19 @@ fn names(hosts: &[Arc<dyn Host>]) -> String {
         .join(", ")
 }
 
-/// Those that were never made a host, or are gone.
-fn without_stamp(folders: &[PathBuf]) -> Vec<PathBuf> {
-    let lacks = |folder: &&PathBuf| FolderHost::new(*folder).list("").is_err();
-    folders.iter().filter(lacks).cloned().collect()
+/// Those that were never made a host, or are gone; not those that do not say.
+fn without_stamp(folders: &[PathBuf], patience: Duration) -> Vec<PathBuf> {
+    let lacks = |stamp| {
+        matches!(
+            stamp,
+            Err(HostError::Down { .. } | HostError::NotAHost { .. })
+        )
+    };
+    let stamps = FolderHost::stamps(folders, patience);
+    let stamps = folders.iter().zip(stamps);
+    stamps
+        .filter_map(|(folder, stamp)| lacks(stamp).then(|| folder.clone()))
+        .collect()
 }
 
 fn make(folders: &[PathBuf], origin: Origin) -> Result<Vec<String>, HostsError> {
@@ -517,14 +664,14 @@ mod tests {
         let layout = Layout::In(folder.path().join("backup_x"));
         let (control, _) = Control::new();
         assert!(matches!(
-            layout.existing(&control),
+            layout.existing(Access::default(), &control),
             Err(HostsError::None { .. })
         ));
         let target = layout.existing_or_new(&Wish::default(), &control).unwrap();
         assert_eq!((target.made.len(), target.silent.len()), (3, 0));
         assert_eq!(target.spec.open().unwrap().shape().k, 2);
         assert!(matches!(
-            layout.existing(&control),
+            layout.existing(Access::default(), &control),
             Err(HostsError::Empty { .. })
         ));
 
@@ -556,7 +703,14 @@ mod tests {
         };
         let target = layout.existing_or_new(&again, &control).unwrap();
         assert_eq!((target.made.len(), target.silent.len()), (1, 0));
-        assert_eq!(layout.existing(&control).unwrap().silent.len(), 0);
+        assert_eq!(
+            layout
+                .existing(Access::default(), &control)
+                .unwrap()
+                .silent
+                .len(),
+            0
+        );
     }
 
     #[test]
