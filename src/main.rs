@@ -7,6 +7,8 @@ use std::process::ExitCode;
 use clap::Parser;
 
 fn main() -> ExitCode {
-    // Wrong usage ends here, with exit code 2.
-    cli::Cli::parse().run().into()
+    match cli::Cli::try_parse() {
+        Ok(cli) => cli.run().into(),
+        Err(error) => cli::misspoken(&error).into(),
+    }
 }

@@ -29,7 +29,7 @@ fn geometries_that_cannot_be() {
         ("-k 3 -n 3", "3 data shards in 3 shards leave no parity"),
         ("-k 4 -n 3", "4 data shards in 3 shards"),
         ("-k 2 -n 257", "n <= 256"),
-        ("--codec xor -k 3 -n 7", "(6, 10)"),
+        ("--codec xor -k 3 -n 12", "(3, 12)"),
         (
             "--codec xor -k 3 -n 5 --equations 1^2",
             "1 equations for 2 parity shards",
@@ -40,6 +40,9 @@ fn geometries_that_cannot_be() {
         ("-k 2", "(-n)"),
         ("-k x -n 3", "invalid value 'x'"),
         ("-k 2 -n 3 --memory 3q", "KiB"),
+        ("-k 2 -n 3 --shard-size 0", "shard length is 0"),
+        ("-k 2 -n 3 --codec rs16 --shard-size 3", "a multiple of 2"),
+        ("-k 2 -n 3 --shard-size 1G", "1000000000"),
     ] {
         desk.complains(
             2,
@@ -58,6 +61,36 @@ fn geometries_that_cannot_be() {
         &["--min-shares"],
     );
     assert_eq!(desk.names(), ["in"]);
+}
+
+#[test]
+fn programs_are_told_of_wrong_usage() {
+    let desk = Desk::with_input(10);
+    for (line, text) in [
+        (
+            "encode --json -k x -o a in",
+            "invalid value 'x' for '-k <K>'",
+        ),
+        (
+            "encode -k 1 --json --josn",
+            "unexpected argument '--josn' found",
+        ),
+        ("encode --json", "not provided: --output <DEST>"),
+        ("frobnicate --json", "unrecognized subcommand 'frobnicate'"),
+        (
+            "encode --json -k 3 -n 3 -o 's{i}' in",
+            "3 data shards in 3 shards",
+        ),
+    ] {
+        let ran = desk.exits(2, &format!("distdup {line}"));
+        let json = ran.json();
+        assert_eq!(json["status"], "failed", "{line}");
+        let error = json["error"][0].as_str().unwrap();
+        assert!(error.contains(text), "{line}: {error}");
+        assert!(!ran.err.is_empty(), "{line}");
+    }
+    let help = desk.exits(0, "distdup encode --json --help");
+    assert!(help.text().contains("Examples"), "{help:?}");
 }
 
 #[test]

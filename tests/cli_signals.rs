@@ -20,7 +20,12 @@ fn signal(child: &Child, name: &str) {
 /// An encode that has begun: its header and at least a stripe have gone to the sinks, and it waits
 /// for more of its input.
 fn under_way(desk: &Desk, options: &str) -> (Child, File) {
-    let line = format!("distdup encode -k 1 --shard-size 4096 --fifo pipe {options}");
+    under_way_after(desk, "env --default-signal=HUP", options)
+}
+
+/// The same, started by a command that says which signals it ignores.
+fn under_way_after(desk: &Desk, start: &str, options: &str) -> (Child, File) {
+    let line = format!("{start} distdup encode -k 1 --shard-size 4096 --fifo pipe {options}");
     let child = desk.start(&line);
     while !desk.at("pipe").exists() {
         std::thread::yield_now();
@@ -46,7 +51,7 @@ fn stderr(child: &mut Child) -> String {
 
 #[test]
 fn sigint_and_sigterm_leave_nothing() {
-    for name in ["INT", "TERM"] {
+    for name in ["INT", "TERM", "HUP"] {
         let desk = Desk::new();
         let (mut child, _pipe) = under_way(&desk, "-o a -o b");
         while !desk.at("a.partial").exists() || !desk.at("b.partial").exists() {
@@ -58,6 +63,18 @@ fn sigint_and_sigterm_leave_nothing() {
         assert!(err.contains("stopped by a signal"), "{err}");
         assert_eq!(desk.names(), [""; 0], "{name}");
     }
+}
+
+#[test]
+fn the_end_of_the_terminal_changes_nothing_under_nohup() {
+    let desk = Desk::new();
+    let (mut child, mut pipe) = under_way_after(&desk, "env --ignore-signal=HUP", "-o a -o b");
+    signal(&child, "HUP");
+    pipe.write_all(b"the end").unwrap();
+    drop(pipe);
+    let err = stderr(&mut child);
+    assert_eq!(child.wait().unwrap().code(), Some(0), "{err}");
+    desk.exits(0, "distdup verify -q a b");
 }
 
 #[test]

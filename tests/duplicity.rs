@@ -3,232 +3,24 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by it")]
 
-use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdin, ChildStdout, Command, Output, Stdio};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use distdup::duplicity::protocol::Hex;
 use rustix::fs::{CWD, Mode, mkfifoat};
 use serde_json::{Value, json};
-use tempfile::TempDir;
 
-const DISTDUP: &str = env!("CARGO_BIN_EXE_distdup");
-const PLAIN: &[&str] = &["--", "--no-encryption", "--backend-retry-delay", "1"];
-const SMALL_VOLUMES: &[&str] = &[
-    "--",
-    "--no-encryption",
-    "--backend-retry-delay",
-    "1",
-    "--volsize",
-    "1",
-];
+mod world;
 
-/// A home, a working folder, and a Duplicity.
-struct World {
-    folder: TempDir,
-    duplicity: Option<OsString>,
-}
-
-impl World {
-    fn new(duplicity: Option<OsString>) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        for name in ["home", "tmp", "test"] {
-            fs::create_dir(folder.path().join(name)).unwrap();
-        }
-        let world = Self { folder, duplicity };
-        let test = world.path("test");
-        fs::write(test.join("random"), random(2_500_000)).unwrap();
-        fs::write(test.join("empty"), "").unwrap();
-        fs::create_dir(test.join("a folder")).unwrap();
-        fs::write(
-            test.join("a folder").join(OsStr::from_bytes(b"caf\xe9\n")),
-            "odd",
-        )
-        .unwrap();
-        symlink("../random", test.join("a folder/link")).unwrap();
-        world
-    }
-
-    /// One for each Duplicity there is.
-    fn each() -> impl Iterator<Item = Self> {
-        let newer = std::env::var_os("DISTDUP_DUPLICITY3").map(Some);
-        [None].into_iter().chain(newer).map(Self::new)
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
-    }
-
-    fn host(&self, i: usize) -> PathBuf {
-        self.path(&format!("backup_test/distdup{i}"))
-    }
-
-    fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(DISTDUP);
-        self.furnish(&mut command);
-        let options = arguments
-            .iter()
-            .position(|word| *word == "--")
-            .unwrap_or(arguments.len());
-        command.args(&arguments[..options]);
-        if let Some(duplicity) = &self.duplicity {
-            command.arg("--duplicity").arg(duplicity);
-        }
-        command.args(&arguments[options..]);
-        command
-    }
-
-    fn furnish(&self, command: &mut Command) {
-        command
-            .current_dir(self.folder.path())
-            .env("HOME", self.path("home"))
-            .env("TMPDIR", self.path("tmp"))
-            .env_remove("PASSPHRASE")
-            .env_remove("XDG_CACHE_HOME")
-            .stdin(Stdio::null());
-    }
-
-    fn run(&self, arguments: &[&str]) -> Output {
-        self.command(arguments).output().unwrap()
-    }
-
-    fn backup(&self, options: &[&str]) -> Output {
-        self.run(&[&["backup", "test/"], options].concat())
-    }
-
-    /// Restores, and compares.
-    fn restores(&self, exit: i32) -> Output {
-        let output = self.run(&[&["restore", "restore_test/"], PLAIN].concat());
-        self.is_restored(&output, exit);
-        output
-    }
-
-    fn is_restored(&self, output: &Output, exit: i32) {
-        assert_exit(output, exit);
-        self.is_like("restore_test");
-        fs::remove_dir_all(self.path("restore_test")).unwrap();
-    }
-
-    fn is_like(&self, name: &str) {
-        let diff = Command::new("diff")
-            .args(["-r", "--no-dereference"])
-            .arg(self.path("test"))
-            .arg(self.path(name))
-            .output()
-            .unwrap();
-        assert!(
-            diff.status.success(),
-            "{}",
-            String::from_utf8_lossy(&diff.stdout)
-        );
-    }
-
-    /// Sets a host aside for as long as `work` takes.
-    fn without<T>(&self, hosts: &[usize], work: impl FnOnce() -> T) -> T {
-        let away = |i: usize| self.path(&format!("away{i}"));
-        for &i in hosts {
-            fs::rename(self.host(i), away(i)).unwrap();
-        }
-        let result = work();
-        for &i in hosts {
-            fs::rename(away(i), self.host(i)).unwrap();
-        }
-        result
-    }
-
-    /// What stands in the working folder.
-    fn names(&self) -> Vec<String> {
-        let entries = fs::read_dir(self.folder.path()).unwrap();
-        let mut names: Vec<_> = entries
-            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-            .collect();
-        names.sort();
-        names
-    }
-
-    /// Shares on a host whose names contain `what`.
-    fn shares(&self, host: usize, what: &str) -> Vec<PathBuf> {
-        let mut shares: Vec<_> = fs::read_dir(self.host(host))
-            .into_iter()
-            .flatten()
-            .map(|entry| entry.unwrap().path())
-            .filter(|path| {
-                let name = path.file_name().unwrap().to_str().unwrap();
-                path.extension() == Some(OsStr::new("share")) && name.contains(what)
-            })
-            .collect();
-        shares.sort();
-        shares
-    }
-}
-
-/// Cannot be compressed; the same each time.
-fn random(length: usize) -> Vec<u8> {
-    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
-    let mut bytes = Vec::with_capacity(length + 8);
-    while bytes.len() < length {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        bytes.extend(state.to_le_bytes());
-    }
-    bytes.truncate(length);
-    bytes
-}
-
-#[track_caller]
-fn assert_exit(output: &Output, exit: i32) {
-    assert_eq!(
-        output.status.code(),
-        Some(exit),
-        "\n{}\n{}",
-        String::from_utf8_lossy(&output.stdout),
-        stderr(output)
-    );
-}
-
-fn stderr(output: &Output) -> String {
-    String::from_utf8_lossy(&output.stderr).into_owned()
-}
-
-fn stdout(output: &Output) -> String {
-    String::from_utf8_lossy(&output.stdout).into_owned()
-}
-
-#[track_caller]
-fn wait_until(what: &str, mut condition: impl FnMut() -> bool) {
-    let began = Instant::now();
-    while !condition() {
-        assert!(began.elapsed() < Duration::from_secs(60), "{what}");
-        thread::sleep(Duration::from_millis(2));
-    }
-}
-
-/// Processes whose command line has all of these words.
-fn processes(words: &[&str]) -> Vec<u32> {
-    let entries = fs::read_dir("/proc").unwrap().flatten();
-    entries
-        .filter_map(|entry| {
-            let id = entry.file_name().to_str()?.parse().ok()?;
-            let line = fs::read(entry.path().join("cmdline")).ok()?;
-            let line = String::from_utf8_lossy(&line).into_owned();
-            words.iter().all(|word| line.contains(word)).then_some(id)
-        })
-        .collect()
-}
-
-fn kill(id: u32, signal: &str) {
-    let _ = Command::new("kill")
-        .args([signal, &id.to_string()])
-        .stderr(Stdio::null())
-        .status();
-}
+use world::{
+    DISTDUP, PLAIN, SMALL_VOLUMES, World, assert_exit, is_in_memory, kill, processes, random,
+    stderr, stdout, wait_until,
+};
 
 #[test]
 fn the_walk_through_the_readme_with_gnupg() {
@@ -571,20 +363,6 @@ fn a_resident_killed_while_it_stores_is_started_again() {
         world.restores(0);
         assert!(!is_in_memory(&ours), "the runtime folder is left");
     }
-}
-
-fn is_in_memory(part: &str) -> bool {
-    let part = part.trim_start_matches('/');
-    let parents = [
-        "/dev/shm".into(),
-        std::env::var_os("XDG_RUNTIME_DIR").unwrap_or_default(),
-    ];
-    parents
-        .iter()
-        .flat_map(fs::read_dir)
-        .flatten()
-        .flatten()
-        .any(|entry| entry.file_name().to_string_lossy().starts_with(part))
 }
 
 #[test]

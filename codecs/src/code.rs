@@ -62,6 +62,11 @@ pub trait Code: Send + Sync + fmt::Debug {
     /// encoded and reconstructed.
     fn scratch_bytes(&self, shard_len: usize) -> usize;
 
+    /// What encoding a stripe takes, where that can be said.
+    fn operations(&self) -> Option<Operations> {
+        None
+    }
+
     /// An encoder and decoder with scratch of its own; one for each thread.
     fn coder(&self) -> Box<dyn Coder>;
 
@@ -95,6 +100,16 @@ pub trait Code: Send + Sync + fmt::Debug {
         // One pass is enough: what could not be spared from more cannot be spared from less.
         Some(needed)
     }
+}
+
+/// Operations on whole shards, which encoding a stripe takes. Over k, they are operations for each
+/// byte of data. What they cost, and what moving the bytes costs besides, is the machine's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Operations {
+    /// Shards added up: exclusive or.
+    pub additions: usize,
+    /// Shards multiplied by a constant of the field.
+    pub multiplications: usize,
 }
 
 /// One shard, as [`Coder::reconstruct`] sees it.

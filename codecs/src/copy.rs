@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::code::{Code, Coder, Family, Shard};
+use crate::code::{Code, Coder, Family, Operations, Shard};
 use crate::error::{CodecError, quote};
 use crate::geometry::{Geometry, ShardSet};
 use crate::stripe::{check_encode, check_reconstruct, check_recoverable};
@@ -76,6 +76,13 @@ impl Code for Copies {
 
     fn scratch_bytes(&self, _shard_len: usize) -> usize {
         0
+    }
+
+    fn operations(&self) -> Option<Operations> {
+        Some(Operations {
+            additions: 0,
+            multiplications: 0,
+        })
     }
 
     fn coder(&self) -> Box<dyn Coder> {

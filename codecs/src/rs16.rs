@@ -17,7 +17,7 @@ use reed_solomon_simd::Error as KernelError;
 use reed_solomon_simd::rate::{HighRate, LowRate, Rate as Kernels, RateDecoder, RateEncoder};
 
 use self::engine::CachingEngine;
-use crate::code::{Code, Coder, Family, Shard};
+use crate::code::{Code, Coder, Family, Operations, Shard};
 use crate::error::{CodecError, quote};
 use crate::geometry::{Geometry, ShardSet};
 use crate::stripe::{Task, check_encode, check_reconstruct, check_recoverable};
@@ -148,6 +148,28 @@ impl Code for ReedSolomon {
         let encoder = other.next_multiple_of(chunk);
         let decoder = (chunk + other).next_power_of_two();
         (encoder + decoder) * shard_len.next_multiple_of(64) + CachingEngine::SCRATCH_BYTES
+    }
+
+    /// Of the transforms as they stand in the literature. The kernels leave out some of what is
+    /// known to be zero.
+    fn operations(&self) -> Option<Operations> {
+        let (k, parity) = (self.geometry.k(), self.geometry.parity());
+        let (chunk, others) = match self.rate {
+            Rate::High => (parity.next_power_of_two(), k),
+            Rate::Low => (k.next_power_of_two(), parity),
+        };
+        let others = others.div_ceil(chunk);
+        let layers = chunk.trailing_zeros() as usize;
+        let butterflies = (others + 1) * layers * chunk / 2;
+        // Before `high` transforms back, it adds up the chunks of data.
+        let sums = match self.rate {
+            Rate::High => (others - 1) * chunk,
+            Rate::Low => 0,
+        };
+        Some(Operations {
+            additions: 2 * butterflies + sums,
+            multiplications: butterflies,
+        })
     }
 
     fn coder(&self) -> Box<dyn Coder> {

@@ -13,12 +13,12 @@ use std::sync::Arc;
 
 use self::equations::Equations;
 use self::solve::Elimination;
-use crate::code::{Code, Coder, Family, Shard};
+use crate::code::{Code, Coder, Family, Operations, Shard};
 use crate::error::CodecError;
 use crate::geometry::{Geometry, MAX_SHARDS, ShardSet};
 use crate::stripe::{check_encode, check_reconstruct, check_recoverable};
 
-pub(crate) use self::equations::EXAMPLE;
+pub(crate) use self::equations::MATLAND;
 
 const ID: &str = "xor";
 
@@ -44,7 +44,7 @@ impl Family for Xor {
         }
         let equations = match params {
             Some(text) => Equations::parse(geometry, text)?,
-            None => Equations::built_in(geometry)?,
+            None => Equations::best(geometry)?,
         };
         let params = equations.to_string();
         Ok(Arc::new(Linear {
@@ -82,9 +82,24 @@ impl Code for Linear {
         Elimination::new(&self.equations, present).reconstructible()
     }
 
+    fn is_mds(&self) -> bool {
+        // No other binary code is. With k = 1, an equation that is not empty has all data in it.
+        let geometry = self.geometry();
+        let all_in_one =
+            geometry.parity() == 1 && self.equations.of(geometry.k()) == geometry.data();
+        geometry.k() == 1 || all_in_one
+    }
+
     fn scratch_bytes(&self, _shard_len: usize) -> usize {
         // The last solution: no shards, only which shards to add up.
         size_of::<LinearCoder>() + self.geometry().n() * size_of::<(usize, ShardSet)>()
+    }
+
+    fn operations(&self) -> Option<Operations> {
+        Some(Operations {
+            additions: self.equations.iter().map(|sum| sum.len() - 1).sum(),
+            multiplications: 0,
+        })
     }
 
     fn coder(&self) -> Box<dyn Coder> {

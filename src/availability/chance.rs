@@ -26,8 +26,8 @@ pub struct Interval {
 impl Chance {
     /// How many nines `yes` begins with, by the logarithm: 3 for 0.999, infinite for certainty.
     pub fn nines(&self) -> f64 {
-        // Where `no` is 1, the logarithm is 0, which is not to become -0.
-        (-self.no.log10()).max(0.0)
+        // Where `no` is 1, the logarithm is 0, which a minus sign would make -0. (`max` may keep it.)
+        (0.0 - self.no.log10()).max(0.0)
     }
 
     /// Seconds of a year in which it does not go well.

@@ -26,6 +26,12 @@ pub struct Group {
     pub up: Probability,
 }
 
+/// Whether a host or a group can be called that: a list of names must be told apart.
+pub fn is_name(text: &str) -> bool {
+    let special = |c: char| ",:=".contains(c) || c.is_whitespace() || c.is_control();
+    !text.is_empty() && !text.contains(special)
+}
+
 /// When a host is looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Moment {
@@ -118,6 +124,37 @@ impl Hosts {
                 blocks,
             }),
         }
+    }
+
+    /// The first `n` of them, or all; of the groups, what is left of them.
+    #[must_use]
+    pub fn first(&self, n: usize) -> Self {
+        let each: Vec<_> = self.each.iter().take(n).cloned().collect();
+        let mut kept = Self::alone(each);
+        if !self.groups.is_empty() {
+            let there = |name: &String| kept.each.iter().any(|host| host.name == *name);
+            let groups = self.groups.iter().map(|group| Group {
+                hosts: group
+                    .hosts
+                    .iter()
+                    .filter(|name| there(name))
+                    .cloned()
+                    .collect(),
+                ..group.clone()
+            });
+            kept.groups = groups.filter(|group| !group.hosts.is_empty()).collect();
+            let blocks = self.blocks.iter().map(|block| Block {
+                members: block
+                    .members
+                    .iter()
+                    .copied()
+                    .filter(|host| *host < n)
+                    .collect(),
+                ..block.clone()
+            });
+            kept.blocks = blocks.filter(|block| !block.members.is_empty()).collect();
+        }
+        kept
     }
 
     fn alone(hosts: Vec<Host>) -> Self {

@@ -6,14 +6,15 @@ use std::time::Duration;
 use anyhow::Context;
 use clap::Args;
 use distdup::control::Control;
-use distdup::duplicity::hosts::{HostsError, Layout, Target};
+use distdup::duplicity::hosts::{HostsError, Target};
 use distdup::quote::{for_shell, quote, with_causes};
 use distdup::store::Remains;
 use serde_json::{Value, json};
 
 use super::console::{Console, warn};
 use super::session::{self, HostArgs};
-use super::{Outcome, Usage, report};
+use super::settings::Selection;
+use super::{Outcome, report};
 
 /// Where nobody can tell whether a writer lives, what it began so long ago is left.
 const GRACE: Duration = Duration::from_secs(24 * 3600);
@@ -22,8 +23,8 @@ const GRACE: Duration = Duration::from_secs(24 * 3600);
 #[derive(Debug, Args)]
 #[command(after_help = AFTER_HELP)]
 pub struct Cleanup {
-    /// Hosts: folders; in any order, or once with {i}
-    #[arg(value_name = "HOST", required = true)]
+    /// Hosts: folders; in any order, or once with {i} [default: those set]
+    #[arg(value_name = "HOST")]
     hosts: Vec<OsString>,
     /// Remove what is listed
     #[arg(long)]
@@ -49,13 +50,13 @@ struct Found {
 }
 
 impl Cleanup {
-    pub fn run(self, console: Console) -> anyhow::Result<Outcome> {
-        let words: Vec<_> = self
+    pub fn run(self, console: Console, selection: &Selection) -> anyhow::Result<Outcome> {
+        let hosts = self
             .hosts
             .iter()
-            .map(|host| for_shell(&host.to_string_lossy()))
-            .collect();
-        let layout = Layout::named(self.hosts).map_err(Usage::new)?;
+            .map(|host| for_shell(&host.to_string_lossy()));
+        let words: Vec<_> = selection.words().into_iter().chain(hosts).collect();
+        let layout = selection.layout(console, self.hosts)?;
         let (control, _) = Control::new();
         let no_store = |error| session::no_store(error, "nothing was looked at");
         let mut target = layout

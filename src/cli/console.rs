@@ -31,6 +31,13 @@ pub enum Verbosity {
 }
 
 impl Console {
+    /// Where nothing is known but that a program asks.
+    pub const FOR_PROGRAMS: Self = Self {
+        verbosity: Verbosity::Normal,
+        json: true,
+        data_on_stdout: false,
+    };
+
     /// The same while standard output carries data, or does not.
     pub fn with_data_on_stdout(self, data_on_stdout: bool) -> Self {
         Self {

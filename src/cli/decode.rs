@@ -80,7 +80,7 @@ impl Decode {
         *console = console.with_data_on_stdout(names::has_stdout(&outputs));
         let console = *console;
         names::distinct(&outputs, &names::places(&self.sources.shares))?;
-        let watch = Watch::start(console, None, "shares")?;
+        let watch = Watch::start(console, None, "share")?;
         let sources = names::sources(&self.sources.shares)?;
         let options = Options {
             force: self.force,

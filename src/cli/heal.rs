@@ -5,7 +5,7 @@ use std::ffi::OsString;
 
 use anyhow::Context;
 use clap::Args;
-use distdup::duplicity::hosts::{Layout, Wish};
+use distdup::duplicity::hosts::Wish;
 use distdup::quote::with_causes;
 use distdup::store::HealReport;
 use serde_json::{Value, json};
@@ -13,15 +13,16 @@ use serde_json::{Value, json};
 use super::backup::{in_words, losses};
 use super::console::{Console, warn};
 use super::session::{self, HostArgs};
+use super::settings::Selection;
 use super::watch::Watch;
-use super::{Outcome, Usage, report};
+use super::{Outcome, report};
 
 /// Give the hosts of a backup what they lack or have damaged, from what the others have
 #[derive(Debug, Args)]
 #[command(after_help = AFTER_HELP)]
 pub struct Heal {
-    /// Hosts: folders; in any order, or once with {i}
-    #[arg(value_name = "HOST", required = true)]
+    /// Hosts: folders; in any order, or once with {i} [default: those set]
+    #[arg(value_name = "HOST")]
     hosts: Vec<OsString>,
     /// Make hosts that are lost for good anew, and fill them
     #[arg(long)]
@@ -50,8 +51,8 @@ struct Tally {
 }
 
 impl Heal {
-    pub fn run(self, console: Console) -> anyhow::Result<Outcome> {
-        let layout = Layout::named(self.hosts).map_err(Usage::new)?;
+    pub fn run(self, console: Console, selection: &Selection) -> anyhow::Result<Outcome> {
+        let layout = selection.layout(console, self.hosts)?;
         let watch = Watch::start(console, None, "shares")?;
         let control = watch.control.clone();
         let no_store = |error| session::no_store(error, "nothing was healed");
@@ -98,7 +99,7 @@ impl Heal {
             report::count(standing.objects, "object")
         )];
         let mut hosts = Vec::new();
-        for position in 0..target.folders.len() {
+        for position in 0..target.hosts.len() {
             let tally = tallies.remove(&position).unwrap_or_default();
             let shown = target.shown(position);
             for (failure, count) in &tally.failed {

@@ -1,5 +1,6 @@
 //! Commands, flags and exit codes.
 
+use std::env;
 use std::error::Error;
 use std::fmt;
 use std::process::ExitCode;
@@ -10,9 +11,12 @@ use serde_json::json;
 mod availability;
 mod backup;
 mod cleanup;
+mod code;
 mod codecs;
+mod compare;
 mod console;
 mod decode;
+mod duplicity;
 mod encode;
 mod heal;
 mod inspect;
@@ -22,12 +26,14 @@ mod report;
 mod resident;
 mod restore;
 mod session;
+mod settings;
 mod size;
 mod status;
 mod verify;
 mod watch;
 
 use console::{Console, Verbosity, print_error};
+use settings::Selection;
 
 /// Erasure-codes a stream, such as a backup, into shares on n hosts; enough of them give it back
 #[derive(Debug, Parser)]
@@ -61,12 +67,29 @@ enum Command {
     Status(status::Status),
     Heal(heal::Heal),
     Cleanup(cleanup::Cleanup),
+    Duplicity(duplicity::Duplicity),
     Resident(resident::Resident),
     Availability(Box<availability::Availability>),
+    Compare(Box<compare::Compare>),
+}
+
+impl Command {
+    /// Whether a configuration file has something to say about it.
+    fn has_settings(&self) -> bool {
+        matches!(
+            self,
+            Self::Backup(_)
+                | Self::Restore(_)
+                | Self::Duplicity(_)
+                | Self::Status(_)
+                | Self::Heal(_)
+                | Self::Cleanup(_)
+        )
+    }
 }
 
 #[derive(Debug, Args)]
-#[command(next_help_heading = "Talk")]
+#[command(next_help_heading = "General")]
 struct Globals {
     /// Print errors only
     #[arg(short, long, global = true)]
@@ -77,6 +100,8 @@ struct Globals {
     /// Print the result as one JSON object
     #[arg(long, global = true)]
     json: bool,
+    #[command(flatten)]
+    selection: Selection,
 }
 
 /// How a command ended that did what it was to do.
@@ -107,6 +132,8 @@ impl Outcome {
 pub enum Exit {
     /// A command did its work.
     Ended(Outcome),
+    /// As another program did that speaks for itself: with this exit code.
+    As(u8),
     /// Nothing usable is claimed.
     Failed,
     /// What was asked for makes no sense.
@@ -120,6 +147,7 @@ impl From<Exit> for ExitCode {
             Exit::Failed => 1,
             Exit::Usage => 2,
             Exit::Ended(Outcome::Degraded) => 3,
+            Exit::As(code) => code,
         })
     }
 }
@@ -160,6 +188,7 @@ impl Cli {
             quiet,
             verbose,
             json,
+            selection,
         } = self.globals;
         let verbosity = match (quiet, verbose) {
             (true, _) => Verbosity::Quiet,
@@ -171,6 +200,11 @@ impl Cli {
             json,
             data_on_stdout: false,
         };
+        if selection.is_given() && !self.command.has_settings() {
+            let error =
+                Usage::say("--config and --profile are of no use here: they are about backups");
+            return fail(console, &error);
+        }
         let result = match self.command {
             Command::Encode(command) => command.run(&mut console),
             Command::Decode(command) => command.run(&mut console),
@@ -178,13 +212,19 @@ impl Cli {
             Command::Inspect(command) => command.run(console),
             Command::Repair(command) => command.run(console),
             Command::Codecs(command) => command.run(console),
-            Command::Backup(command) => command.run(console),
-            Command::Restore(command) => command.run(console),
-            Command::Status(command) => command.run(console),
-            Command::Heal(command) => command.run(console),
-            Command::Cleanup(command) => command.run(console),
+            Command::Backup(command) => command.run(console, &selection),
+            Command::Restore(command) => command.run(console, &selection),
+            Command::Status(command) => command.run(console, &selection),
+            Command::Heal(command) => command.run(console, &selection),
+            Command::Cleanup(command) => command.run(console, &selection),
+            Command::Duplicity(command) => {
+                return command
+                    .run(console, &selection)
+                    .unwrap_or_else(|error| fail(console, &error));
+            }
             Command::Resident(command) => command.run(),
             Command::Availability(command) => command.run(console),
+            Command::Compare(command) => command.run(console),
         };
         match result {
             Ok(outcome) => Exit::Ended(outcome),
@@ -193,12 +233,37 @@ impl Cli {
     }
 }
 
+/// Prints what clap has to say instead of a command: help, the version, or what is wrong.
+pub fn misspoken(error: &clap::Error) -> Exit {
+    // Where it cannot be printed, the exit code says it.
+    let _ = error.print();
+    if !error.use_stderr() {
+        return Exit::Ended(Outcome::Done);
+    }
+    // What was parsed is gone; a value that looks like the flag does no harm here.
+    if env::args_os().any(|argument| argument == "--json") {
+        let text = error.render().to_string();
+        let first = text.trim_start_matches("error: ").split("\n\n").next();
+        let words = first.unwrap_or_default().split_whitespace();
+        print_failure(
+            Console::FOR_PROGRAMS,
+            &[words.collect::<Vec<_>>().join(" ")],
+        );
+    }
+    Exit::Usage
+}
+
+/// The result of a command that failed, for programs.
+fn print_failure(console: Console, causes: &[String]) {
+    // Where even this cannot be printed, the exit code says it.
+    let _ = console.result("", &json!({ "status": "failed", "error": causes }));
+}
+
 fn fail(console: Console, error: &anyhow::Error) -> Exit {
     let causes: Vec<String> = error.chain().map(ToString::to_string).collect();
     print_error(&causes);
     if console.json {
-        // Where even this cannot be printed, the exit code says it.
-        let _ = console.result("", &json!({ "status": "failed", "error": causes }));
+        print_failure(console, &causes);
     }
     if error.chain().any(<dyn Error>::is::<Usage>) {
         Exit::Usage

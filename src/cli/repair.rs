@@ -50,7 +50,7 @@ Files are verified first. What is written is byte for byte what was there before
 
 impl Repair {
     pub fn run(self, console: Console) -> anyhow::Result<Outcome> {
-        let watch = Watch::start(console, None, "shares")?;
+        let watch = Watch::start(console, None, "share")?;
         let checked = self.check(&watch)?;
         let sources = names::sources(&self.sources.shares)?;
         let mut choice = Choice {

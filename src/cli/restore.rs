@@ -5,16 +5,17 @@ use std::path::PathBuf;
 
 use anyhow::{Context, anyhow};
 use clap::Args;
+use distdup::config::Settings;
 use distdup::control::Control;
 use distdup::duplicity::hosts::HostsError;
-use distdup::duplicity::passphrase;
 use distdup::duplicity::protocol::Event;
-use distdup::duplicity::restore::{Archive, Output, RestoreError, arguments, layout};
+use distdup::duplicity::restore::{self, ACTIONS, Archive, Output, RestoreError, layout};
 use distdup::quote::with_causes;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::console::{Console, warn};
 use super::session::{self, DuplicityArgs, Faults, HostArgs};
+use super::settings::{Selection, hosts};
 use super::{Outcome, Usage};
 
 /// Restore what Duplicity backed up, from enough of the hosts
@@ -22,10 +23,10 @@ use super::{Outcome, Usage};
 #[command(after_help = AFTER_HELP)]
 #[allow(clippy::doc_markdown)] // Help texts, not documentation.
 pub struct Restore {
-    /// Where it goes: of restore_NAME/, the backup is backup_NAME/
+    /// Where it goes: of restore_NAME/, the backup is backup_NAME/, unless hosts are set
     #[arg(value_name = "DEST")]
     target: PathBuf,
-    /// Hosts: folders; in any order, or once with {i} [default: backup_NAME/distdup{i}]
+    /// Hosts: folders; in any order, or once with {i} [default: those set, or backup_NAME/distdup{i}]
     #[arg(long, value_name = "HOST")]
     from: Vec<OsString>,
     /// Restore the newest that is left, where too few hosts are left to say whether it is the newest
@@ -40,22 +41,28 @@ pub struct Restore {
 const AFTER_HELP: &str = "\
 Examples:
   PASSPHRASE=... distdup restore restore_test/
+  distdup restore -P home restore_home/
   distdup restore old/ --from '/mnt/disk{i}/home' -- --time 3D
   distdup restore letter --from disk0 --from disk2 -- --file-to-restore letters/first
 
 What is restored has another name, ending in .partial, until it is whole.";
 
 impl Restore {
-    pub fn run(self, console: Console) -> anyhow::Result<Outcome> {
-        let force = self
-            .duplicity
-            .options
-            .iter()
-            .any(|option| option == "--force");
-        let layout = layout(&self.target, self.from).map_err(Usage::new)?;
+    pub fn run(self, console: Console, selection: &Selection) -> anyhow::Result<Outcome> {
+        let arguments = Settings {
+            hosts: hosts(self.from),
+            ..self.duplicity.which.settings()
+        };
+        let settings = arguments.over(selection.settings(console)?);
+        let mut options = self.duplicity.options(console, &settings, ACTIONS);
+        let layout = match settings.layout().map_err(Usage::new)? {
+            Some(layout) => layout,
+            None => layout(&self.target).map_err(Usage::new)?,
+        };
+        let force = options.iter().any(|option| option == "--force");
         let output = Output::new(&self.target, force).map_err(usage_or_failure)?;
-        passphrase::check(&self.duplicity.options).map_err(Usage::new)?;
-        let duplicity = self.duplicity.find(console)?;
+        let duplicity = session::find(console, &settings)?;
+        let environment = session::environment(&settings, &options)?;
         let (control, _) = Control::new();
         let access = self.hosts.access_to(self.allow_stale);
         let cannot = |error: HostsError| {
@@ -75,15 +82,14 @@ impl Restore {
             ));
         }
 
-        let mut options = self.duplicity.options(console);
         // What Duplicity keeps of the backup stays as it is: by what is left now it would throw away
         // what it knows of the rest.
         let archive = self.allow_stale.then(Archive::create).transpose();
         let archive = archive.context("cannot make a folder for Duplicity")?;
         options.extend(archive.iter().flat_map(Archive::options));
-        let arguments = arguments(&layout, &output, duplicity.version(), &options)?;
-        let ended = session::run(console, &duplicity, &target, &arguments)?;
-        let faults = Faults::of(&target, &ended.reports, Event::Get);
+        let arguments = restore::arguments(&layout, &output, duplicity.version(), &options)?;
+        let ended = session::run(console, &duplicity, &environment, &target, &arguments)?;
+        let faults = Faults::of(&target, &ended.reports, Some(Event::Get));
         faults.warn();
         if let Some(failure) = session::failure(ended.status) {
             return Err(anyhow!(failure)).context("nothing was restored");
@@ -96,7 +102,7 @@ impl Restore {
                 "what was restored may be outdated: a newer backup may be on hosts that are missing",
             );
         }
-        let bad: Vec<_> = (0..target.folders.len())
+        let bad: Vec<_> = (0..target.hosts.len())
             .filter(|&position| faults.has(position))
             .collect();
         if !bad.is_empty() {
@@ -106,21 +112,12 @@ impl Restore {
                 "all was restored, but shares are missing or damaged on {hosts}"
             ));
         }
-        let hosts: Vec<Value> = (0..target.folders.len())
-            .map(|position| {
-                json!({
-                    "name": target.shown(position),
-                    "good": !faults.has(position),
-                    "error": faults.first(position),
-                })
-            })
-            .collect();
         let text = format!(
             "{} is restored from {}",
             self.target.display(),
             layout.names().join(" ")
         );
-        let json = json!({ "status": outcome.status(), "hosts": hosts });
+        let json = json!({ "status": outcome.status(), "hosts": faults.to_json(&target, "good") });
         console
             .result(text, &json)
             .context("cannot print the result")?;

@@ -12,13 +12,17 @@ use std::time::Duration;
 
 use anyhow::Context;
 use clap::Args;
+use distdup::config::{Setting, Settings};
+use distdup::duplicity::environment::Environment;
 use distdup::duplicity::hosts::{Access, HostsError, Target, host_of};
 use distdup::duplicity::launch::Duplicity;
+use distdup::duplicity::passphrase;
 use distdup::duplicity::protocol::{Event, Report};
 use distdup::duplicity::session::{Ended, Session};
 use distdup::quote::with_causes;
 use distdup::store::Stale;
 use rustix::process::{Pid, Signal, kill_process};
+use serde_json::{Value, json};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
@@ -56,29 +60,49 @@ impl HostArgs {
     }
 }
 
-/// Which Duplicity, and what it is told.
+/// Which Duplicity.
 #[derive(Debug, Args)]
-pub struct DuplicityArgs {
+pub struct Which {
     /// Duplicity's script [default: the one on PATH]
     #[arg(long, value_name = "PATH")]
     duplicity: Option<PathBuf>,
+}
+
+/// Which Duplicity, and what it is told.
+#[derive(Debug, Args)]
+pub struct DuplicityArgs {
+    #[command(flatten)]
+    pub which: Which,
     /// Options for Duplicity
     #[arg(last = true, value_name = "DUPLICITY OPTIONS")]
     pub options: Vec<OsString>,
 }
 
-impl DuplicityArgs {
-    /// Finds it.
-    pub fn find(&self, console: Console) -> anyhow::Result<Duplicity> {
-        let duplicity = Duplicity::find(self.duplicity.as_deref()).map_err(Usage::new)?;
-        let script = duplicity.script().display();
-        console.detail(format!("Duplicity {}, {script}", duplicity.version().text));
-        Ok(duplicity)
+impl Which {
+    /// What is set by it.
+    pub fn settings(&self) -> Settings {
+        Settings {
+            duplicity: self.duplicity.clone().map(Setting::argument),
+            ..Settings::default()
+        }
     }
+}
 
-    /// The user's options, and what our own say.
-    pub fn options(&self, console: Console) -> Vec<OsString> {
-        let mut options = self.options.clone();
+impl DuplicityArgs {
+    /// Options that are set, the user's, and what our own say. A user may say first which of Duplicity's
+    /// `actions` it is to be; else it is the first of them.
+    pub fn options(
+        &self,
+        console: Console,
+        settings: &Settings,
+        actions: &[&str],
+    ) -> Vec<OsString> {
+        let is_action = |word: &&OsString| actions.iter().any(|action| *word == action);
+        let said = self.options.first().filter(is_action);
+        let action = said.and_then(|word| word.to_str()).unwrap_or(actions[0]);
+        let more = self.options.iter().skip(said.iter().len()).cloned();
+        let set = settings.options_for(action);
+        let mut options: Vec<_> = said.cloned().into_iter().chain(set).chain(more).collect();
         if console.verbosity == Verbosity::Quiet {
             options.push("--verbosity=warning".into());
         }
@@ -86,16 +110,37 @@ impl DuplicityArgs {
     }
 }
 
+/// Finds the Duplicity that is set, or the one on PATH; warns of one that nobody tried.
+pub fn find(console: Console, settings: &Settings) -> anyhow::Result<Duplicity> {
+    let path = settings.duplicity.as_ref().map(|path| path.value.as_path());
+    let duplicity = Duplicity::find(path).map_err(Usage::new)?;
+    let (version, script) = (duplicity.version(), duplicity.script().display());
+    console.detail(format!("Duplicity {}, {script}", version.text));
+    if let Some(doubt) = version.doubt() {
+        warn(format!("{script}: {doubt}"));
+    }
+    Ok(duplicity)
+}
+
+/// What Duplicity's environment is to have, with what `GnuPG` needs if it is to encrypt.
+pub fn environment(settings: &Settings, options: &[OsString]) -> anyhow::Result<Environment> {
+    let environment = settings.environment()?;
+    passphrase::check(options, &environment).map_err(Usage::new)?;
+    Ok(environment)
+}
+
 /// Runs Duplicity on a store, to its end.
 pub fn run(
     console: Console,
     duplicity: &Duplicity,
+    environment: &Environment,
     target: &Target,
     arguments: &[OsString],
 ) -> anyhow::Result<Ended> {
     let program = env::current_exe().context("cannot find the program's own file")?;
     let session = Session {
         duplicity,
+        environment,
         store: &target.spec,
         program: &program,
         output_to_stderr: console.json,
@@ -164,13 +209,19 @@ pub fn failure(status: ExitStatus) -> Option<String> {
     }
 }
 
+/// Its exit code; of a signal that ended it, as a shell has it.
+pub fn exit_code(status: ExitStatus) -> u8 {
+    let code = status.code().or(status.signal().map(|signal| 128 + signal));
+    code.and_then(|code| u8::try_from(code).ok()).unwrap_or(1)
+}
+
 /// What was wrong with hosts, by their position: distinct messages with a count of objects.
 #[derive(Debug, Default)]
 pub struct Faults(BTreeMap<usize, BTreeMap<String, usize>>);
 
 impl Faults {
-    /// From what was found at the start, and what residents reported.
-    pub fn of(target: &Target, reports: &[Report], event: Event) -> Self {
+    /// From what was found at the start, and what residents reported of one kind of event, or of all.
+    pub fn of(target: &Target, reports: &[Report], event: Option<Event>) -> Self {
         let mut faults = Self::default();
         for error in &target.silent {
             if let Some(position) = target.position(host_of(error)) {
@@ -183,7 +234,7 @@ impl Faults {
         }
         for fault in reports
             .iter()
-            .filter(|report| report.event == event)
+            .filter(|report| event.is_none_or(|event| report.event == event))
             .flat_map(|r| &r.faults)
         {
             if let Some(position) = target.position(&fault.host) {
@@ -207,6 +258,19 @@ impl Faults {
     /// The first message about the host at that position.
     pub fn first(&self, position: usize) -> Option<&str> {
         Some(self.0.get(&position)?.keys().next()?.as_str())
+    }
+
+    /// Each host, and whether it has none, which is called `well`.
+    pub fn to_json(&self, target: &Target, well: &str) -> Value {
+        (0..target.hosts.len())
+            .map(|position| {
+                json!({
+                    "name": target.shown(position),
+                    well: !self.has(position),
+                    "error": self.first(position),
+                })
+            })
+            .collect()
     }
 
     /// Warns of all.

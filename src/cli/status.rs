@@ -6,7 +6,6 @@ use std::fmt::Write;
 use anyhow::Context;
 use clap::Args;
 use distdup::control::Control;
-use distdup::duplicity::hosts::Layout;
 use distdup::quote::with_causes;
 use distdup::store::Holdings;
 use serde_json::{Value, json};
@@ -14,14 +13,15 @@ use serde_json::{Value, json};
 use super::backup::{in_words, losses};
 use super::console::{Console, warn};
 use super::session::{self, HostArgs};
-use super::{Outcome, Usage, report};
+use super::settings::Selection;
+use super::{Outcome, report};
 
 /// Say what each host of a backup has and lacks, and what may be lost
 #[derive(Debug, Args)]
 #[command(after_help = AFTER_HELP)]
 pub struct Status {
-    /// Hosts: folders; in any order, or once with {i}
-    #[arg(value_name = "HOST", required = true)]
+    /// Hosts: folders; in any order, or once with {i} [default: those set]
+    #[arg(value_name = "HOST")]
     hosts: Vec<OsString>,
     #[command(flatten)]
     args: HostArgs,
@@ -35,8 +35,8 @@ Examples:
 It goes by names: whether shares are good, `distdup heal` says, which reads them all.";
 
 impl Status {
-    pub fn run(self, console: Console) -> anyhow::Result<Outcome> {
-        let layout = Layout::named(self.hosts).map_err(Usage::new)?;
+    pub fn run(self, console: Console, selection: &Selection) -> anyhow::Result<Outcome> {
+        let layout = selection.layout(console, self.hosts)?;
         let (control, _) = Control::new();
         let no_store = |error| session::no_store(error, "nobody can say how the backup stands");
         let target = layout

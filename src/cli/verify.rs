@@ -38,7 +38,7 @@ ones, 1 otherwise.";
 impl Verify {
     pub fn run(self, console: Console) -> anyhow::Result<Outcome> {
         let sources = names::sources(&self.shares)?;
-        let watch = Watch::start(console, None, "shares")?;
+        let watch = Watch::start(console, None, "share")?;
         let verdicts = verify(sources, &watch.control).context("stopped by a signal")?;
         let sets = Sets::of(&verdicts);
         let whole = verdicts.iter().filter(|verdict| verdict.is_whole()).count();

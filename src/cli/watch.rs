@@ -2,6 +2,7 @@
 
 use std::env;
 use std::fmt::Write as _;
+use std::fs;
 use std::io::{self, IsTerminal, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -11,16 +12,17 @@ use std::time::{Duration, Instant};
 use anyhow::Context;
 use crossbeam_channel::{Sender, bounded};
 use distdup::control::{Canceller, Control, Progress};
-use signal_hook::consts::{SIGINT, SIGTERM, SIGUSR1};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1};
 use signal_hook::iterator::Signals;
 use signal_hook::low_level::emulate_default_handler;
 
 use super::console::Console;
+use super::report::count;
 use super::size::{show_size, show_time};
 
 const REDRAW: Duration = Duration::from_millis(200);
 /// Takes the cursor to the start of the line and clears it.
-const CLEAR: &str = "\r\x1b[K";
+pub const CLEAR: &str = "\r\x1b[K";
 
 /// An operation under watch. Dropping it takes the progress line away.
 #[derive(Debug)]
@@ -33,15 +35,15 @@ pub struct Watch {
 }
 
 impl Watch {
-    /// Begins to watch. `total` is the length of the stream, if it is known; `ends` is what
+    /// Begins to watch. `total` is the length of the stream, if it is known; `end` is what
     /// progress counts failures of.
-    pub fn start(console: Console, total: Option<u64>, ends: &'static str) -> anyhow::Result<Self> {
+    pub fn start(console: Console, total: Option<u64>, end: &'static str) -> anyhow::Result<Self> {
         let (control, canceller) = Control::new();
         let line = Line {
             progress: Arc::clone(&control.progress),
             began: Instant::now(),
             total,
-            ends,
+            end,
         };
         let drawing = if console.shows_progress() {
             Some(draw(line.clone())?)
@@ -84,7 +86,7 @@ struct Line {
     progress: Arc<Progress>,
     began: Instant,
     total: Option<u64>,
-    ends: &'static str,
+    end: &'static str,
 }
 
 impl Line {
@@ -109,7 +111,7 @@ impl Line {
         match self.progress.failed() {
             0 => {}
             failed => {
-                let _ = write!(text, "  {failed} {} failed", self.ends);
+                let _ = write!(text, "  {} failed", count(failed, self.end));
             }
         }
         text
@@ -132,10 +134,12 @@ fn draw(line: Line) -> anyhow::Result<(Sender<()>, JoinHandle<()>)> {
     Ok((stop, thread))
 }
 
-/// The first SIGINT or SIGTERM cancels, the second kills; SIGUSR1 asks how far it is.
+/// The first SIGINT, SIGTERM or SIGHUP cancels, the second kills; SIGUSR1 asks how far it is.
 fn heed_signals(line: Line, canceller: Canceller, stopped: Arc<AtomicBool>) -> anyhow::Result<()> {
-    let mut signals =
-        Signals::new([SIGINT, SIGTERM, SIGUSR1]).context("cannot listen for signals")?;
+    // Under nohup, the end of the terminal is to change nothing.
+    let hangup = (!is_ignored(SIGHUP)).then_some(SIGHUP);
+    let mut signals = Signals::new([SIGINT, SIGTERM, SIGUSR1].into_iter().chain(hangup))
+        .context("cannot listen for signals")?;
     let heed = move || {
         for signal in &mut signals {
             if signal == SIGUSR1 {
@@ -159,6 +163,19 @@ fn heed_signals(line: Line, canceller: Canceller, stopped: Arc<AtomicBool>) -> a
     Ok(())
 }
 
+/// Whether whoever started us had this signal ignored. Not known means no.
+fn is_ignored(signal: i32) -> bool {
+    fs::read_to_string("/proc/self/status")
+        .ok()
+        .and_then(|status| {
+            let mask = status
+                .lines()
+                .find_map(|line| line.strip_prefix("SigIgn:"))?;
+            u64::from_str_radix(mask.trim(), 16).ok()
+        })
+        .is_some_and(|mask| mask >> (signal - 1) & 1 == 1)
+}
+
 /// Whether standard error can show a line that is drawn again and again.
 pub fn can_redraw() -> bool {
     io::stderr().is_terminal() && env::var_os("TERM").is_none_or(|term| term != "dumb")
@@ -177,7 +194,7 @@ mod tests {
             progress: control.progress,
             began,
             total,
-            ends: "sinks",
+            end: "sink",
         }
         .text()
     }
@@ -187,7 +204,7 @@ mod tests {
         assert_eq!(line(50_000_000, 0, None), "50 MB  5.0 MB/s  10.0 s");
         assert_eq!(
             line(50_000_000, 1, Some(100_000_000)),
-            "50 MB  5.0 MB/s  10.0 s  50 %  10.0 s left  1 sinks failed"
+            "50 MB  5.0 MB/s  10.0 s  50 %  10.0 s left  1 sink failed"
         );
         // A hint that proved wrong is no end.
         assert_eq!(line(50_000_000, 0, Some(1)), "50 MB  5.0 MB/s  10.0 s");

@@ -19,6 +19,7 @@ import functools
 import itertools
 import json
 import os
+import re
 import select
 import subprocess
 import time
@@ -239,6 +240,11 @@ def archive_knows_of_backups():
     return any(b".manifest" in name and not name.endswith(b".part") for name in names)
 
 
+def by_numbers(name):
+    """Sorts vol2 before vol10."""
+    return [(int(part), b"") if part.isdigit() else (0, part) for part in re.split(rb"(\d+)", name)]
+
+
 def hexed(name):
     return os.fsencode(name).hex()
 
@@ -324,6 +330,9 @@ class DistdupBackend(duplicity.backend.Backend):
         # An error or all of it: both generations delete data on a short list. Names that cannot be
         # read at the moment are in it, too.
         names = [bytes.fromhex(found["name"]) for found in self.ask("list")["objects"]]
+        # 0.8's replicate writes volumes into its manifest in this order, and a restore from that
+        # silently leaves out what is not in the order of their numbers.
+        names.sort(key=by_numbers)
         if not names and archive_knows_of_backups():
             raise FatalBackendException(
                 "distdup: the hosts hold nothing at all, and Duplicity's archive in %s knows of "

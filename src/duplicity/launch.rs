@@ -17,6 +17,9 @@ const LAUNCHER: &str = include_str!("launcher.py");
 /// The script that the launcher runs where Duplicity is not a module that can be called.
 const SCRIPT: &str = "DISTDUP_DUPLICITY";
 
+/// The oldest and the newest version that distdup is tested with.
+const TESTED: [&[u32]; 2] = [&[0, 8, 22], &[3, 2, 1]];
+
 /// More than any interpreter's path needs.
 const FIRST_LINES: u64 = 4096;
 
@@ -296,6 +299,34 @@ impl Version {
             text: text.to_owned(),
         })
     }
+
+    /// What to say of one that is older or newer than those that distdup is tested with.
+    pub fn doubt(&self) -> Option<String> {
+        let numbers: Vec<u32> = self
+            .text
+            .split('.')
+            .map_while(|part| part.parse().ok())
+            .collect();
+        let [oldest, newest] = TESTED;
+        // A newest version's later fixes change no interfaces.
+        let word = if numbers.as_slice() < oldest {
+            "older"
+        } else if numbers.get(..2).unwrap_or(&numbers) > &newest[..2] {
+            "newer"
+        } else {
+            return None;
+        };
+        let shown = |numbers: &[u32]| {
+            let numbers: Vec<_> = numbers.iter().map(u32::to_string).collect();
+            numbers.join(".")
+        };
+        Some(format!(
+            "Duplicity {} is {word} than those that distdup is tested with ({} and {}); it may work",
+            self.text,
+            shown(oldest),
+            shown(newest)
+        ))
+    }
 }
 
 /// The start of what someone else wrote, for a message.
@@ -389,6 +420,37 @@ mod tests {
         );
         assert_eq!(version("usage: duplicity"), None);
         assert_eq!(version(""), None);
+    }
+
+    #[test]
+    fn versions_nobody_tried_are_told() {
+        let doubt = |text: &str| {
+            let version = Version::parse(format!("duplicity {text}").as_bytes());
+            version.unwrap().doubt().unwrap_or_default()
+        };
+        for known in [
+            "0.8.22",
+            "0.8.23",
+            "1.2.3",
+            "2.0.0",
+            "3.0.4.1",
+            "3.2.1",
+            "3.2.9.dev1",
+        ] {
+            assert_eq!(doubt(known), "", "{known}");
+        }
+        for (unknown, word) in [
+            ("0.7.19", "older"),
+            ("0.8.21", "older"),
+            ("3.3.0", "newer"),
+            ("4.0", "newer"),
+        ] {
+            let text = doubt(unknown);
+            assert!(
+                text.contains(word) && text.contains("0.8.22 and 3.2.1"),
+                "{text}"
+            );
+        }
     }
 
     #[test]

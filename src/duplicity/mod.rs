@@ -7,6 +7,8 @@
 //! two commands mean, and [`hosts`] is where their store is.
 
 pub mod backup;
+pub mod command;
+pub mod environment;
 pub mod hosts;
 pub mod launch;
 pub mod passphrase;

@@ -49,16 +49,7 @@ pub(crate) fn encode_shard_len(
     workers: usize,
     spare_sinks: usize,
 ) -> Result<u64, TooLittleMemory> {
-    let geometry = code.geometry();
-    // A sink that is dropped while it writes may keep its stripe for good.
-    let stripes = (encode_buffers(workers) + spare_sinks) as u64;
-    let needed = |shard_len: u64| {
-        // The length may be any that was asked for.
-        let shard_len = shard_len.min(MAX_STRIPE);
-        let buffer = geometry.n() as u64 * (HEAD_LEN as u64 + shard_len);
-        let len = usize::try_from(shard_len).unwrap_or(usize::MAX);
-        stripes * buffer + (workers * code.scratch_bytes(len)) as u64
-    };
+    let needed = |shard_len| encode_memory(code, shard_len, workers, spare_sinks);
     let refuse = |shard_len| TooLittleMemory {
         allowed: memory,
         needed: needed(shard_len),
@@ -71,7 +62,7 @@ pub(crate) fn encode_shard_len(
             Err(refuse(shard_len))
         };
     }
-    let most = BEST_SHARD.min(MAX_STRIPE / geometry.k() as u64);
+    let most = BEST_SHARD.min(MAX_STRIPE / code.geometry().k() as u64);
     let mut shard_len = most / SHARD_STEP * SHARD_STEP;
     while needed(shard_len) > memory {
         shard_len = shard_len / 2 / SHARD_STEP * SHARD_STEP;
@@ -82,6 +73,22 @@ pub(crate) fn encode_shard_len(
     Ok(shard_len)
 }
 
+/// What an encode takes, with shards of `shard_len` bytes.
+pub(crate) fn encode_memory(
+    code: &dyn Code,
+    shard_len: u64,
+    workers: usize,
+    spare_sinks: usize,
+) -> u64 {
+    // A sink that is dropped while it writes may keep its stripe for good.
+    let stripes = (encode_buffers(workers) + spare_sinks) as u64;
+    // The length may be any that was asked for.
+    let shard_len = shard_len.min(MAX_STRIPE);
+    let buffer = code.geometry().n() as u64 * (HEAD_LEN as u64 + shard_len);
+    let len = usize::try_from(shard_len).unwrap_or(usize::MAX);
+    stripes * buffer + (workers * code.scratch_bytes(len)) as u64
+}
+
 /// How many stripes a decode may have under way, within `memory`.
 pub(crate) fn decode_window(
     code: &dyn Code,
@@ -90,11 +97,7 @@ pub(crate) fn decode_window(
     memory: u64,
     workers: usize,
 ) -> Result<usize, TooLittleMemory> {
-    let geometry = code.geometry();
-    // Every source's frame, and those that are rebuilt.
-    let frames = (sources.max(geometry.n()) + geometry.parity()) as u64;
-    let stripe = frames * (HEAD_LEN + shard_len) as u64;
-    let scratch = (workers * code.scratch_bytes(shard_len)) as u64;
+    let (stripe, scratch) = decode_parts(code, shard_len, sources, workers);
     let window = memory.saturating_sub(scratch) / stripe;
     if window <= BEING_WRITTEN {
         let needed = scratch + stripe * (BEING_WRITTEN + 1);
@@ -105,4 +108,26 @@ pub(crate) fn decode_window(
         });
     }
     Ok(usize::try_from((window - BEING_WRITTEN).min(MOST_WINDOW)).unwrap_or(1))
+}
+
+/// What a decode takes that has n sources and `memory` at most.
+pub(crate) fn decode_memory(
+    code: &dyn Code,
+    shard_len: usize,
+    memory: u64,
+    workers: usize,
+) -> Result<u64, TooLittleMemory> {
+    let sources = code.geometry().n();
+    let window = decode_window(code, shard_len, sources, memory, workers)? as u64;
+    let (stripe, scratch) = decode_parts(code, shard_len, sources, workers);
+    Ok((window + BEING_WRITTEN) * stripe + scratch)
+}
+
+/// Bytes of each stripe under way in a decode, and of all scratch.
+fn decode_parts(code: &dyn Code, shard_len: usize, sources: usize, workers: usize) -> (u64, u64) {
+    let geometry = code.geometry();
+    // Every source's frame, and those that are rebuilt.
+    let frames = (sources.max(geometry.n()) + geometry.parity()) as u64;
+    let stripe = frames * (HEAD_LEN + shard_len) as u64;
+    (stripe, (workers * code.scratch_bytes(shard_len)) as u64)
 }

@@ -39,6 +39,7 @@ const REPLACE: Options = Options {
 #[derive(Debug, Clone)]
 pub struct FolderHost {
     path: PathBuf,
+    name: Option<String>,
 }
 
 /// What a new host can be asked about.
@@ -54,7 +55,16 @@ pub enum Origin {
 impl FolderHost {
     /// The host at `path`. Whether there is one shows when it is used.
     pub fn new(path: impl Into<PathBuf>) -> Self {
-        Self { path: path.into() }
+        Self {
+            path: path.into(),
+            name: None,
+        }
+    }
+
+    /// The same, called `name` in messages instead of by its path.
+    #[must_use]
+    pub fn called(self, name: Option<String>) -> Self {
+        Self { name, ..self }
     }
 
     /// Makes `path` a host: the folder, its parents if need be, and its stamp. A folder that exists may
@@ -110,11 +120,11 @@ impl FolderHost {
             .map_err(|source| self.down(source))
     }
 
-    /// Who the hosts at these places are, all asked at once; one that does not answer within `patience`
+    /// Who these hosts are, all asked at once; one that does not answer within `patience`
     /// is [`HostError::Hung`].
-    pub fn stamps(paths: &[PathBuf], patience: Duration) -> Vec<Result<Stamp, HostError>> {
-        let tasks = paths.iter().map(|path| {
-            let host = Self::new(path);
+    pub fn stamps(hosts: &[Self], patience: Duration) -> Vec<Result<Stamp, HostError>> {
+        let tasks = hosts.iter().map(|host| {
+            let host = host.clone();
             let member = Member::new(Arc::new(host.clone()));
             (member, move |_: &dyn Host| host.stamp())
         });
@@ -195,7 +205,10 @@ impl FolderHost {
 
 impl Host for FolderHost {
     fn name(&self) -> String {
-        quote(self.path.as_os_str().as_encoded_bytes())
+        match &self.name {
+            Some(name) => quote(name),
+            None => quote(self.path.as_os_str().as_encoded_bytes()),
+        }
     }
 
     fn list(&self, prefix: &str) -> Result<Listing, HostError> {

@@ -7,7 +7,6 @@ use std::fmt;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, Write};
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -96,12 +95,12 @@ pub enum LockError {
 impl FolderHost {
     /// Locks folders, all at once; see [`lock`](Self::lock).
     pub fn lock_all(
-        folders: &[PathBuf],
+        hosts: &[Self],
         force: bool,
         patience: Duration,
     ) -> Vec<Result<FolderLock, LockError>> {
-        let tasks = folders.iter().map(|folder| {
-            let host = Self::new(folder);
+        let tasks = hosts.iter().map(|host| {
+            let host = host.clone();
             let member = Member::new(Arc::new(host.clone()));
             (member, move |_: &dyn Host| Ok(host.lock(force)))
         });

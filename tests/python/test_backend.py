@@ -184,6 +184,12 @@ class Backend(unittest.TestCase):
         self.assertIn("two hosts are silent", self.assert_raises_code(50, store._list))
         self.assertEqual(store._list(), [NAME])
 
+    def test_a_list_is_in_the_order_of_numbers(self):
+        names = [b"duplicity-full.20260101T000000Z.vol%d.difftar.gz" % i for i in range(1, 13)]
+        for name in reversed(names):
+            self.backend()._put(self.file(b"x"), name)
+        self.assertEqual(self.backend()._list(), names)
+
     def test_an_answer_that_is_none_is_an_error(self):
         store = self.backend("babble")
         self.assertIn("panic!", self.assert_raises_code(50, store._query, NAME))

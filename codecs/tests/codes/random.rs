@@ -6,10 +6,14 @@ use proptest::test_runner::{Config, TestRunner};
 use crate::oracle::{Subject, encode, random_equations, reconstruct, split_mix};
 use distdup_codecs::{Geometry, ShardSet, resolve};
 
+/// Whether all is to be tried, however long it takes.
+pub fn full() -> bool {
+    std::env::var_os("DISTDUP_TEST_FULL").is_some_and(|value| value == "1")
+}
+
 /// How many cases to try, and says so.
 pub fn cases(what: &str, some: u32, many: u32) -> u32 {
-    let full = std::env::var_os("DISTDUP_TEST_FULL").is_some_and(|value| value == "1");
-    if full {
+    if full() {
         println!("{many} {what}");
         many
     } else {

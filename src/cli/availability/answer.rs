@@ -214,9 +214,13 @@ pub fn nines(chance: &Chance) -> String {
 
 /// `43 min`, `23 s`, `3.2e-8 s`.
 pub fn of_a_year(chance: &Chance) -> String {
+    seconds(chance.seconds_a_year())
+}
+
+/// The same of so many seconds.
+pub fn seconds(seconds: f64) -> String {
     const STEPS: &[(f64, &str)] = &[(2.0 * 86_400.0, "d"), (7200.0, "h"), (120.0, "min")];
     const LENGTHS: &[(&str, f64)] = &[("d", 86_400.0), ("h", 3600.0), ("min", 60.0)];
-    let seconds = chance.seconds_a_year();
     let unit = STEPS
         .iter()
         .find(|(from, _)| seconds >= *from)

@@ -7,13 +7,13 @@ use distdup::availability::{Figures, Hosts, Method, figures};
 use distdup_codecs::Code;
 use serde_json::{Map, Value, json};
 
+use super::code::CodeArgs;
 use super::console::Console;
 use super::{Outcome, Usage};
 
-mod answer;
-mod codes;
+pub mod answer;
 mod losses;
-mod model;
+pub mod model;
 mod table;
 
 use answer::Answer;
@@ -23,7 +23,7 @@ use answer::Answer;
 #[command(after_help = AFTER_HELP)]
 pub struct Availability {
     #[command(flatten)]
-    codes: codes::Codes,
+    code: CodeArgs,
     /// Shares that acknowledge a backup [default: K + (N - K) / 2]
     #[arg(long, value_name = "COUNT")]
     min_shares: Option<usize>,
@@ -72,16 +72,15 @@ impl Availability {
             return losses::run(&self, console);
         }
         let method = self.method()?;
-        let n = self.codes.n(self.model.count());
+        let n = self.code.n(self.model.count());
         if self.table {
             return table::over_k_and_n(&self, n.unwrap_or(table::SIDE), method, console);
         }
         let n =
             n.ok_or_else(|| Usage::say("how many shares? give -n, or a --host for each share"))?;
-        match self.codes.k(n) {
+        match self.code.k(n) {
             Some(k) => {
-                let code = self.codes.code(k, n)?;
-                codes::check(&*code)?;
+                let code = self.code.code(k, n)?;
                 let hosts = self.model.hosts(n)?;
                 let answer = self.answer(&*code, &hosts, method)?;
                 let text = answer.text(&hosts, &self.model);
@@ -136,7 +135,7 @@ impl Availability {
         method: Method,
         answers: &[Answer],
     ) -> anyhow::Result<Outcome> {
-        let mut parameters = self.codes.json();
+        let mut parameters = self.code.json();
         parameters.insert("min_shares".into(), json!(self.min_shares));
         parameters.extend(hosts.json());
         parameters.extend(self.model.wear_json());

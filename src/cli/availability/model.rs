@@ -1,7 +1,7 @@
 //! Hosts as a user gives them.
 
 use clap::Args;
-use distdup::availability::{AvailabilityError, Group, Host, Hosts, Probability};
+use distdup::availability::{AvailabilityError, Group, Host, Hosts, Probability, is_name};
 use serde_json::{Map, Value, json};
 
 use crate::cli::Usage;
@@ -119,6 +119,13 @@ impl Model {
             .map_or(default, <[_]>::to_vec)
     }
 
+    /// Has hosts lost at `rate`, if nothing else was said.
+    pub fn assume_loss_rate(&mut self, rate: f64) {
+        if self.loss_rate.is_empty() {
+            self.loss_rate.push(rate);
+        }
+    }
+
     /// Rates of loss a year and the mean years to heal, if durability is asked about.
     pub fn wear(&self) -> Option<(&[f64], Option<f64>)> {
         let years = self.heal_time.0.map(|days| days / DAYS_A_YEAR);
@@ -138,7 +145,7 @@ impl Model {
     pub fn wear_text(&self) -> String {
         let rates: Vec<_> = self.loss_rate.iter().map(f64::to_string).collect();
         let healed = match self.heal_time.0 {
-            Some(days) => format!("healed after {days:.3} days"),
+            Some(days) => format!("healed after {} days", (days * 1000.0).round() / 1000.0),
             None => "never healed".into(),
         };
         format!("lost {} times a year, {healed}", rates.join(", "))
@@ -219,12 +226,17 @@ fn parse_group(text: &str) -> Result<Group, String> {
     })
 }
 
-fn is_name(text: &str) -> bool {
-    let special = |c: char| ",:=".contains(c) || c.is_whitespace() || c.is_control();
-    !text.is_empty() && !text.contains(special)
+fn parse_days(text: &str) -> Result<HealTime, String> {
+    if text == "never" {
+        return Ok(HealTime(None));
+    }
+    let days = days(text).filter(|days| *days >= 1.0 / 86_400.0);
+    let wrong = "expected a second or more in s, m, h, d or w, such as 12h, or never";
+    days.map(|days| HealTime(Some(days))).ok_or(wrong.into())
 }
 
-fn parse_days(text: &str) -> Result<HealTime, String> {
+/// `12h`, `0.5d`: in days.
+pub fn days(text: &str) -> Option<f64> {
     const UNITS: &[(char, f64)] = &[
         ('s', 1.0 / 86_400.0),
         ('m', 1.0 / 1440.0),
@@ -232,15 +244,9 @@ fn parse_days(text: &str) -> Result<HealTime, String> {
         ('d', 1.0),
         ('w', 7.0),
     ];
-    if text == "never" {
-        return Ok(HealTime(None));
-    }
     let days = UNITS.iter().find_map(|&(unit, days)| {
         let number: f64 = text.strip_suffix(unit)?.parse().ok()?;
         Some(number * days)
     });
-    match days.filter(|days| days.is_finite() && *days >= 1.0 / 86_400.0) {
-        Some(days) => Ok(HealTime(Some(days))),
-        None => Err("expected a second or more in s, m, h, d or w, such as 12h, or never".into()),
-    }
+    days.filter(|days| days.is_finite() && *days >= 0.0)
 }

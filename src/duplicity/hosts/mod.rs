@@ -38,12 +38,29 @@ pub enum Layout {
     In(PathBuf),
     /// As a user named them: one name with `{i}` in it, or n names.
     Named(Vec<OsString>),
+    /// As a configuration lists them.
+    Listed {
+        /// The profile, if it has a name: then Duplicity knows the backup by it, wherever the hosts
+        /// are moved.
+        profile: Option<String>,
+        /// Each of them.
+        hosts: Vec<NamedFolder>,
+    },
+}
+
+/// A host: a folder, and what to call it in messages if not by its path.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NamedFolder {
+    /// Its name, if it has one.
+    pub name: Option<String>,
+    /// Where it is.
+    pub folder: PathBuf,
 }
 
 /// Enough to open a store; what a resident is told.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StoreSpec {
-    hosts: Vec<Hex>,
+    hosts: Vec<HostSpec>,
     codec: String,
     params: String,
     k: usize,
@@ -53,6 +70,12 @@ pub struct StoreSpec {
     host_timeout: Option<Duration>,
     #[serde(default)]
     stale: bool,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct HostSpec {
+    name: Option<String>,
+    folder: Hex,
 }
 
 /// What kind of store a user wants, or takes an existing one to be.
@@ -88,8 +111,8 @@ pub struct Target {
     pub spec: StoreSpec,
     /// Its code.
     pub code: Arc<dyn Code>,
-    /// Its hosts, as they were named; the spec has their full names.
-    pub folders: Vec<PathBuf>,
+    /// Its hosts, as they were named; the spec has the full names of their folders.
+    pub hosts: Vec<NamedFolder>,
     /// Hosts that are not there, and why.
     pub silent: Vec<HostError>,
     /// Hosts that were made now.
@@ -136,26 +159,33 @@ impl Layout {
         }
     }
 
-    /// The folders of n hosts, or as many as there are names.
+    /// n hosts, or as many as there are names.
     ///
     /// # Errors
-    /// [`HostsError::Names`].
-    pub fn folders(&self, n: Option<usize>) -> Result<Vec<PathBuf>, HostsError> {
+    /// [`HostsError::Names`], [`HostsError::Count`].
+    pub fn hosts(&self, n: Option<usize>) -> Result<Vec<NamedFolder>, HostsError> {
         match self {
             Self::In(folder) => Ok((0..n.unwrap_or(0))
-                .map(|i| folder.join(format!("{FOLDER}{i}")))
+                .map(|i| folder.join(format!("{FOLDER}{i}")).into())
                 .collect()),
             Self::Named(names) => Ok(set::expand(names, n)?
                 .into_iter()
-                .map(PathBuf::from)
+                .map(|name| PathBuf::from(name).into())
                 .collect()),
+            Self::Listed { hosts, .. } => match n {
+                Some(n) if n != hosts.len() => Err(HostsError::Count {
+                    n,
+                    hosts: hosts.len(),
+                }),
+                _ => Ok(hosts.clone()),
+            },
         }
     }
 
-    /// The folders of a new store, as far as they can be told before what is there is looked at.
-    pub fn examples(&self, wish: &Wish) -> Vec<PathBuf> {
+    /// The hosts of a new store, as far as they can be told before what is there is looked at.
+    pub fn examples(&self, wish: &Wish) -> Vec<NamedFolder> {
         let n = wish.n.or(self.count()).unwrap_or(DEFAULT_N);
-        self.folders(Some(n)).unwrap_or_default()
+        self.hosts(Some(n)).unwrap_or_default()
     }
 
     /// As many names as there are, if it is not for the store to say.
@@ -163,21 +193,22 @@ impl Layout {
         match self {
             Self::In(_) => None,
             Self::Named(names) => set::expand(names, None).ok().map(|names| names.len()),
+            Self::Listed { hosts, .. } => Some(hosts.len()),
         }
     }
 
-    /// All folders that exist, and those that do not say.
-    fn found(&self, patience: Duration) -> Result<Vec<PathBuf>, HostsError> {
+    /// All hosts whose folders exist, and those that do not say.
+    fn found(&self, patience: Duration) -> Result<Vec<NamedFolder>, HostsError> {
         let n = self.count().unwrap_or(MAX_HOSTS);
-        let folders = self.folders(Some(n))?;
-        let stamps = FolderHost::stamps(&folders, patience);
+        let hosts = self.hosts(Some(n))?;
+        let stamps = FolderHost::stamps(&folder_hosts(&hosts), patience);
         let exists = |stamp: &Result<_, _>| match stamp {
             Err(HostError::Down { source, .. }) => source.kind() != io::ErrorKind::NotFound,
             _ => true,
         };
-        let found = folders.into_iter().zip(stamps);
+        let found = hosts.into_iter().zip(stamps);
         Ok(found
-            .filter_map(|(folder, stamp)| exists(&stamp).then_some(folder))
+            .filter_map(|(host, stamp)| exists(&stamp).then_some(host))
             .collect())
     }
 
@@ -188,6 +219,7 @@ impl Layout {
                 folder.join(format!("{FOLDER}{{i}}")).as_os_str().as_bytes(),
             )],
             Self::Named(names) => names.iter().map(|name| quote(name.as_bytes())).collect(),
+            Self::Listed { hosts, .. } => hosts.iter().map(NamedFolder::shown).collect(),
         }
     }
 
@@ -203,6 +235,11 @@ impl Layout {
                 .iter()
                 .map(std::path::absolute)
                 .collect::<io::Result<Vec<_>>>()?,
+            Self::Listed {
+                profile: Some(profile),
+                ..
+            } => return Ok(format!("distdup://{profile}")),
+            Self::Listed { hosts, .. } => hosts.iter().map(|host| host.folder.clone()).collect(),
         };
         paths.sort();
         let mut url = String::from("distdup://");
@@ -230,7 +267,7 @@ impl Layout {
     /// There is none, or too little of it.
     pub fn existing(&self, access: Access, control: &Control) -> Result<Target, HostsError> {
         let patience = access.patience();
-        let found = hosts(&self.found(patience)?);
+        let found = stores(&self.found(patience)?);
         if found.is_empty() {
             return Err(HostsError::None {
                 name: self.names().join(" "),
@@ -271,13 +308,13 @@ impl Layout {
     pub fn existing_or_new(&self, wish: &Wish, control: &Control) -> Result<Target, HostsError> {
         let access = wish.access;
         let patience = access.patience();
-        let found = hosts(&self.found(patience)?);
+        let found = stores(&self.found(patience)?);
         if let Some(discovered) = Store::discover(&found, patience, control)? {
             wish.agrees_with(&discovered)?;
             let n = discovered.code.geometry().n();
-            let folders = self.folders(Some(n))?;
+            let hosts = self.hosts(Some(n))?;
             let made = if wish.replace {
-                make(&without_stamp(&folders, patience), Origin::Replacement)?
+                make(&without_stamp(&hosts, patience), Origin::Replacement)?
             } else {
                 Vec::new()
             };
@@ -296,22 +333,19 @@ impl Layout {
         let least = wish
             .min_shares
             .unwrap_or_else(|| crate::encode::default_min_shares(&*code));
-        let folders = self.folders(Some(n))?;
+        let hosts = self.hosts(Some(n))?;
         // Before anything is made.
-        Store::new(hosts(&folders), options(Arc::clone(&code), least, access))?;
-        let missing = without_stamp(&folders, patience);
+        Store::new(stores(&hosts), options(Arc::clone(&code), least, access))?;
+        let missing = without_stamp(&hosts, patience);
         let made = if missing.len() == n {
             make(&missing, Origin::NewStore)?
         } else if missing.is_empty() {
             Vec::new() // made by a backup that failed
         } else {
-            let there = folders
-                .iter()
-                .filter(|folder| !missing.contains(folder))
-                .cloned();
+            let there = hosts.iter().filter(|host| !missing.contains(host)).cloned();
             return Err(HostsError::HalfMade {
-                there: names(&hosts(&there.collect::<Vec<_>>())),
-                missing: names(&hosts(&missing)),
+                there: names(&stores(&there.collect::<Vec<_>>())),
+                missing: names(&stores(&missing)),
             });
         };
         let target = self.open(code, least, access, control)?;
@@ -326,16 +360,15 @@ impl Layout {
         control: &Control,
     ) -> Result<Target, HostsError> {
         let geometry = code.geometry();
-        let folders = match self.count() {
+        let hosts = match self.count() {
             // Some of the hosts will do to read.
-            Some(count) if count < geometry.n() => self.folders(Some(count))?,
-            _ => self.folders(Some(geometry.n()))?,
+            Some(count) if count < geometry.n() => self.hosts(Some(count))?,
+            _ => self.hosts(Some(geometry.n()))?,
         };
         let spec = StoreSpec {
-            hosts: folders
+            hosts: hosts
                 .iter()
-                .map(std::path::absolute)
-                .map(|path| path.map(|path| Hex(path.into_os_string().into_vec())))
+                .map(HostSpec::of)
                 .collect::<io::Result<_>>()
                 .map_err(|source| HostError::Down {
                     host: self.names().join(" "),
@@ -355,7 +388,7 @@ impl Layout {
         Ok(Target {
             spec,
             code,
-            folders,
+            hosts,
             silent,
             made: Vec::new(),
             unlocked: Vec::new(),
@@ -390,8 +423,8 @@ impl Target {
     /// # Errors
     /// Another one writes to one of the hosts.
     pub fn lock(&mut self, force: bool) -> Result<(), HostsError> {
-        let folders = self.spec.folders();
-        for lock in FolderHost::lock_all(&folders, force, self.spec.access().patience()) {
+        let hosts = folder_hosts(&self.spec.hosts());
+        for lock in FolderHost::lock_all(&hosts, force, self.spec.access().patience()) {
             match lock {
                 Ok(lock) => self.locks.push(lock),
                 Err(error @ (LockError::Held { .. } | LockError::Elsewhere { .. })) => {
@@ -412,7 +445,7 @@ impl Target {
     /// Whether all hosts that are up are locked, and nobody can fail to see it.
     pub fn is_surely_alone(&self) -> bool {
         let locked = self.locks.iter().filter(|lock| !lock.shared).count();
-        locked + self.silent.len() == self.folders.len()
+        locked + self.silent.len() == self.hosts.len()
     }
 
     /// Whether so few hosts could be locked that another writer may have locked enough others.
@@ -463,14 +496,39 @@ impl Target {
 
     /// The host of that full name, by its position.
     pub fn position(&self, name: &str) -> Option<usize> {
-        hosts(&self.spec.folders())
+        stores(&self.spec.hosts())
             .iter()
             .position(|host| host.name() == name)
     }
 
     /// What the host at that position was called by the user.
     pub fn shown(&self, position: usize) -> String {
-        quote(self.folders[position].as_os_str().as_bytes())
+        self.hosts[position].shown()
+    }
+}
+
+impl NamedFolder {
+    fn shown(&self) -> String {
+        match &self.name {
+            Some(name) => quote(name),
+            None => quote(self.folder.as_os_str().as_bytes()),
+        }
+    }
+}
+
+impl From<PathBuf> for NamedFolder {
+    fn from(folder: PathBuf) -> Self {
+        Self { name: None, folder }
+    }
+}
+
+impl HostSpec {
+    fn of(host: &NamedFolder) -> io::Result<Self> {
+        let folder = std::path::absolute(&host.folder)?;
+        Ok(Self {
+            name: host.name.clone(),
+            folder: Hex(folder.into_os_string().into_vec()),
+        })
     }
 }
 
@@ -495,17 +553,18 @@ impl StoreSpec {
         let params = (!self.params.is_empty()).then_some(self.params.as_str());
         let code = family(&self.codec)?.code(geometry, params)?;
         Ok(Store::new(
-            hosts(&self.folders()),
+            stores(&self.hosts()),
             options(code, self.min_shares, self.access()),
         )?)
     }
 
-    /// The hosts' folders.
-    pub fn folders(&self) -> Vec<PathBuf> {
-        self.hosts
-            .iter()
-            .map(|Hex(path)| PathBuf::from(OsString::from_vec(path.clone())))
-            .collect()
+    /// The hosts, with the full names of their folders.
+    pub fn hosts(&self) -> Vec<NamedFolder> {
+        let host = |host: &HostSpec| NamedFolder {
+            name: host.name.clone(),
+            folder: OsString::from_vec(host.folder.0.clone()).into(),
+        };
+        self.hosts.iter().map(host).collect()
     }
 
     fn access(&self) -> Access {
@@ -571,11 +630,17 @@ fn options(code: Arc<dyn Code>, least: usize, access: Access) -> StoreOptions {
     options
 }
 
-fn hosts(folders: &[PathBuf]) -> Vec<Arc<dyn Host>> {
-    folders
-        .iter()
-        .map(|folder| Arc::new(FolderHost::new(folder)) as Arc<dyn Host>)
-        .collect()
+fn stores(hosts: &[NamedFolder]) -> Vec<Arc<dyn Host>> {
+    let hosts = folder_hosts(hosts).into_iter();
+    hosts.map(|host| Arc::new(host) as Arc<dyn Host>).collect()
+}
+
+fn folder_hosts(hosts: &[NamedFolder]) -> Vec<FolderHost> {
+    hosts.iter().map(folder_host).collect()
+}
+
+fn folder_host(host: &NamedFolder) -> FolderHost {
+    FolderHost::new(&host.folder).called(host.name.clone())
 }
 
 fn names(hosts: &[Arc<dyn Host>]) -> String {
@@ -587,31 +652,32 @@ fn names(hosts: &[Arc<dyn Host>]) -> String {
 }
 
 /// Those that were never made a host, or are gone; not those that do not say.
-fn without_stamp(folders: &[PathBuf], patience: Duration) -> Vec<PathBuf> {
+fn without_stamp(hosts: &[NamedFolder], patience: Duration) -> Vec<NamedFolder> {
     let lacks = |stamp| {
         matches!(
             stamp,
             Err(HostError::Down { .. } | HostError::NotAHost { .. })
         )
     };
-    let stamps = FolderHost::stamps(folders, patience);
-    let stamps = folders.iter().zip(stamps);
+    let stamps = FolderHost::stamps(&folder_hosts(hosts), patience);
+    let stamps = hosts.iter().zip(stamps);
     stamps
-        .filter_map(|(folder, stamp)| lacks(stamp).then(|| folder.clone()))
+        .filter_map(|(host, stamp)| lacks(stamp).then(|| host.clone()))
         .collect()
 }
 
-fn make(folders: &[PathBuf], origin: Origin) -> Result<Vec<String>, HostsError> {
+fn make(hosts: &[NamedFolder], origin: Origin) -> Result<Vec<String>, HostsError> {
     let is_empty =
         |folder: &Path| fs::read_dir(folder).map_or(true, |mut entries| entries.next().is_none());
-    if let Some(folder) = folders.iter().find(|folder| !is_empty(folder)) {
+    if let Some(host) = hosts.iter().find(|host| !is_empty(&host.folder)) {
         return Err(HostsError::InUse {
-            host: quote(folder.as_os_str().as_bytes()),
+            host: quote(host.folder.as_os_str().as_bytes()),
         });
     }
-    let made = folders
-        .iter()
-        .map(|folder| Ok(FolderHost::create(folder, origin)?.name()));
+    let made = hosts.iter().map(|host| {
+        FolderHost::create(&host.folder, origin)?;
+        Ok(folder_host(host).name())
+    });
     made.collect()
 }
 

@@ -1,0 +1,116 @@
+//! `distdup duplicity`: any command of Duplicity's, on the hosts of a backup.
+
+use std::ffi::OsString;
+
+use anyhow::Context;
+use clap::Args;
+use distdup::config::{Setting, Settings};
+use distdup::control::Control;
+use distdup::duplicity::command::Command;
+use distdup::duplicity::hosts::Access;
+use serde_json::json;
+
+use super::console::{Console, warn};
+use super::session::{self, Faults, Which};
+use super::settings::{Selection, hosts};
+use super::{Exit, Outcome, Usage};
+
+/// Run any command of Duplicity's on the hosts of a backup
+#[derive(Debug, Args)]
+#[command(after_help = AFTER_HELP, override_usage = "distdup duplicity {-o HOST... | -P NAME} COMMAND [ARGUMENT...]")]
+#[allow(clippy::doc_markdown)] // Help texts, not documentation.
+pub struct Duplicity {
+    /// Hosts: folders; in any order, or once with {i} [default: those set]
+    #[arg(
+        short = 'o',
+        long = "from",
+        visible_alias = "output",
+        value_name = "HOST"
+    )]
+    hosts: Vec<OsString>,
+    /// Of hosts that have nothing yet: how many are to suffice [default: 2 of 3]
+    #[arg(short, value_name = "K")]
+    k: Option<usize>,
+    /// Of hosts that have nothing yet: how many there are to be [default: 3, or as many as named]
+    #[arg(short, value_name = "N")]
+    n: Option<usize>,
+    #[command(flatten)]
+    which: Which,
+    /// Duplicity's command and its arguments, without the URL, or with distdup:// in its place
+    #[arg(value_name = "COMMAND", trailing_var_arg = true, required = true)]
+    words: Vec<OsString>,
+}
+
+const AFTER_HELP: &str = "\
+Examples:
+  distdup duplicity -o 'backup_test/distdup{i}' collection-status
+  distdup duplicity -P home remove-older-than 6M --force
+  distdup duplicity -o 'backup_test/distdup{i}' verify test/
+  distdup duplicity -o 'backup_test/distdup{i}' replicate distdup:// file:///mnt/copy
+
+From COMMAND on, all is Duplicity's; options before it are ours. The hosts' URL is filled in where the
+command takes it. Of a command that distdup does not know it is so only where distdup:// stands.
+Output and exit code are Duplicity's. If that is 0, but hosts were missing or faulty, it is 3.";
+
+impl Duplicity {
+    pub fn run(self, console: Console, selection: &Selection) -> anyhow::Result<Exit> {
+        let command = Command::new(self.words).map_err(Usage::new)?;
+        let arguments = Settings {
+            hosts: hosts(self.hosts),
+            k: self.k.map(Setting::argument),
+            n: self.n.map(Setting::argument),
+            ..self.which.settings()
+        };
+        let settings = arguments.over(selection.settings(console)?);
+        let layout = settings
+            .layout()
+            .map_err(Usage::new)?
+            .ok_or_else(no_hosts)?;
+        let options = settings.options_for(command.name().unwrap_or_default());
+        let command = command.with_options(options);
+        let duplicity = session::find(console, &settings)?;
+        let environment = settings.environment()?;
+        let (control, _) = Control::new();
+        let target = if command.writes() {
+            layout.existing_or_new(&settings.wish(), &control)
+        } else {
+            layout.existing(Access::default(), &control)
+        };
+        let target = target.map_err(|error| {
+            session::no_store(error, "Duplicity was not started: it would lack the hosts")
+        })?;
+        let arguments = command.arguments(&layout.url()?);
+        let ended = session::run(console, &duplicity, &environment, &target, &arguments)?;
+        let faults = Faults::of(&target, &ended.reports, None);
+        faults.warn();
+
+        let code = session::exit_code(ended.status);
+        let (exit, status) = match code {
+            0 => {
+                let outcome = Outcome::degraded_if(!faults.is_empty());
+                (Exit::Ended(outcome), outcome.status())
+            }
+            code => (Exit::As(code), "failed"),
+        };
+        if exit == Exit::Ended(Outcome::Degraded) {
+            warn("Duplicity ended well, but not all hosts did their part");
+        }
+        if console.json {
+            let json = json!({
+                "status": status,
+                "exit_code": code,
+                "hosts": faults.to_json(&target, "good"),
+            });
+            console
+                .result("", &json)
+                .context("cannot print the result")?;
+        }
+        Ok(exit)
+    }
+}
+
+fn no_hosts() -> anyhow::Error {
+    Usage::say(
+        "which hosts? give them with -o, or choose a profile of distdup.toml that has some (-P)",
+    )
+}

@@ -1,0 +1,227 @@
+//! A command of Duplicity's as a user gives it, and where the hosts' URL stands in it.
+
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStrExt;
+
+/// Stands for the hosts among a command's arguments.
+pub const HOSTS: &str = "distdup://";
+
+/// Why a command cannot be given to Duplicity.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum CommandError {
+    /// Nothing to do.
+    #[error("no command of Duplicity's is given")]
+    None,
+    /// It goes from one URL to another, and the hosts may be either.
+    #[error(
+        "replicate takes two URLs: say distdup:// for the one that is to be the hosts, as in: \
+         replicate distdup:// file:///backup"
+    )]
+    WhichUrl,
+}
+
+/// A command with its arguments.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Command {
+    words: Vec<OsString>,
+    name: Option<&'static str>,
+    place: Place,
+    writes: bool,
+}
+
+/// Where the hosts' URL stands, if the user does not say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Place {
+    /// Before all arguments: a folder follows.
+    First,
+    /// After all arguments.
+    Last,
+    /// Nowhere, but where the user says.
+    Said,
+}
+
+/// What is known of one of Duplicity's commands.
+struct Known {
+    name: &'static str,
+    /// What 3.x calls it, too.
+    short: &'static str,
+    place: Place,
+    /// Whether it may be the first to write to the hosts.
+    writes: bool,
+}
+
+const COMMANDS: &[Known] = &[
+    known("backup", "bu", Place::Last, true),
+    known("cleanup", "cl", Place::Last, false),
+    known("collection-status", "st", Place::Last, false),
+    known("full", "fb", Place::Last, true),
+    known("incremental", "ib", Place::Last, true),
+    known("list-current-files", "ls", Place::Last, false),
+    known("remove-all-but-n-full", "ra", Place::Last, false),
+    known("remove-all-inc-of-but-n-full", "ri", Place::Last, false),
+    known("remove-older-than", "ro", Place::Last, false),
+    known("replicate", "replicate", Place::Said, true),
+    known("restore", "rb", Place::First, false),
+    known("verify", "vb", Place::First, false),
+];
+
+const fn known(name: &'static str, short: &'static str, place: Place, writes: bool) -> Known {
+    Known {
+        name,
+        short,
+        place,
+        writes,
+    }
+}
+
+impl Command {
+    /// A command, which is the first of `words`, and its arguments. Of one that is not known, the
+    /// hosts' URL is only where [`HOSTS`] stands.
+    ///
+    /// # Errors
+    /// [`CommandError`].
+    pub fn new(words: Vec<OsString>) -> Result<Self, CommandError> {
+        let known = find(words.first().ok_or(CommandError::None)?);
+        let said = words.iter().any(|word| word == HOSTS);
+        let place = match known.map(|known| known.place) {
+            Some(Place::Said) if !said => return Err(CommandError::WhichUrl),
+            Some(place) if !said => place,
+            _ => Place::Said,
+        };
+        Ok(Self {
+            words,
+            name: known.map(|known| known.name),
+            place,
+            writes: known.is_some_and(|known| known.writes),
+        })
+    }
+
+    /// Its full name, if it is known.
+    pub fn name(&self) -> Option<&'static str> {
+        self.name
+    }
+
+    /// The same with options before those that it has.
+    #[must_use]
+    pub fn with_options(mut self, options: Vec<OsString>) -> Self {
+        self.words.splice(1..1, options);
+        self
+    }
+
+    /// Whether it may be given hosts that have nothing yet.
+    pub fn writes(&self) -> bool {
+        self.writes
+    }
+
+    /// What Duplicity is told, if the hosts are at `url`.
+    pub fn arguments(&self, url: &str) -> Vec<OsString> {
+        let mut words: Vec<OsString> = self
+            .words
+            .iter()
+            .map(|word| {
+                if word == HOSTS {
+                    url.into()
+                } else {
+                    word.clone()
+                }
+            })
+            .collect();
+        match self.place {
+            Place::First => words.insert(1, url.into()),
+            Place::Last => words.push(url.into()),
+            Place::Said => {}
+        }
+        words
+    }
+}
+
+/// By its name, or, as 0.8 has it, by as much of that as no other begins with.
+fn find(word: &OsStr) -> Option<&'static Known> {
+    let word = word.as_bytes();
+    let exact = COMMANDS
+        .iter()
+        .find(|known| [known.name, known.short].map(str::as_bytes).contains(&word));
+    let mut begin = COMMANDS
+        .iter()
+        .filter(|known| known.name.as_bytes().starts_with(word));
+    exact.or_else(|| begin.next().filter(|_| begin.next().is_none()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(line: &str) -> String {
+        let words = line.split(' ').map(OsString::from).collect();
+        let command = Command::new(words).unwrap();
+        let words = command.arguments("URL").join(OsStr::new(" "));
+        words.into_string().unwrap()
+    }
+
+    #[test]
+    fn the_url_stands_where_the_command_wants_it() {
+        // As both generations document them.
+        for (said, given) in [
+            ("full test", "full test URL"),
+            ("incr test --volsize 5", "incr test --volsize 5 URL"),
+            ("inc test", "inc test URL"),
+            ("backup test", "backup test URL"),
+            ("restore new --time 3D", "restore URL new --time 3D"),
+            ("restore -r a new", "restore URL -r a new"),
+            ("verify test", "verify URL test"),
+            ("collection-status", "collection-status URL"),
+            ("list-current-files", "list-current-files URL"),
+            (
+                "remove-older-than 1M --force",
+                "remove-older-than 1M --force URL",
+            ),
+            ("remove-all-but-n-full 2", "remove-all-but-n-full 2 URL"),
+            (
+                "remove-all-inc-of-but-n-full 2",
+                "remove-all-inc-of-but-n-full 2 URL",
+            ),
+            ("cleanup --force", "cleanup --force URL"),
+            ("replicate distdup:// file:///x", "replicate URL file:///x"),
+            ("replicate file:///x distdup://", "replicate file:///x URL"),
+            ("rb new", "rb URL new"),
+            ("vb test", "vb URL test"),
+            ("fb test", "fb test URL"),
+            ("res new", "res URL new"),
+        ] {
+            assert_eq!(of(said), given);
+        }
+    }
+
+    #[test]
+    fn where_the_user_says_so_it_stands_there_alone() {
+        assert_eq!(of("verify --force distdup:// x"), "verify --force URL x");
+        assert_eq!(of("full x distdup:// -v5"), "full x URL -v5");
+    }
+
+    #[test]
+    fn options_that_are_set_come_first() {
+        let words = ["ib", "test", "-v5"].map(OsString::from);
+        let command = Command::new(words.into()).unwrap();
+        assert_eq!(command.name(), Some("incremental"));
+        let words = command.with_options(vec!["--x".into()]).arguments("URL");
+        assert_eq!(words, ["ib", "--x", "test", "-v5", "URL"]);
+    }
+
+    #[test]
+    fn what_is_not_known_is_left_as_it_is() {
+        assert_eq!(of("test distdup://"), "test URL");
+        assert_eq!(of("frobnicate x"), "frobnicate x");
+        assert_eq!(of("re x"), "re x"); // restore, remove-... or replicate
+    }
+
+    #[test]
+    fn what_cannot_be_filled_in_is_refused() {
+        let words = |line: &str| line.split(' ').map(OsString::from).collect();
+        assert_eq!(Command::new(Vec::new()), Err(CommandError::None));
+        assert_eq!(
+            Command::new(words("replicate file:///x")),
+            Err(CommandError::WhichUrl)
+        );
+    }
+}
