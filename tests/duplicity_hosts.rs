@@ -269,7 +269,7 @@ fn every_set_of_hosts_restores_exactly_where_the_code_says_so() {
         ("xor", 2, 3),
         ("rs", 4, 6),
         ("rs", 6, 10),
-        ("xor", 6, 10),
+        ("xor:matland", 6, 10),
     ] {
         let code = distdup_codecs::resolve(codec, Geometry::new(k, n).unwrap(), None).unwrap();
         let rule = k + (n - k) / 2;
@@ -329,11 +329,20 @@ fn every_set_of_hosts_restores_exactly_where_the_code_says_so() {
 #[test]
 fn the_error_names_hosts_that_would_suffice() {
     let world = World::new(None);
-    let kind = ["backup", "-k", "6", "-n", "10", "--codec", "xor", "test"];
+    let kind = [
+        "backup",
+        "-k",
+        "6",
+        "-n",
+        "10",
+        "--codec",
+        "xor:matland",
+        "test",
+    ];
     assert_exit(&world.run(&[&kind, PLAIN].concat()), 0);
     let layout = Layout::In(world.path("backup_test"));
     let control = Control::new().0;
-    let code = distdup_codecs::resolve("xor", Geometry::new(6, 10).unwrap(), None).unwrap();
+    let code = distdup_codecs::resolve("xor:matland", Geometry::new(6, 10).unwrap(), None).unwrap();
     // Of 3 lost, the fatal ones; of any, which of them would do.
     let mut fatal = 0;
     for set in 0..1_u32 << 10 {
