@@ -367,7 +367,7 @@ fn the_error_names_hosts_that_would_suffice() {
             .filter(|&&host| code.is_recoverable(there.iter().chain([host]).collect()))
             .map(|&host| vec![world.host(host).display().to_string()])
             .collect();
-        assert_eq!(suffice, distdup::store::Suffice::OneOf(one_of));
+        assert_eq!(*suffice, distdup::store::Suffice::OneOf(one_of));
     }
     assert_eq!(fatal, 10);
 }

@@ -14,7 +14,8 @@ use std::thread;
 use std::time::Duration;
 
 use world::{
-    PLAIN, SMALL_VOLUMES, World, assert_exit, kill, processes, random, stderr, stdout, wait_until,
+    DISTDUP, PLAIN, SMALL_VOLUMES, World, assert_exit, kill, processes, random, stderr, stdout,
+    wait_until,
 };
 
 const HOSTS: &str = "backup_test/distdup{i}";
@@ -137,6 +138,13 @@ impl Running {
     }
 }
 
+/// A command that starts no Duplicity.
+fn ours(world: &World, words: &[&str]) -> Output {
+    let mut command = Command::new(DISTDUP);
+    world.furnish(&mut command);
+    command.args(words).output().unwrap()
+}
+
 fn run_killed(world: &World, point: Point, victim: Victim) {
     fs::write(world.path("test/big"), random(3_000_000)).unwrap();
     let backup = Running::start(world);
@@ -155,13 +163,19 @@ fn run_killed(world: &World, point: Point, victim: Victim) {
         _ => panic!("{context}"),
     }
 
-    let output = world.backup(SMALL_VOLUMES);
+    let mut output = world.backup(SMALL_VOLUMES);
+    if world.duplicity.is_none() && stderr(&output).contains("get_sorted_chains") {
+        // 0.8 killed between two changes of its archive takes signatures for two chains, whatever it
+        // backs up to. Without its archive it begins again.
+        fs::remove_dir_all(world.path("home/.cache")).unwrap();
+        output = world.backup(SMALL_VOLUMES);
+    }
     assert_exit(&output, 0);
     world.restores(0);
     // What was left is found and goes, and nothing that is needed goes with it.
-    let cleanup = world.run(&["cleanup", HOSTS, "--force"]);
+    let cleanup = ours(world, &["cleanup", HOSTS, "--force"]);
     assert_exit(&cleanup, 0);
-    let output = world.run(&["cleanup", HOSTS]);
+    let output = ours(world, &["cleanup", HOSTS]);
     assert_exit(&output, 0);
     assert!(
         stdout(&output).contains("nothing is left over"),
@@ -175,7 +189,7 @@ fn run_killed(world: &World, point: Point, victim: Victim) {
         };
         assert!(left.iter().all(is_ours), "{context}: {left:?}");
     }
-    assert_exit(&world.run(&["status", HOSTS]), 0);
+    assert_exit(&ours(world, &["status", HOSTS]), 0);
     world.restores(0);
 }
 
@@ -222,12 +236,12 @@ fn two_backups_at_once_are_refused_as_long_as_anyone_of_the_first_lives() {
             assert!(said.contains("is being written to by process"), "{said}");
             assert!(said.contains(&format!("process {id} on ")), "{said}");
             // Whoever only reads is not kept away, and what is in use is nothing left over.
-            let cleanup = world.run(&["cleanup", HOSTS]);
+            let cleanup = ours(&world, &["cleanup", HOSTS]);
             assert_exit(&cleanup, 0);
             assert!(stdout(&cleanup).contains("nothing is left over"));
-            assert_exit(&world.run(&["cleanup", HOSTS, "--force"]), 1);
+            assert_exit(&ours(&world, &["cleanup", HOSTS, "--force"]), 1);
             assert!(matches!(
-                world.run(&["status", HOSTS]).status.code(),
+                ours(&world, &["status", HOSTS]).status.code(),
                 Some(0 | 3)
             ));
             for &id in &duplicity {
@@ -274,6 +288,12 @@ fn old_backups_do_not_come_back_with_a_host() {
             "{}",
             stdout(&output)
         );
+        // Healing settles it: nothing of it is left, its markers included.
+        assert_exit(&ours(&world, &["heal", HOSTS]), 0);
+        for host in 0..3 {
+            let left = names(&world.host(host));
+            assert_eq!(left.len(), old + 2, "{left:?}"); // and the stamp and the lock
+        }
         for lost in [0, 2] {
             world.without(&[lost], || {
                 let output = duplicity(&["collection-status"]);
@@ -281,12 +301,6 @@ fn old_backups_do_not_come_back_with_a_host() {
                 assert_eq!(stdout(&output).matches("Full ").count(), 1);
                 world.restores(3);
             });
-        }
-        // Healing settles it: nothing of it is left, its markers included.
-        assert_exit(&world.run(&["heal", HOSTS]), 0);
-        for host in 0..3 {
-            let left = names(&world.host(host));
-            assert_eq!(left.len(), old + 2, "{left:?}"); // and the stamp and the lock
         }
         world.restores(0);
     }
@@ -337,14 +351,17 @@ fn an_empty_list_makes_duplicity_delete_what_it_knows_and_is_never_given_by_us()
     for away in [&[0, 1][..], &[1, 2], &[0, 1, 2]] {
         world.without(away, || {
             // Gone, or, as when nothing is mounted, empty.
-            let empty = away.iter().map(|&host| world.host(host));
-            for step in 0..2 {
+            for empty in [false, true] {
+                if empty {
+                    let mut hosts = away.iter().map(|&host| world.host(host));
+                    hosts.try_for_each(fs::create_dir_all).unwrap();
+                }
                 assert_exit(&world.backup(PLAIN), 1);
                 assert_eq!(archive(&world), before, "{away:?}");
-                let _ = empty.clone().try_for_each(|host| match step {
-                    0 => fs::create_dir_all(host),
-                    _ => fs::remove_dir(host),
-                });
+                for &host in away {
+                    // With none of them, it may have been a new backup, and they were made.
+                    let _ = fs::remove_dir_all(world.host(host));
+                }
             }
         });
     }

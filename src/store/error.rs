@@ -70,7 +70,7 @@ pub enum StoreError {
         /// Hosts there should be.
         n: usize,
         /// Which of the silent ones would be enough.
-        suffice: Suffice,
+        suffice: Box<Suffice>,
         /// What became of those that did not answer.
         hosts: Vec<HostError>,
     },
@@ -91,7 +91,7 @@ pub enum StoreError {
         /// Why not.
         reason: Reason,
         /// Which of the silent hosts would be enough to read it.
-        suffice: Suffice,
+        suffice: Box<Suffice>,
         /// What became of the hosts that did not answer.
         hosts: Vec<HostError>,
     },

@@ -9,7 +9,6 @@ use super::host::{Host, HostError, Listing};
 use super::key::{Key, Kind, Version};
 use super::objects::Store;
 use super::put::HostFailure;
-use super::survey::Survey;
 use crate::control::Control;
 use crate::decode::{DecodeError, DecodeOptions, GatherError};
 use crate::format::StreamId;
@@ -129,7 +128,7 @@ impl Store {
             }
         };
         let good = self.good_shares(generation, control)?;
-        let wanted = self.wanted(name, &survey, generation, &good)?;
+        let wanted = wanted(name, &survey.up(), generation, &good)?;
         let mut report = HealReport {
             damaged: wanted
                 .iter()
@@ -192,69 +191,6 @@ impl Store {
         Ok(good)
     }
 
-    /// Which share each host is to get: in place of a damaged one, the same; else the one of the host's
-    /// own position, if that is missing; else any that is.
-    fn wanted(
-        &self,
-        name: &[u8],
-        survey: &Survey,
-        generation: &Generation,
-        good: &BTreeMap<usize, usize>,
-    ) -> Result<Vec<Wanted>, StoreError> {
-        let (n, _) = generation.what.rule();
-        let mut missing: Vec<usize> = (0..n)
-            .filter(|index| !good.values().any(|good| good == index))
-            .collect();
-        let mut take = |index: usize| {
-            let at = missing.iter().position(|missing| *missing == index)?;
-            Some(missing.remove(at))
-        };
-        let lacking: Vec<_> = survey
-            .up()
-            .into_iter()
-            .filter(|host| !good.contains_key(host))
-            .collect();
-        let mut chosen = BTreeMap::new();
-        let damaged = generation.holders.iter();
-        for (host, key) in damaged.filter(|(host, _)| lacking.contains(host)) {
-            if let Kind::Share { index, .. } = key.kind()
-                && !chosen.contains_key(host)
-                && let Some(index) = take(index)
-            {
-                chosen.insert(*host, (index, true));
-            }
-        }
-        for &host in &lacking {
-            if !chosen.contains_key(&host)
-                && let Some(index) = take(host)
-            {
-                chosen.insert(host, (index, false));
-            }
-        }
-        for &host in &lacking {
-            if !chosen.contains_key(&host)
-                && let Some(index) = missing.pop()
-            {
-                chosen.insert(host, (index, false));
-            }
-        }
-        let What::Stream(shape) = generation.what else {
-            return Ok(Vec::new()); // what is current is a stream
-        };
-        chosen
-            .into_iter()
-            .map(|(host, (index, replaces))| {
-                let key = Key::new(name, generation.version, Kind::Share { index, shape })?;
-                Ok(Wanted {
-                    host,
-                    index,
-                    key,
-                    replaces,
-                })
-            })
-            .collect()
-    }
-
     /// Writes shares. Says which hosts failed, and why.
     fn write(
         &self,
@@ -314,4 +250,58 @@ impl Store {
         }
         Ok(healed)
     }
+}
+
+/// Which share each host that is up is to get: in place of a damaged one, the same; else the one of the
+/// host's own position, if that is missing; else any that is.
+fn wanted(
+    name: &[u8],
+    up: &[usize],
+    generation: &Generation,
+    good: &BTreeMap<usize, usize>,
+) -> Result<Vec<Wanted>, StoreError> {
+    let What::Stream(shape) = generation.what else {
+        return Ok(Vec::new());
+    };
+    let mut missing: Vec<usize> = (0..shape.n)
+        .filter(|index| !good.values().any(|good| good == index))
+        .collect();
+    let mut take = |index: usize| {
+        let at = missing.iter().position(|missing| *missing == index)?;
+        Some(missing.remove(at))
+    };
+    let mut lacking: Vec<usize> = up.to_vec();
+    lacking.retain(|host| !good.contains_key(host));
+    let mut chosen = BTreeMap::new();
+    for (host, key) in &generation.holders {
+        if let Kind::Share { index, .. } = key.kind()
+            && lacking.contains(host)
+            && !chosen.contains_key(host)
+            && let Some(index) = take(index)
+        {
+            chosen.insert(*host, (index, true));
+        }
+    }
+    lacking.retain(|host| !chosen.contains_key(host));
+    for &host in &lacking {
+        if let Some(index) = take(host) {
+            chosen.insert(host, (index, false));
+        }
+    }
+    lacking.retain(|host| !chosen.contains_key(host));
+    let others = lacking.into_iter().zip(missing);
+    chosen.extend(others.map(|(host, index)| (host, (index, false))));
+    chosen
+        .into_iter()
+        .map(|(host, (index, replaces))| {
+            let kind = Kind::Share { index, shape };
+            let key = Key::new(name, generation.version, kind)?;
+            Ok(Wanted {
+                host,
+                index,
+                key,
+                replaces,
+            })
+        })
+        .collect()
 }

@@ -254,7 +254,9 @@ impl Store {
         if silent >= self.min_shares && !self.takes_stale() {
             let Shape { n, min_shares, .. } = self.shape();
             let newest = survey.catalog.newest_stream();
-            let suffice = self.suffice(&survey.answers, &survey.catalog, newest);
+            let suffice = self
+                .suffice(&survey.answers, &survey.catalog, newest)
+                .into();
             return Err(StoreError::TooManySilent {
                 silent,
                 min_shares,
@@ -354,7 +356,7 @@ impl Store {
         StoreError::Unknown {
             name: name.to_vec(),
             reason: Reason::new(doubt, self.min_shares),
-            suffice: self.suffice(&answers, catalog, generation),
+            suffice: self.suffice(&answers, catalog, generation).into(),
             hosts: errors(answers),
         }
     }

@@ -319,7 +319,7 @@ impl Layout {
                 Vec::new()
             };
             let target = self.open(discovered.code, discovered.min_shares, access, control)?;
-            return Target { made, ..target }.to_write();
+            return Target { made, ..target }.for_writing();
         }
 
         let n = wish.n.or(self.count()).unwrap_or(DEFAULT_N);
@@ -349,7 +349,7 @@ impl Layout {
             });
         };
         let target = self.open(code, least, access, control)?;
-        Target { made, ..target }.to_write()
+        Target { made, ..target }.for_writing()
     }
 
     fn open(
@@ -400,7 +400,7 @@ impl Layout {
 
 impl Target {
     /// To write to, by nobody else.
-    fn to_write(mut self) -> Result<Self, HostsError> {
+    fn for_writing(mut self) -> Result<Self, HostsError> {
         let (n, least) = (self.spec.n, self.spec.min_shares);
         let up = n - self.silent.len();
         if up < least {

@@ -106,15 +106,15 @@ fn a_host_that_took_a_lost_ones_place_counts_fully_once_it_has_everything() {
     assert_eq!((list.objects.len(), list.may_fall_silent), (2, 1));
     // Nothing of what was deleted is left, and each has one share of each of the others.
     assert!(hosts.iter().all(|host| host.files().len() == 2));
-    for lost in 0..3 {
-        hosts[lost].set_down(true);
+    for lost in &hosts {
+        lost.set_down(true);
         assert_eq!(get(&store, b"one").unwrap(), text(500));
         assert_eq!(get(&store, b"three").unwrap(), text(700));
         assert!(matches!(
             get(&store, b"two"),
             Err(StoreError::NotFound { .. })
         ));
-        hosts[lost].set_down(false);
+        lost.set_down(false);
     }
     let (report, healed) = reports(&store);
     assert!(report.iter().all(|report| report.written.is_empty()));
