@@ -1,5 +1,5 @@
 //! Backups with real Duplicity onto hosts that come and go. By default a sample of the combinations;
-//! DISTDUP_TEST_FULL=1 runs them all.
+//! `DISTDUP_TEST_FULL=1` runs them all.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by it")]
 
