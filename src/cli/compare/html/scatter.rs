@@ -270,12 +270,12 @@ fn front(corners: &[(f64, f64)]) -> Markup {
 }
 
 fn marks(rows: &[Row], points: &[Point], scale: &Scale, down: &Down) -> Markup {
-    // Codes at one place stand side by side and share a label.
+    // Codes at nearly one place stand side by side and share a label.
     let mut places: Vec<Vec<&Point>> = Vec::new();
     for point in points {
         let near = |other: &Point| {
             (scale.x(other.storage) - scale.x(point.storage)).abs() < 1.0
-                && (scale.y(other.unavailable) - scale.y(point.unavailable)).abs() < 1.0
+                && (scale.y(other.unavailable) - scale.y(point.unavailable)).abs() < 2.0 * RADIUS
         };
         match places.iter_mut().find(|place| near(place[0])) {
             Some(place) => place.push(point),
@@ -344,7 +344,7 @@ fn marks(rows: &[Row], points: &[Point], scale: &Scale, down: &Down) -> Markup {
                     title { (row.title()) ": " (of_a_year(&row.answer.figures.readable)) " a year" }
                     g data-row=(point.row) data-field=[point.exact.then_some("/readable/unavailability")]
                         data-value=(point.unavailable) {
-                        (mark(look(rows, &row.name), x, y, RADIUS))
+                        (mark(look(rows, &row.name), x, scale.y(point.unavailable), RADIUS))
                     }
                 }
             }
