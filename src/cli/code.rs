@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use clap::Args;
+use distdup::config::Settings;
 use distdup_codecs::{ALIASES, Alias, Code, FAMILIES, Geometry, alias, resolve};
 use serde_json::{Map, Value, json};
 
@@ -59,6 +60,16 @@ impl CodeArgs {
             .or((self.name() == "copy").then_some(1))
             .or(self.named().map(|(k, _)| k))
             .or(self.parity().and_then(|parity| n.checked_sub(parity)))
+    }
+
+    /// Takes what is not given from what is set for `n` hosts, as far as the code leaves it open.
+    pub fn adopt(&mut self, settings: &Settings, n: usize) {
+        let set = settings.wish();
+        if self.equations.is_none() {
+            self.codec = self.codec.take().or(set.codec);
+        }
+        self.k = self.k(n).or(set.k);
+        self.n = Some(n);
     }
 
     /// The code with that geometry.

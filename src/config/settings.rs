@@ -14,8 +14,10 @@ use super::hosts::{Host, Hosts};
 use super::keys;
 use super::secret::SecretError;
 use crate::availability::Group;
+use crate::duplicity::backup::{BackupError, Plan};
 use crate::duplicity::environment::Environment;
-use crate::duplicity::hosts::{HostsError, Layout, NamedFolder, Wish};
+use crate::duplicity::hosts::{DEFAULT_CODEC, HostsError, Layout, NamedFolder, Wish};
+use crate::duplicity::launch::{Duplicity, FindError};
 
 /// Options that are for all of Duplicity's commands.
 pub(super) const ALL: &str = "all";
@@ -59,7 +61,7 @@ pub struct Settings {
     /// Where to.
     pub hosts: Option<Setting<Hosts>>,
     /// Hosts that fail together.
-    pub groups: Option<Setting<Vec<Group>>>,
+    pub groups: Vec<Setting<Group>>,
     /// The code's name.
     pub codec: Option<Setting<String>>,
     /// Data shares.
@@ -74,6 +76,24 @@ pub struct Settings {
     pub options: BTreeMap<String, Setting<Vec<OsString>>>,
     /// What Duplicity's environment has otherwise than ours.
     pub variables: BTreeMap<String, Setting<Variable>>,
+}
+
+/// Why a backup cannot be made.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Problem {
+    /// What is to be backed up.
+    #[error(transparent)]
+    Backup(#[from] BackupError),
+    /// The hosts, or the code.
+    #[error(transparent)]
+    Hosts(#[from] HostsError),
+    /// Duplicity.
+    #[error(transparent)]
+    Duplicity(#[from] FindError),
+    /// What it is to encrypt with.
+    #[error(transparent)]
+    Secret(#[from] SecretError),
 }
 
 /// A setting as it stands in a file.
@@ -112,7 +132,11 @@ impl Settings {
             profile: self.profile.or(others.profile),
             source: self.source.or(others.source),
             hosts: self.hosts.or(others.hosts),
-            groups: self.groups.or(others.groups),
+            groups: if self.groups.is_empty() {
+                others.groups
+            } else {
+                self.groups
+            },
             codec: self.codec.or(others.codec),
             k: self.k.or(others.k),
             n: self.n.or(others.n),
@@ -185,9 +209,61 @@ impl Settings {
         Ok(environment)
     }
 
+    /// What keeps a backup with these settings from being made that can be told without making it.
+    pub fn problems(&self) -> Vec<Problem> {
+        let mut problems = Vec::new();
+        if let Some(source) = &self.source {
+            let plan = self.layout().map_err(Problem::from);
+            let plan = plan.and_then(|layout| Ok(Plan::new(&source.value, layout)?));
+            problems.extend(plan.and_then(|plan| self.problem_of(&plan)).err());
+        } else if let Ok(Some(layout)) = self.layout() {
+            problems.extend(layout.design(&self.wish()).map_err(Problem::from).err());
+        }
+        let path = self.duplicity.as_ref().map(|path| path.value.as_path());
+        problems.extend(Duplicity::find(path).map_err(Problem::from).err());
+        for (name, variable) in &self.variables {
+            problems.extend(variable.value.check(name).map_err(Problem::from).err());
+        }
+        problems
+    }
+
+    fn problem_of(&self, plan: &Plan) -> Result<(), Problem> {
+        let design = plan.layout.design(&self.wish())?;
+        Ok(plan.check_hosts(&design.hosts)?)
+    }
+
     /// All that is set, as in a file.
     pub fn shown(&self) -> Vec<Shown> {
         keys::shown(self)
+    }
+
+    /// What is not set, and has a value all the same, as far as that does not depend on what is there.
+    pub fn usual(&self) -> Vec<Shown> {
+        let layout = self.layout().ok().flatten();
+        let layout = layout.unwrap_or(Layout::In(PathBuf::new()));
+        let design = layout.design(&self.wish()).ok();
+        let geometry = design.as_ref().map(|design| design.code.geometry());
+        let duplicity = Duplicity::on_path().map(|path| json!(path.to_string_lossy()));
+        let values = [
+            ("codec", Some(json!(DEFAULT_CODEC))),
+            ("k", geometry.map(|geometry| json!(geometry.k()))),
+            ("n", geometry.map(|geometry| json!(geometry.n()))),
+            ("min_shares", design.map(|design| json!(design.least))),
+            ("duplicity.path", duplicity),
+        ];
+        let set = self.shown();
+        let is_set = |key| set.iter().any(|shown| shown.key == key);
+        values
+            .into_iter()
+            .filter(|(key, _)| !is_set(*key))
+            .filter_map(|(key, value)| {
+                Some(Shown {
+                    key: key.to_owned(),
+                    value: value?,
+                    origin: Origin::Default,
+                })
+            })
+            .collect()
     }
 }
 
@@ -203,16 +279,22 @@ struct Toml<'a>(&'a Value);
 
 impl fmt::Display for Toml<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Value::Object(object) = self.0 else {
+        match self.0 {
+            Value::Object(object) => {
+                let mut separator = "{ ";
+                for (key, value) in object {
+                    write!(f, "{separator}{key} = {}", Toml(value))?;
+                    separator = ", ";
+                }
+                f.write_str(" }")
+            }
+            Value::Array(items) => {
+                let items: Vec<String> = items.iter().map(|item| Toml(item).to_string()).collect();
+                write!(f, "[{}]", items.join(", "))
+            }
             // JSON's escapes are TOML's, too; but TOML takes this one by its number only.
-            return f.write_str(&self.0.to_string().replace('\x7f', "\\u007f"));
-        };
-        let mut separator = "{ ";
-        for (key, value) in object {
-            write!(f, "{separator}{key} = {}", Toml(value))?;
-            separator = ", ";
+            value => f.write_str(&value.to_string().replace('\x7f', "\\u007f")),
         }
-        f.write_str(" }")
     }
 }
 

@@ -27,6 +27,8 @@ use crate::store::{
 const FOLDER: &str = "distdup";
 /// Hosts of a new store, where nothing else was said.
 const DEFAULT_N: usize = 3;
+/// The code of a new store, where nothing else was said.
+pub const DEFAULT_CODEC: &str = "rs";
 /// More hosts than a store has.
 const MAX_HOSTS: usize = 256;
 
@@ -86,6 +88,17 @@ pub struct Wish {
     pub min_shares: Option<usize>,
     /// Make hosts anew where they are missing from a store that exists.
     pub replace: bool,
+}
+
+/// A store that is not there yet.
+#[derive(Debug)]
+pub struct Design {
+    /// Its hosts.
+    pub hosts: Vec<NamedFolder>,
+    /// Its code.
+    pub code: Arc<dyn Code>,
+    /// Its commit rule.
+    pub least: usize,
 }
 
 /// A store to back up to.
@@ -271,22 +284,10 @@ impl Layout {
             return Target { made, ..target }.that_can_be_written();
         }
 
-        let n = wish.n.or(self.count()).unwrap_or(DEFAULT_N);
-        let k = match wish.k {
-            Some(k) => k,
-            None if n == 3 => 2,
-            None => return Err(HostsError::SayK { n }),
-        };
-        let name = wish.codec.as_deref().unwrap_or("rs");
-        let code = distdup_codecs::resolve(name, Geometry::new(k, n)?, None)?;
-        let least = wish
-            .min_shares
-            .unwrap_or_else(|| crate::encode::default_min_shares(&*code));
-        let hosts = self.hosts(Some(n))?;
         // Before anything is made.
-        Store::new(stores(&hosts), options(Arc::clone(&code), least))?;
+        let Design { hosts, code, least } = self.design(wish)?;
         let missing = without_stamp(&hosts);
-        let made = if missing.len() == n {
+        let made = if missing.len() == hosts.len() {
             make(&missing, Origin::NewStore)?
         } else if missing.is_empty() {
             Vec::new() // made by a backup that failed
@@ -299,6 +300,27 @@ impl Layout {
         };
         let target = self.open(code, least, control)?;
         Target { made, ..target }.that_can_be_written()
+    }
+
+    /// What a new store here would be.
+    ///
+    /// # Errors
+    /// Wishes that contradict each other, or the hosts.
+    pub fn design(&self, wish: &Wish) -> Result<Design, HostsError> {
+        let n = wish.n.or(self.count()).unwrap_or(DEFAULT_N);
+        let k = match wish.k {
+            Some(k) => k,
+            None if n == 3 => 2,
+            None => return Err(HostsError::SayK { n }),
+        };
+        let name = wish.codec.as_deref().unwrap_or(DEFAULT_CODEC);
+        let code = distdup_codecs::resolve(name, Geometry::new(k, n)?, None)?;
+        let least = wish
+            .min_shares
+            .unwrap_or_else(|| crate::encode::default_min_shares(&*code));
+        let hosts = self.hosts(Some(n))?;
+        Store::new(stores(&hosts), options(Arc::clone(&code), least))?;
+        Ok(Design { hosts, code, least })
     }
 
     fn open(
