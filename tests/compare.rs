@@ -158,6 +158,27 @@ fn rows_are_the_codes_that_there_are() {
 }
 
 #[test]
+fn hosts_are_those_of_the_file_if_none_are_given() {
+    let desk = Desk::new();
+    let config = "[hosts]\na = { path = \"x\", availability = 0.9 }\nb = \"y\"\nc = \"z\"\n\
+                  [groups]\nhome = { hosts = [\"a\", \"b\"], availability = 0.999 }\n\
+                  away = { hosts = [\"c\"], availability = 1 }\n";
+    desk.write("distdup.toml", config.as_bytes());
+    let line = format!("distdup compare --codec rs {LITTLE} --json");
+    let answer = desk.exits(0, &line).json();
+    assert_eq!(titles(&answer), ["rs 2 3"]);
+    let hosts = &answer["parameters"]["hosts"];
+    assert_eq!(
+        (&hosts[0]["name"], &hosts[0]["backup"]),
+        (&"a".into(), &0.9.into())
+    );
+    assert_eq!(answer["parameters"]["groups"][0]["name"], "home");
+    // What is said counts.
+    let answer = desk.exits(0, &format!("{line} --hosts 4 -k 2")).json();
+    assert_eq!(answer["parameters"]["hosts"][0]["name"], "h0");
+}
+
+#[test]
 fn what_cannot_be_found_exactly_is_marked() {
     let long: Vec<String> = (1..=14).map(|i| format!("{i}^{}", i % 14 + 1)).collect();
     let options = format!(

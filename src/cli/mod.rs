@@ -223,7 +223,7 @@ impl Cli {
             }
             Command::Resident(command) => command.run(),
             Command::Availability(command) => command.run(console, &selection),
-            Command::Compare(command) => command.run(console),
+            Command::Compare(command) => command.run(console, &selection),
             Command::Config(command) => {
                 return command
                     .run(console, &selection)

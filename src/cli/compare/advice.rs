@@ -545,9 +545,9 @@ mod tests {
         };
         let faster = "xor encodes";
         let speed = |situation: &Situation| says(situation, "speed").unwrap();
-        assert!(speed(&pair(&[100.0; 3], &[105.0; 3])).contains(faster));
-        assert!(!speed(&pair(&[100.0; 3], &[104.9; 3])).contains(faster));
-        assert!(!speed(&pair(&[100.0; 2], &[200.0; 2])).contains(faster));
+        assert!(speed(&pair(&[100.0; 3], &[105.1; 3])).starts_with(faster));
+        assert!(!speed(&pair(&[100.0; 3], &[104.9; 3])).starts_with(faster));
+        assert!(!speed(&pair(&[100.0; 2], &[200.0; 2])).starts_with(faster));
         assert_eq!(says(&pair(&[100.0; 2], &[200.0; 2]), "limit"), None);
         assert!(says(&pair(&[100.0; 3], &[200.0; 3]), "limit").is_some());
     }

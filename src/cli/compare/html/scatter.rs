@@ -134,7 +134,7 @@ impl Scale {
 }
 
 fn drawing(rows: &[Row], points: &[Point], down: &Down, size: Size) -> Markup {
-    let height = if size.name == "wide" { 430.0 } else { 400.0 };
+    let height = if size.name == "wide" { 430.0 } else { 480.0 };
     let area = Area {
         left: 44.0,
         top: 34.0,
