@@ -45,8 +45,26 @@ pub fn figure(rows: &[Row], down: &Down) -> Markup {
                 "Less is better in both. Along the line, nothing here takes less space and is readable more \
                  often. The dashed line is what was said to be acceptable."
             }
+            (legend(rows))
             @for size in SIZES {
                 (drawing(rows, &points, down, size))
+            }
+        }
+    }
+}
+
+/// Which mark is which code's.
+fn legend(rows: &[Row]) -> Markup {
+    let mut names: Vec<&str> = rows.iter().map(|row| row.judged.name.as_str()).collect();
+    names.sort_by_key(|name| look(rows, name));
+    names.dedup();
+    html! {
+        ul.legend aria-hidden="true" {
+            @for name in names {
+                li {
+                    svg viewBox="0 0 16 16" width="16" height="16" { (mark(look(rows, name), 8.0, 8.0, RADIUS)) }
+                    (name)
+                }
             }
         }
     }
@@ -154,7 +172,7 @@ fn drawing(rows: &[Row], points: &[Point], down: &Down, size: Size) -> Markup {
             (axes(&scale))
             (allowed(&scale, down))
             (front(&corners(&scale, points)))
-            (marks(rows, points, &scale, down))
+            (marks(rows, points, &scale, down, size))
         }
     }
 }
@@ -269,7 +287,7 @@ fn front(corners: &[(f64, f64)]) -> Markup {
     html! { path.front d=(path) {} }
 }
 
-fn marks(rows: &[Row], points: &[Point], scale: &Scale, down: &Down) -> Markup {
+fn marks(rows: &[Row], points: &[Point], scale: &Scale, down: &Down, size: Size) -> Markup {
     // Codes at nearly one place stand side by side and share a label.
     let mut places: Vec<Vec<&Point>> = Vec::new();
     for point in points {
@@ -319,7 +337,7 @@ fn marks(rows: &[Row], points: &[Point], scale: &Scale, down: &Down) -> Markup {
     let labels: Vec<_> = places
         .iter()
         .map(|points| {
-            let text = names(rows, points);
+            let text = names(rows, points, size);
             let label = place(
                 &text,
                 center(points),
@@ -353,17 +371,21 @@ fn marks(rows: &[Row], points: &[Point], scale: &Scale, down: &Down) -> Markup {
     }
 }
 
-/// `rs16, xor (9, 10)`.
-fn names(rows: &[Row], points: &[&Point]) -> String {
+/// `rs16, xor (9, 10)`, or, where there is no room, `(9, 10)`.
+fn names(rows: &[Row], points: &[&Point], size: Size) -> String {
     let geometry = |point: &Point| rows[point.row].judged.code.geometry();
     let name = |(i, point): (usize, &&Point)| {
-        let name = &rows[point.row].judged.name;
+        let name = match size.name {
+            "wide" => rows[point.row].judged.name.as_str(),
+            _ => "",
+        };
         let exact = if point.exact { "" } else { " at most" };
         match points.get(i + 1) {
-            Some(next) if geometry(next) == geometry(point) => name.clone(),
+            Some(next) if geometry(next) == geometry(point) => name.to_owned(),
             _ => format!("{name} {}{exact}", geometry(point)),
         }
     };
-    let names: Vec<_> = points.iter().enumerate().map(name).collect();
-    names.join(", ")
+    let names = points.iter().enumerate().map(name);
+    let names: Vec<_> = names.filter(|name| !name.is_empty()).collect();
+    names.join(", ").trim_start().to_owned()
 }
