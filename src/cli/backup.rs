@@ -1,5 +1,6 @@
 //! `distdup backup`: Duplicity's volumes, to n hosts.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use anyhow::{Context, anyhow};
@@ -8,12 +9,14 @@ use distdup::config::Settings;
 use distdup::control::Control;
 use distdup::duplicity::backup::{ACTIONS, Plan};
 use distdup::duplicity::hosts::{Standing, Target, Wish};
+use distdup::duplicity::low_disk::Needs;
 use distdup::duplicity::protocol::Event;
 use distdup::survival;
 use distdup_codecs::Code;
 use serde_json::json;
 
 use super::console::{Console, warn};
+use super::low_disk::{self, LowDisk};
 use super::session::{self, DuplicityArgs, Faults};
 use super::settings::{Selection, StoreArgs, source};
 use super::{Outcome, Usage, report};
@@ -32,6 +35,8 @@ pub struct Backup {
     #[arg(long)]
     replace_lost: bool,
     #[command(flatten)]
+    low_disk: LowDisk,
+    #[command(flatten)]
     duplicity: DuplicityArgs,
 }
 
@@ -49,10 +54,11 @@ impl Backup {
     pub fn run(self, console: Console, selection: &Selection) -> anyhow::Result<Outcome> {
         let arguments = Settings {
             source: source(self.source),
+            low_disk: self.low_disk.setting(),
             ..self.store.settings().over(self.duplicity.which.settings())
         };
         let settings = arguments.over(selection.settings(console)?);
-        let options = self.duplicity.options(console, &settings, ACTIONS);
+        let mut options = self.duplicity.options(console, &settings, ACTIONS);
         let from = settings.source.as_ref().ok_or_else(nothing)?;
         let layout = settings.layout().map_err(Usage::new)?;
         let plan = Plan::new(&from.value, layout).map_err(Usage::new)?;
@@ -78,6 +84,9 @@ impl Backup {
             console.detail(format!("made host {host}"));
         }
 
+        let needs =
+            |stored: &_, options: &[OsString]| Needs::of_backup(&plan.source, stored, options);
+        let _prepared = low_disk::prepare(console, &settings, &target, &mut options, needs)?;
         let arguments = plan.arguments(duplicity.version(), &options)?;
         let ended = session::run(console, &duplicity, &environment, &target, &arguments)?;
         let faults = Faults::of(&target, &ended.reports, Some(Event::Put));
