@@ -238,7 +238,7 @@ impl Cli {
             }
             Command::Resident(command) => command.run(&selection),
             Command::Availability(command) => command.run(console, &selection),
-            Command::Compare(command) => command.run(console),
+            Command::Compare(command) => command.run(console, &selection),
             Command::Config(command) => {
                 return command
                     .run(console, &selection)
