@@ -35,7 +35,7 @@ pub struct StoreArgs {
     /// Hosts in all [default: 3, or as the backup there has it]
     #[arg(short, value_name = "N")]
     n: Option<usize>,
-    /// rs, rs16, xor or copy; see `distdup codecs` [default: rs, or as the backup there has it]
+    /// rs, rs8, rs16, xor or copy; see `distdup codecs` [default: rs, or as the backup there has it]
     #[arg(short, long)]
     codec: Option<String>,
     /// Go on while this many hosts can be written [default: K + (N - K) / 2]
