@@ -16,7 +16,7 @@ use super::secret::SecretError;
 use crate::availability::Group;
 use crate::duplicity::backup::{BackupError, Plan};
 use crate::duplicity::environment::Environment;
-use crate::duplicity::hosts::{DEFAULT_CODEC, HostsError, Layout, NamedFolder, Wish};
+use crate::duplicity::hosts::{Access, DEFAULT_CODEC, HostsError, Layout, NamedFolder, Wish};
 use crate::duplicity::launch::{Duplicity, FindError};
 use crate::duplicity::low_disk::Temporary;
 
@@ -174,6 +174,7 @@ impl Settings {
             codec: value(self.codec.as_ref()),
             min_shares: value(self.min_shares.as_ref()),
             replace: false,
+            access: Access::default(),
         }
     }
 
