@@ -21,6 +21,7 @@ mod duplicity;
 mod encode;
 mod heal;
 mod inspect;
+mod low_disk;
 mod names;
 mod repair;
 mod report;
@@ -30,6 +31,7 @@ mod session;
 mod settings;
 mod size;
 mod status;
+mod tally;
 mod verify;
 mod watch;
 mod why;
@@ -88,6 +90,7 @@ impl Command {
                 | Self::Status(_)
                 | Self::Heal(_)
                 | Self::Cleanup(_)
+                | Self::Resident(_)
                 | Self::Availability(_)
                 | Self::Config(_)
         )
@@ -233,7 +236,7 @@ impl Cli {
                     .run(console, &selection)
                     .unwrap_or_else(|error| fail(console, &error));
             }
-            Command::Resident(command) => command.run(),
+            Command::Resident(command) => command.run(&selection),
             Command::Availability(command) => command.run(console, &selection),
             Command::Compare(command) => command.run(console),
             Command::Config(command) => {
