@@ -22,6 +22,7 @@ const AT_ONCE: usize = 6;
 /// Sets `sum` to the sum of the bytes from `start` of the `terms` among `shards`.
 ///
 /// There is at least one term, or `sum` becomes zero.
+#[allow(clippy::many_single_char_names)] // One for each source.
 pub(super) fn sum(sum: &mut [u8], shards: &[&[u8]], start: usize, terms: ShardSet) {
     let mut terms = terms.iter();
     let mut sources: [&[u8]; AT_ONCE] = [&[]; AT_ONCE];
