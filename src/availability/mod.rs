@@ -32,7 +32,7 @@ use distdup_codecs::Code;
 
 pub use chance::{Chance, Interval, SECONDS_A_YEAR};
 pub use error::AvailabilityError;
-pub use hosts::{Group, Host, Hosts, Moment};
+pub use hosts::{Group, Host, Hosts, Moment, is_name};
 pub use probability::Probability;
 
 /// How figures are found.

@@ -1,14 +1,13 @@
 //! `distdup backup`: Duplicity's volumes, to n hosts.
 
-use std::ffi::OsString;
 use std::path::PathBuf;
 
 use anyhow::{Context, anyhow};
 use clap::Args;
+use distdup::config::{Setting, Settings};
 use distdup::control::Control;
-use distdup::duplicity::backup::Plan;
+use distdup::duplicity::backup::{ACTIONS, Plan};
 use distdup::duplicity::hosts::{Standing, Target, Wish};
-use distdup::duplicity::passphrase;
 use distdup::duplicity::protocol::Event;
 use distdup::survival;
 use distdup_codecs::Code;
@@ -16,6 +15,7 @@ use serde_json::json;
 
 use super::console::{Console, warn};
 use super::session::{self, DuplicityArgs, Faults};
+use super::settings::{Selection, StoreArgs};
 use super::{Outcome, Usage, report};
 
 /// Back a folder up with Duplicity, to n hosts of which any n - k may be lost
@@ -23,24 +23,11 @@ use super::{Outcome, Usage, report};
 #[command(after_help = AFTER_HELP)]
 #[allow(clippy::doc_markdown)] // Help texts, not documentation.
 pub struct Backup {
-    /// What to back up
+    /// What to back up [default: the source that is set]
     #[arg(value_name = "SRC")]
-    source: PathBuf,
-    /// Hosts: folders; given n times, or once with {i} [default: backup_SRC/distdup{i}]
-    #[arg(short, long = "output", value_name = "DEST")]
-    output: Vec<OsString>,
-    /// Hosts that suffice [default: 2, or as the backup there has it]
-    #[arg(short, value_name = "K")]
-    k: Option<usize>,
-    /// Hosts in all [default: 3, or as the backup there has it]
-    #[arg(short, value_name = "N")]
-    n: Option<usize>,
-    /// rs, rs16, xor or copy; see `distdup codecs` [default: rs, or as the backup there has it]
-    #[arg(short, long)]
-    codec: Option<String>,
-    /// Go on while this many hosts can be written [default: K + (N - K) / 2]
-    #[arg(long, value_name = "COUNT")]
-    min_shares: Option<usize>,
+    source: Option<PathBuf>,
+    #[command(flatten)]
+    store: StoreArgs,
     /// Make hosts that are lost for good anew, empty
     #[arg(long)]
     replace_lost: bool,
@@ -53,25 +40,31 @@ Examples:
   PASSPHRASE=... distdup backup -k 2 -n 3 test/
   distdup backup /home -o '/mnt/disk{i}/home' -- --exclude '**/.cache' --full-if-older-than 1M
   distdup backup test/ -- --no-encryption
+  distdup backup -P home                       all else is in distdup.toml
 
 Duplicity decides what is new since the last backup. It encrypts with GnuPG, by PASSPHRASE from the
-environment, or asks for it.";
+environment or the configuration, or asks for it.";
 
 impl Backup {
-    pub fn run(self, console: Console) -> anyhow::Result<Outcome> {
-        let plan = Plan::new(&self.source, self.output).map_err(Usage::new)?;
-        passphrase::check(&self.duplicity.options).map_err(Usage::new)?;
-        let duplicity = self.duplicity.which.find(console)?;
+    pub fn run(self, console: Console, selection: &Selection) -> anyhow::Result<Outcome> {
+        let arguments = Settings {
+            source: self.source.map(Setting::argument),
+            ..self.store.settings().over(self.duplicity.which.settings())
+        };
+        let settings = arguments.over(selection.settings(console)?);
+        let options = self.duplicity.options(console, &settings, ACTIONS);
+        let source = settings.source.as_ref().ok_or_else(nothing)?;
+        let layout = settings.layout().map_err(Usage::new)?;
+        let plan = Plan::new(&source.value, layout).map_err(Usage::new)?;
+        let duplicity = session::find(console, &settings)?;
         let wish = Wish {
-            k: self.k,
-            n: self.n,
-            codec: self.codec,
-            min_shares: self.min_shares,
             replace: self.replace_lost,
+            ..settings.wish()
         };
         // Before a folder is made.
         plan.check_hosts(&plan.layout.examples(&wish))
             .map_err(Usage::new)?;
+        let environment = session::environment(&settings, &options)?;
         let (control, _) = Control::new();
         let target = plan
             .layout
@@ -80,14 +73,13 @@ impl Backup {
                 session::no_store(error, "there are no hosts that could be backed up to")
             })?;
         // A store that was there may have more.
-        plan.check_hosts(&target.folders).map_err(Usage::new)?;
+        plan.check_hosts(&target.hosts).map_err(Usage::new)?;
         for host in &target.made {
             console.detail(format!("made host {host}"));
         }
 
-        let options = self.duplicity.options(console);
         let arguments = plan.arguments(duplicity.version(), &options)?;
-        let ended = session::run(console, &duplicity, &target, &arguments)?;
+        let ended = session::run(console, &duplicity, &environment, &target, &arguments)?;
         let faults = Faults::of(&target, &ended.reports, Some(Event::Put));
         faults.warn();
         if let Some(failure) = session::failure(ended.status) {
@@ -103,8 +95,13 @@ impl Backup {
             return Err(anyhow!("Duplicity ended well, and stored nothing"))
                 .context("there is no backup");
         }
-        print(console, &plan, &target, &faults, standing)
+        let restore = plan.restore_command(&selection.words());
+        print(console, &plan, &target, &faults, standing, &restore)
     }
+}
+
+fn nothing() -> anyhow::Error {
+    Usage::say("nothing to back up: give SRC, or set source, or choose a profile that has one (-P)")
 }
 
 fn print(
@@ -113,6 +110,7 @@ fn print(
     target: &Target,
     faults: &Faults,
     standing: Standing,
+    restore: &str,
 ) -> anyhow::Result<Outcome> {
     let geometry = target.code.geometry();
     let n = geometry.n();
@@ -141,7 +139,6 @@ fn print(
     if unsure && faults.is_empty() {
         warn("a host took the place of a lost one, and cannot tell what there was before it");
     }
-    let restore = plan.restore_command();
     let text = format!(
         "{} is backed up to {}, {} {geometry}: {}.\nTo restore it: {restore}",
         plan.source.display(),

@@ -4,27 +4,27 @@ use std::ffi::OsString;
 
 use anyhow::Context;
 use clap::Args;
+use distdup::config::{Setting, Settings};
 use distdup::control::Control;
 use distdup::duplicity::command::Command;
-use distdup::duplicity::hosts::{Layout, Wish};
 use serde_json::json;
 
 use super::console::{Console, warn};
 use super::session::{self, Faults, Which};
+use super::settings::{Selection, hosts};
 use super::{Exit, Outcome, Usage};
 
 /// Run any command of Duplicity's on the hosts of a backup
 #[derive(Debug, Args)]
-#[command(after_help = AFTER_HELP, override_usage = "distdup duplicity -o HOST... COMMAND [ARGUMENT...]")]
+#[command(after_help = AFTER_HELP, override_usage = "distdup duplicity {-o HOST... | -P NAME} COMMAND [ARGUMENT...]")]
 #[allow(clippy::doc_markdown)] // Help texts, not documentation.
 pub struct Duplicity {
-    /// Hosts: folders; in any order, or once with {i}
+    /// Hosts: folders; in any order, or once with {i} [default: those set]
     #[arg(
         short = 'o',
         long = "from",
         visible_alias = "output",
-        value_name = "HOST",
-        required = true
+        value_name = "HOST"
     )]
     hosts: Vec<OsString>,
     /// Of hosts that have nothing yet: how many are to suffice [default: 2 of 3]
@@ -43,7 +43,7 @@ pub struct Duplicity {
 const AFTER_HELP: &str = "\
 Examples:
   distdup duplicity -o 'backup_test/distdup{i}' collection-status
-  distdup duplicity -o 'backup_test/distdup{i}' remove-older-than 6M --force
+  distdup duplicity -P home remove-older-than 6M --force
   distdup duplicity -o 'backup_test/distdup{i}' verify test/
   distdup duplicity -o 'backup_test/distdup{i}' replicate distdup:// file:///mnt/copy
 
@@ -52,18 +52,26 @@ command takes it. Of a command that distdup does not know it is so only where di
 Output and exit code are Duplicity's. If that is 0, but hosts were missing or faulty, it is 3.";
 
 impl Duplicity {
-    pub fn run(self, console: Console) -> anyhow::Result<Exit> {
+    pub fn run(self, console: Console, selection: &Selection) -> anyhow::Result<Exit> {
         let command = Command::new(self.words).map_err(Usage::new)?;
-        let layout = Layout::named(self.hosts).map_err(Usage::new)?;
-        let duplicity = self.which.find(console)?;
+        let arguments = Settings {
+            hosts: hosts(self.hosts),
+            k: self.k.map(Setting::argument),
+            n: self.n.map(Setting::argument),
+            ..self.which.settings()
+        };
+        let settings = arguments.over(selection.settings(console)?);
+        let layout = settings
+            .layout()
+            .map_err(Usage::new)?
+            .ok_or_else(no_hosts)?;
+        let options = settings.options_for(command.name().unwrap_or_default());
+        let command = command.with_options(options);
+        let duplicity = session::find(console, &settings)?;
+        let environment = settings.environment()?;
         let (control, _) = Control::new();
         let target = if command.writes() {
-            let wish = Wish {
-                k: self.k,
-                n: self.n,
-                ..Wish::default()
-            };
-            layout.existing_or_new(&wish, &control)
+            layout.existing_or_new(&settings.wish(), &control)
         } else {
             layout.existing(&control)
         };
@@ -71,7 +79,7 @@ impl Duplicity {
             session::no_store(error, "Duplicity was not started: it would lack the hosts")
         })?;
         let arguments = command.arguments(&layout.url()?);
-        let ended = session::run(console, &duplicity, &target, &arguments)?;
+        let ended = session::run(console, &duplicity, &environment, &target, &arguments)?;
         let faults = Faults::of(&target, &ended.reports, None);
         faults.warn();
 
@@ -98,4 +106,10 @@ impl Duplicity {
         }
         Ok(exit)
     }
+}
+
+fn no_hosts() -> anyhow::Error {
+    Usage::say(
+        "which hosts? give them with -o, or choose a profile of distdup.toml that has some (-P)",
+    )
 }

@@ -24,11 +24,13 @@ mod report;
 mod resident;
 mod restore;
 mod session;
+mod settings;
 mod size;
 mod verify;
 mod watch;
 
 use console::{Console, Verbosity, print_error};
+use settings::Selection;
 
 /// Erasure-codes a stream, such as a backup, into shares on n hosts; enough of them give it back
 #[derive(Debug, Parser)]
@@ -65,8 +67,18 @@ enum Command {
     Compare(Box<compare::Compare>),
 }
 
+impl Command {
+    /// Whether a configuration file has something to say about it.
+    fn has_settings(&self) -> bool {
+        matches!(
+            self,
+            Self::Backup(_) | Self::Restore(_) | Self::Duplicity(_)
+        )
+    }
+}
+
 #[derive(Debug, Args)]
-#[command(next_help_heading = "Talk")]
+#[command(next_help_heading = "General")]
 struct Globals {
     /// Print errors only
     #[arg(short, long, global = true)]
@@ -77,6 +89,8 @@ struct Globals {
     /// Print the result as one JSON object
     #[arg(long, global = true)]
     json: bool,
+    #[command(flatten)]
+    selection: Selection,
 }
 
 /// How a command ended that did what it was to do.
@@ -163,6 +177,7 @@ impl Cli {
             quiet,
             verbose,
             json,
+            selection,
         } = self.globals;
         let verbosity = match (quiet, verbose) {
             (true, _) => Verbosity::Quiet,
@@ -174,6 +189,11 @@ impl Cli {
             json,
             data_on_stdout: false,
         };
+        if selection.is_given() && !self.command.has_settings() {
+            let error =
+                Usage::say("--config and --profile are of no use here: they are about backups");
+            return fail(console, &error);
+        }
         let result = match self.command {
             Command::Encode(command) => command.run(&mut console),
             Command::Decode(command) => command.run(&mut console),
@@ -181,11 +201,11 @@ impl Cli {
             Command::Inspect(command) => command.run(console),
             Command::Repair(command) => command.run(console),
             Command::Codecs(command) => command.run(console),
-            Command::Backup(command) => command.run(console),
-            Command::Restore(command) => command.run(console),
+            Command::Backup(command) => command.run(console, &selection),
+            Command::Restore(command) => command.run(console, &selection),
             Command::Duplicity(command) => {
                 return command
-                    .run(console)
+                    .run(console, &selection)
                     .unwrap_or_else(|error| fail(console, &error));
             }
             Command::Resident(command) => command.run(),

@@ -5,14 +5,15 @@ use std::path::PathBuf;
 
 use anyhow::{Context, anyhow};
 use clap::Args;
+use distdup::config::Settings;
 use distdup::control::Control;
-use distdup::duplicity::passphrase;
 use distdup::duplicity::protocol::Event;
-use distdup::duplicity::restore::{Output, RestoreError, arguments, layout};
+use distdup::duplicity::restore::{self, ACTIONS, Output, RestoreError, layout};
 use serde_json::json;
 
 use super::console::{Console, warn};
 use super::session::{self, DuplicityArgs, Faults};
+use super::settings::{Selection, hosts};
 use super::{Outcome, Usage};
 
 /// Restore what Duplicity backed up, from enough of the hosts
@@ -20,10 +21,10 @@ use super::{Outcome, Usage};
 #[command(after_help = AFTER_HELP)]
 #[allow(clippy::doc_markdown)] // Help texts, not documentation.
 pub struct Restore {
-    /// Where it goes: of restore_NAME/, the backup is backup_NAME/
+    /// Where it goes: of restore_NAME/, the backup is backup_NAME/, unless hosts are set
     #[arg(value_name = "DEST")]
     target: PathBuf,
-    /// Hosts: folders; in any order, or once with {i} [default: backup_NAME/distdup{i}]
+    /// Hosts: folders; in any order, or once with {i} [default: those set, or backup_NAME/distdup{i}]
     #[arg(long, value_name = "HOST")]
     from: Vec<OsString>,
     #[command(flatten)]
@@ -33,22 +34,28 @@ pub struct Restore {
 const AFTER_HELP: &str = "\
 Examples:
   PASSPHRASE=... distdup restore restore_test/
+  distdup restore -P home restore_home/
   distdup restore old/ --from '/mnt/disk{i}/home' -- --time 3D
   distdup restore letter --from disk0 --from disk2 -- --file-to-restore letters/first
 
 What is restored has another name, ending in .partial, until it is whole.";
 
 impl Restore {
-    pub fn run(self, console: Console) -> anyhow::Result<Outcome> {
-        let force = self
-            .duplicity
-            .options
-            .iter()
-            .any(|option| option == "--force");
-        let layout = layout(&self.target, self.from).map_err(Usage::new)?;
+    pub fn run(self, console: Console, selection: &Selection) -> anyhow::Result<Outcome> {
+        let arguments = Settings {
+            hosts: hosts(self.from),
+            ..self.duplicity.which.settings()
+        };
+        let settings = arguments.over(selection.settings(console)?);
+        let options = self.duplicity.options(console, &settings, ACTIONS);
+        let layout = match settings.layout().map_err(Usage::new)? {
+            Some(layout) => layout,
+            None => layout(&self.target).map_err(Usage::new)?,
+        };
+        let force = options.iter().any(|option| option == "--force");
         let output = Output::new(&self.target, force).map_err(usage_or_failure)?;
-        passphrase::check(&self.duplicity.options).map_err(Usage::new)?;
-        let duplicity = self.duplicity.which.find(console)?;
+        let duplicity = session::find(console, &settings)?;
+        let environment = session::environment(&settings, &options)?;
         let (control, _) = Control::new();
         let target = layout.existing(&control).map_err(|error| {
             session::no_store(
@@ -57,9 +64,8 @@ impl Restore {
             )
         })?;
 
-        let options = self.duplicity.options(console);
-        let arguments = arguments(&layout, &output, duplicity.version(), &options)?;
-        let ended = session::run(console, &duplicity, &target, &arguments)?;
+        let arguments = restore::arguments(&layout, &output, duplicity.version(), &options)?;
+        let ended = session::run(console, &duplicity, &environment, &target, &arguments)?;
         let faults = Faults::of(&target, &ended.reports, Some(Event::Get));
         faults.warn();
         if let Some(failure) = session::failure(ended.status) {
@@ -68,7 +74,7 @@ impl Restore {
         output.finish()?;
 
         let outcome = Outcome::degraded_if(!faults.is_empty());
-        let bad: Vec<_> = (0..target.folders.len())
+        let bad: Vec<_> = (0..target.hosts.len())
             .filter(|&position| faults.has(position))
             .collect();
         if outcome == Outcome::Degraded {

@@ -10,8 +10,11 @@ use std::thread;
 
 use anyhow::Context;
 use clap::Args;
+use distdup::config::{Setting, Settings};
+use distdup::duplicity::environment::Environment;
 use distdup::duplicity::hosts::{HostsError, Target, host_of};
 use distdup::duplicity::launch::Duplicity;
+use distdup::duplicity::passphrase;
 use distdup::duplicity::protocol::{Event, Report};
 use distdup::duplicity::session::{Ended, Session};
 use distdup::quote::with_causes;
@@ -45,22 +48,30 @@ pub struct DuplicityArgs {
 }
 
 impl Which {
-    /// Finds it; warns of one that nobody tried.
-    pub fn find(&self, console: Console) -> anyhow::Result<Duplicity> {
-        let duplicity = Duplicity::find(self.duplicity.as_deref()).map_err(Usage::new)?;
-        let (version, script) = (duplicity.version(), duplicity.script().display());
-        console.detail(format!("Duplicity {}, {script}", version.text));
-        if let Some(doubt) = version.doubt() {
-            warn(format!("{script}: {doubt}"));
+    /// What is set by it.
+    pub fn settings(&self) -> Settings {
+        Settings {
+            duplicity: self.duplicity.clone().map(Setting::argument),
+            ..Settings::default()
         }
-        Ok(duplicity)
     }
 }
 
 impl DuplicityArgs {
-    /// The user's options, and what our own say.
-    pub fn options(&self, console: Console) -> Vec<OsString> {
-        let mut options = self.options.clone();
+    /// Options that are set, the user's, and what our own say. A user may say first which of Duplicity's
+    /// `actions` it is to be; else it is the first of them.
+    pub fn options(
+        &self,
+        console: Console,
+        settings: &Settings,
+        actions: &[&str],
+    ) -> Vec<OsString> {
+        let is_action = |word: &&OsString| actions.iter().any(|action| *word == action);
+        let said = self.options.first().filter(is_action);
+        let action = said.and_then(|word| word.to_str()).unwrap_or(actions[0]);
+        let more = self.options.iter().skip(said.iter().len()).cloned();
+        let set = settings.options_for(action);
+        let mut options: Vec<_> = said.cloned().into_iter().chain(set).chain(more).collect();
         if console.verbosity == Verbosity::Quiet {
             options.push("--verbosity=warning".into());
         }
@@ -68,16 +79,37 @@ impl DuplicityArgs {
     }
 }
 
+/// Finds the Duplicity that is set, or the one on PATH; warns of one that nobody tried.
+pub fn find(console: Console, settings: &Settings) -> anyhow::Result<Duplicity> {
+    let path = settings.duplicity.as_ref().map(|path| path.value.as_path());
+    let duplicity = Duplicity::find(path).map_err(Usage::new)?;
+    let (version, script) = (duplicity.version(), duplicity.script().display());
+    console.detail(format!("Duplicity {}, {script}", version.text));
+    if let Some(doubt) = version.doubt() {
+        warn(format!("{script}: {doubt}"));
+    }
+    Ok(duplicity)
+}
+
+/// What Duplicity's environment is to have, with what `GnuPG` needs if it is to encrypt.
+pub fn environment(settings: &Settings, options: &[OsString]) -> anyhow::Result<Environment> {
+    let environment = settings.environment()?;
+    passphrase::check(options, &environment).map_err(Usage::new)?;
+    Ok(environment)
+}
+
 /// Runs Duplicity on a store, to its end.
 pub fn run(
     console: Console,
     duplicity: &Duplicity,
+    environment: &Environment,
     target: &Target,
     arguments: &[OsString],
 ) -> anyhow::Result<Ended> {
     let program = env::current_exe().context("cannot find the program's own file")?;
     let session = Session {
         duplicity,
+        environment,
         store: &target.spec,
         program: &program,
         output_to_stderr: console.json,
@@ -184,7 +216,7 @@ impl Faults {
 
     /// Each host, and whether it has none, which is called `well`.
     pub fn to_json(&self, target: &Target, well: &str) -> Value {
-        (0..target.folders.len())
+        (0..target.hosts.len())
             .map(|position| {
                 json!({
                     "name": target.shown(position),

@@ -8,6 +8,7 @@
 
 pub mod backup;
 pub mod command;
+pub mod environment;
 pub mod hosts;
 pub mod launch;
 pub mod passphrase;

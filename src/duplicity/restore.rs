@@ -60,15 +60,15 @@ pub enum RestoreError {
     Passphrase(#[from] passphrase::Missing),
 }
 
-/// Where the hosts are: of these names, or those of `backup_NAME` for a target called `restore_NAME`,
-/// in the working folder or beside the target.
+/// What may stand first among Duplicity's options.
+pub const ACTIONS: &[&str] = &["restore"];
+
+/// Where the hosts are if nobody says: those of `backup_NAME` for a target called `restore_NAME`, in the
+/// working folder or beside the target.
 ///
 /// # Errors
 /// [`RestoreError::Nameless`].
-pub fn layout(target: &Path, hosts: Vec<OsString>) -> Result<Layout, RestoreError> {
-    if !hosts.is_empty() {
-        return Ok(Layout::named(hosts)?);
-    }
+pub fn layout(target: &Path) -> Result<Layout, RestoreError> {
     let nameless = || RestoreError::Nameless {
         target: target.to_owned(),
     };
@@ -197,7 +197,9 @@ pub fn arguments(
     version: &Version,
     options: &[OsString],
 ) -> io::Result<Vec<OsString>> {
-    let says = options.first().is_some_and(|first| first == "restore");
+    let says = options
+        .first()
+        .is_some_and(|first| ACTIONS.iter().any(|action| first == action));
     let action = (!says && version.major >= SAYS_ACTION).then(|| OsString::from("restore"));
     let mut arguments: Vec<_> = action.into_iter().chain(options.iter().cloned()).collect();
     arguments.push(layout.url()?.into());
@@ -246,7 +248,7 @@ mod tests {
 
     #[test]
     fn the_name_tells_the_backup() {
-        let of = |target: &str| layout(Path::new(target), Vec::new());
+        let of = |target: &str| layout(Path::new(target));
         assert_eq!(of("restore_x/").unwrap(), Layout::In("backup_x".into()));
         for target in ["x", "restore_", "/", "..", "restore_x/.."] {
             assert!(

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, ExitStatus};
 use std::thread::{self, JoinHandle};
 
+use super::environment::Environment;
 use super::hosts::StoreSpec;
 use super::launch::Duplicity;
 use super::protocol::{REPORT, Report};
@@ -24,6 +25,8 @@ const END: &[u8] = b".";
 pub struct Session<'a> {
     /// Which Duplicity.
     pub duplicity: &'a Duplicity,
+    /// What its environment has otherwise than ours.
+    pub environment: &'a Environment,
     /// The store that it works on.
     pub store: &'a StoreSpec,
     /// The program whose `resident FILE` serves it.
@@ -80,7 +83,11 @@ impl Session<'_> {
                 if self.output_to_stderr {
                     command.stdout(io::stderr());
                 }
-                command.args(arguments).env(REPORT, &report).spawn()
+                self.environment
+                    .apply(&mut command)
+                    .args(arguments)
+                    .env(REPORT, &report)
+                    .spawn()
             });
         match child {
             Ok(child) => Ok(Running {

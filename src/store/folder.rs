@@ -31,6 +31,7 @@ const WRITE_ONCE: Options = Options {
 #[derive(Debug, Clone)]
 pub struct FolderHost {
     path: PathBuf,
+    name: Option<String>,
 }
 
 /// What a new host can be asked about.
@@ -46,7 +47,16 @@ pub enum Origin {
 impl FolderHost {
     /// The host at `path`. Whether there is one shows when it is used.
     pub fn new(path: impl Into<PathBuf>) -> Self {
-        Self { path: path.into() }
+        Self {
+            path: path.into(),
+            name: None,
+        }
+    }
+
+    /// The same, called `name` in messages instead of by its path.
+    #[must_use]
+    pub fn called(self, name: Option<String>) -> Self {
+        Self { name, ..self }
     }
 
     /// Makes `path` a host: the folder, its parents if need be, and its stamp. A folder that exists may
@@ -171,7 +181,10 @@ impl FolderHost {
 
 impl Host for FolderHost {
     fn name(&self) -> String {
-        quote(self.path.as_os_str().as_encoded_bytes())
+        match &self.name {
+            Some(name) => quote(name),
+            None => quote(self.path.as_os_str().as_encoded_bytes()),
+        }
     }
 
     fn list(&self, prefix: &str) -> Result<Listing, HostError> {

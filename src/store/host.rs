@@ -14,7 +14,7 @@ use crate::source::Source;
 /// that was not made so is not taken for a host that has lost everything. Its methods block, and may
 /// be called from several threads; whoever calls them brings the time-out.
 pub trait Host: Send + Sync + Debug {
-    /// What to call it in messages: the path or the URL that the user gave.
+    /// What to call it in messages: the name that the user gave it, or its path or URL.
     fn name(&self) -> String;
 
     /// Who the host is, and every key on it that starts with `prefix`, in any order; all or an error,

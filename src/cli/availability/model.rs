@@ -1,7 +1,7 @@
 //! Hosts as a user gives them.
 
 use clap::Args;
-use distdup::availability::{AvailabilityError, Group, Host, Hosts, Probability};
+use distdup::availability::{AvailabilityError, Group, Host, Hosts, Probability, is_name};
 use serde_json::{Map, Value, json};
 
 use crate::cli::Usage;
@@ -224,11 +224,6 @@ fn parse_group(text: &str) -> Result<Group, String> {
             .parse()
             .map_err(|error: AvailabilityError| error.to_string())?,
     })
-}
-
-fn is_name(text: &str) -> bool {
-    let special = |c: char| ",:=".contains(c) || c.is_whitespace() || c.is_control();
-    !text.is_empty() && !text.contains(special)
 }
 
 fn parse_days(text: &str) -> Result<HealTime, String> {

@@ -12,6 +12,16 @@ pub enum HostsError {
     /// Names that are no hosts.
     #[error(transparent)]
     Names(#[from] SetError),
+    /// Not n hosts.
+    #[error(
+        "n = {n} is asked for, and the configuration has {hosts} hosts; leave n out, or give other hosts"
+    )]
+    Count {
+        /// What was asked for.
+        n: usize,
+        /// What there is.
+        hosts: usize,
+    },
     /// A kind of host that Duplicity cannot back up to yet.
     #[error(
         "{name} is no folder; hosts of a backup are folders so far (mount others, with sshfs say)"

@@ -37,17 +37,40 @@ pub enum Layout {
     In(PathBuf),
     /// As a user named them: one name with `{i}` in it, or n names.
     Named(Vec<OsString>),
+    /// As a configuration lists them.
+    Listed {
+        /// The profile, if it has a name: then Duplicity knows the backup by it, wherever the hosts
+        /// are moved.
+        profile: Option<String>,
+        /// Each of them.
+        hosts: Vec<NamedFolder>,
+    },
+}
+
+/// A host: a folder, and what to call it in messages if not by its path.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NamedFolder {
+    /// Its name, if it has one.
+    pub name: Option<String>,
+    /// Where it is.
+    pub folder: PathBuf,
 }
 
 /// Enough to open a store; what a resident is told.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StoreSpec {
-    hosts: Vec<Hex>,
+    hosts: Vec<HostSpec>,
     codec: String,
     params: String,
     k: usize,
     n: usize,
     min_shares: usize,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct HostSpec {
+    name: Option<String>,
+    folder: Hex,
 }
 
 /// What kind of store a user wants, or takes an existing one to be.
@@ -72,8 +95,8 @@ pub struct Target {
     pub spec: StoreSpec,
     /// Its code.
     pub code: Arc<dyn Code>,
-    /// Its hosts, as they were named; the spec has their full names.
-    pub folders: Vec<PathBuf>,
+    /// Its hosts, as they were named; the spec has the full names of their folders.
+    pub hosts: Vec<NamedFolder>,
     /// Hosts that are not there, and why.
     pub silent: Vec<HostError>,
     /// Hosts that were made now.
@@ -115,26 +138,33 @@ impl Layout {
         }
     }
 
-    /// The folders of n hosts, or as many as there are names.
+    /// n hosts, or as many as there are names.
     ///
     /// # Errors
-    /// [`HostsError::Names`].
-    pub fn folders(&self, n: Option<usize>) -> Result<Vec<PathBuf>, HostsError> {
+    /// [`HostsError::Names`], [`HostsError::Count`].
+    pub fn hosts(&self, n: Option<usize>) -> Result<Vec<NamedFolder>, HostsError> {
         match self {
             Self::In(folder) => Ok((0..n.unwrap_or(0))
-                .map(|i| folder.join(format!("{FOLDER}{i}")))
+                .map(|i| folder.join(format!("{FOLDER}{i}")).into())
                 .collect()),
             Self::Named(names) => Ok(set::expand(names, n)?
                 .into_iter()
-                .map(PathBuf::from)
+                .map(|name| PathBuf::from(name).into())
                 .collect()),
+            Self::Listed { hosts, .. } => match n {
+                Some(n) if n != hosts.len() => Err(HostsError::Count {
+                    n,
+                    hosts: hosts.len(),
+                }),
+                _ => Ok(hosts.clone()),
+            },
         }
     }
 
-    /// The folders of a new store, as far as they can be told before what is there is looked at.
-    pub fn examples(&self, wish: &Wish) -> Vec<PathBuf> {
+    /// The hosts of a new store, as far as they can be told before what is there is looked at.
+    pub fn examples(&self, wish: &Wish) -> Vec<NamedFolder> {
         let n = wish.n.or(self.count()).unwrap_or(DEFAULT_N);
-        self.folders(Some(n)).unwrap_or_default()
+        self.hosts(Some(n)).unwrap_or_default()
     }
 
     /// As many names as there are, if it is not for the store to say.
@@ -142,15 +172,16 @@ impl Layout {
         match self {
             Self::In(_) => None,
             Self::Named(names) => set::expand(names, None).ok().map(|names| names.len()),
+            Self::Listed { hosts, .. } => Some(hosts.len()),
         }
     }
 
-    /// All folders that exist.
-    fn found(&self) -> Result<Vec<PathBuf>, HostsError> {
+    /// All hosts whose folders exist.
+    fn found(&self) -> Result<Vec<NamedFolder>, HostsError> {
         let n = self.count().unwrap_or(MAX_HOSTS);
-        let mut folders = self.folders(Some(n))?;
-        folders.retain(|folder| folder.is_dir());
-        Ok(folders)
+        let mut found = self.hosts(Some(n))?;
+        found.retain(|host| host.folder.is_dir());
+        Ok(found)
     }
 
     /// For messages, and for the command that restores.
@@ -160,6 +191,7 @@ impl Layout {
                 folder.join(format!("{FOLDER}{{i}}")).as_os_str().as_bytes(),
             )],
             Self::Named(names) => names.iter().map(|name| quote(name.as_bytes())).collect(),
+            Self::Listed { hosts, .. } => hosts.iter().map(NamedFolder::shown).collect(),
         }
     }
 
@@ -175,6 +207,11 @@ impl Layout {
                 .iter()
                 .map(std::path::absolute)
                 .collect::<io::Result<Vec<_>>>()?,
+            Self::Listed {
+                profile: Some(profile),
+                ..
+            } => return Ok(format!("distdup://{profile}")),
+            Self::Listed { hosts, .. } => hosts.iter().map(|host| host.folder.clone()).collect(),
         };
         paths.sort();
         let mut url = String::from("distdup://");
@@ -201,7 +238,7 @@ impl Layout {
     /// # Errors
     /// There is none, or too little of it.
     pub fn existing(&self, control: &Control) -> Result<Target, HostsError> {
-        let found = hosts(&self.found()?);
+        let found = stores(&self.found()?);
         if found.is_empty() {
             return Err(HostsError::None {
                 name: self.names().join(" "),
@@ -220,13 +257,13 @@ impl Layout {
     /// # Errors
     /// What is there is something else than wished for, or too little of it.
     pub fn existing_or_new(&self, wish: &Wish, control: &Control) -> Result<Target, HostsError> {
-        let found = hosts(&self.found()?);
+        let found = stores(&self.found()?);
         if let Some(discovered) = Store::discover(&found, DEFAULT_HOST_TIMEOUT, control)? {
             wish.agrees_with(&discovered)?;
             let n = discovered.code.geometry().n();
-            let folders = self.folders(Some(n))?;
+            let hosts = self.hosts(Some(n))?;
             let made = if wish.replace {
-                make(&without_stamp(&folders), Origin::Replacement)?
+                make(&without_stamp(&hosts), Origin::Replacement)?
             } else {
                 Vec::new()
             };
@@ -245,22 +282,19 @@ impl Layout {
         let least = wish
             .min_shares
             .unwrap_or_else(|| crate::encode::default_min_shares(&*code));
-        let folders = self.folders(Some(n))?;
+        let hosts = self.hosts(Some(n))?;
         // Before anything is made.
-        Store::new(hosts(&folders), options(Arc::clone(&code), least))?;
-        let missing = without_stamp(&folders);
+        Store::new(stores(&hosts), options(Arc::clone(&code), least))?;
+        let missing = without_stamp(&hosts);
         let made = if missing.len() == n {
             make(&missing, Origin::NewStore)?
         } else if missing.is_empty() {
             Vec::new() // made by a backup that failed
         } else {
-            let there = folders
-                .iter()
-                .filter(|folder| !missing.contains(folder))
-                .cloned();
+            let there = hosts.iter().filter(|host| !missing.contains(host)).cloned();
             return Err(HostsError::HalfMade {
-                there: names(&hosts(&there.collect::<Vec<_>>())),
-                missing: names(&hosts(&missing)),
+                there: names(&stores(&there.collect::<Vec<_>>())),
+                missing: names(&stores(&missing)),
             });
         };
         let target = self.open(code, least, control)?;
@@ -274,16 +308,15 @@ impl Layout {
         control: &Control,
     ) -> Result<Target, HostsError> {
         let geometry = code.geometry();
-        let folders = match self.count() {
+        let hosts = match self.count() {
             // Some of the hosts will do to read.
-            Some(count) if count < geometry.n() => self.folders(Some(count))?,
-            _ => self.folders(Some(geometry.n()))?,
+            Some(count) if count < geometry.n() => self.hosts(Some(count))?,
+            _ => self.hosts(Some(geometry.n()))?,
         };
         let spec = StoreSpec {
-            hosts: folders
+            hosts: hosts
                 .iter()
-                .map(std::path::absolute)
-                .map(|path| path.map(|path| Hex(path.into_os_string().into_vec())))
+                .map(HostSpec::of)
                 .collect::<io::Result<_>>()
                 .map_err(|source| HostError::Down {
                     host: self.names().join(" "),
@@ -301,7 +334,7 @@ impl Layout {
         Ok(Target {
             spec,
             code,
-            folders,
+            hosts,
             silent,
             made: Vec::new(),
         })
@@ -348,14 +381,39 @@ impl Target {
 
     /// The host of that full name, by its position.
     pub fn position(&self, name: &str) -> Option<usize> {
-        hosts(&self.spec.folders())
+        stores(&self.spec.hosts())
             .iter()
             .position(|host| host.name() == name)
     }
 
     /// What the host at that position was called by the user.
     pub fn shown(&self, position: usize) -> String {
-        quote(self.folders[position].as_os_str().as_bytes())
+        self.hosts[position].shown()
+    }
+}
+
+impl NamedFolder {
+    fn shown(&self) -> String {
+        match &self.name {
+            Some(name) => quote(name),
+            None => quote(self.folder.as_os_str().as_bytes()),
+        }
+    }
+}
+
+impl From<PathBuf> for NamedFolder {
+    fn from(folder: PathBuf) -> Self {
+        Self { name: None, folder }
+    }
+}
+
+impl HostSpec {
+    fn of(host: &NamedFolder) -> io::Result<Self> {
+        let folder = std::path::absolute(&host.folder)?;
+        Ok(Self {
+            name: host.name.clone(),
+            folder: Hex(folder.into_os_string().into_vec()),
+        })
     }
 }
 
@@ -380,17 +438,18 @@ impl StoreSpec {
         let params = (!self.params.is_empty()).then_some(self.params.as_str());
         let code = family(&self.codec)?.code(geometry, params)?;
         Ok(Store::new(
-            hosts(&self.folders()),
+            stores(&self.hosts()),
             options(code, self.min_shares),
         )?)
     }
 
-    /// The hosts' folders.
-    pub fn folders(&self) -> Vec<PathBuf> {
-        self.hosts
-            .iter()
-            .map(|Hex(path)| PathBuf::from(OsString::from_vec(path.clone())))
-            .collect()
+    /// The hosts, with the full names of their folders.
+    pub fn hosts(&self) -> Vec<NamedFolder> {
+        let host = |host: &HostSpec| NamedFolder {
+            name: host.name.clone(),
+            folder: OsString::from_vec(host.folder.0.clone()).into(),
+        };
+        self.hosts.iter().map(host).collect()
     }
 
     /// As many hosts as must take everything.
@@ -433,11 +492,15 @@ fn options(code: Arc<dyn Code>, least: usize) -> StoreOptions {
     options
 }
 
-fn hosts(folders: &[PathBuf]) -> Vec<Arc<dyn Host>> {
-    folders
+fn stores(hosts: &[NamedFolder]) -> Vec<Arc<dyn Host>> {
+    hosts
         .iter()
-        .map(|folder| Arc::new(FolderHost::new(folder)) as Arc<dyn Host>)
+        .map(|host| Arc::new(folder_host(host)) as Arc<dyn Host>)
         .collect()
+}
+
+fn folder_host(host: &NamedFolder) -> FolderHost {
+    FolderHost::new(&host.folder).called(host.name.clone())
 }
 
 fn names(hosts: &[Arc<dyn Host>]) -> String {
@@ -449,22 +512,23 @@ fn names(hosts: &[Arc<dyn Host>]) -> String {
 }
 
 /// Those that were never made a host, or are gone.
-fn without_stamp(folders: &[PathBuf]) -> Vec<PathBuf> {
-    let lacks = |folder: &&PathBuf| FolderHost::new(*folder).list("").is_err();
-    folders.iter().filter(lacks).cloned().collect()
+fn without_stamp(hosts: &[NamedFolder]) -> Vec<NamedFolder> {
+    let lacks = |host: &&NamedFolder| folder_host(host).list("").is_err();
+    hosts.iter().filter(lacks).cloned().collect()
 }
 
-fn make(folders: &[PathBuf], origin: Origin) -> Result<Vec<String>, HostsError> {
+fn make(hosts: &[NamedFolder], origin: Origin) -> Result<Vec<String>, HostsError> {
     let is_empty =
         |folder: &Path| fs::read_dir(folder).map_or(true, |mut entries| entries.next().is_none());
-    if let Some(folder) = folders.iter().find(|folder| !is_empty(folder)) {
+    if let Some(host) = hosts.iter().find(|host| !is_empty(&host.folder)) {
         return Err(HostsError::InUse {
-            host: quote(folder.as_os_str().as_bytes()),
+            host: quote(host.folder.as_os_str().as_bytes()),
         });
     }
-    let made = folders
-        .iter()
-        .map(|folder| Ok(FolderHost::create(folder, origin)?.name()));
+    let made = hosts.iter().map(|host| {
+        FolderHost::create(&host.folder, origin)?;
+        Ok(folder_host(host).name())
+    });
     made.collect()
 }
 
