@@ -6,6 +6,8 @@
 
 #![allow(clippy::unwrap_used)]
 
+use std::array::from_fn;
+
 use divan::counter::BytesCount;
 use divan::{Bencher, black_box};
 
@@ -92,20 +94,19 @@ fn run(shards: &mut [Vec<u8>], sums: &[Sum], element_len: usize) {
         for ((shard, row), terms) in sums {
             // A sum has no terms of its own shard.
             let mut sum = std::mem::take(&mut shards[*shard]);
-            let of = |&(shard, row): &Element| &shards[shard][block(row)];
-            let (first, others) = terms.split_at(terms.len().min(2));
-            match first {
-                [a, b] => add(&mut sum[block(*row)], [of(a), of(b)], |_| 0),
-                _ => sum[block(*row)].copy_from_slice(of(&first[0])),
-            }
-            for more in others.chunks(4) {
-                let sum = &mut sum[block(*row)];
-                match more {
-                    [a] => add(sum, [of(a)], |sum| sum),
-                    [a, b] => add(sum, [of(a), of(b)], |sum| sum),
-                    [a, b, c] => add(sum, [of(a), of(b), of(c)], |sum| sum),
-                    [a, b, c, d, ..] => add(sum, [of(a), of(b), of(c), of(d)], |sum| sum),
-                    [] => {}
+            let target = &mut sum[block(*row)];
+            for (pass, terms) in terms.chunks(6).enumerate() {
+                let of = |i: usize| {
+                    let (shard, row) = terms[i];
+                    &shards[shard][block(row)]
+                };
+                match terms.len() {
+                    1 => add::<1>(target, pass > 0, from_fn(of)),
+                    2 => add::<2>(target, pass > 0, from_fn(of)),
+                    3 => add::<3>(target, pass > 0, from_fn(of)),
+                    4 => add::<4>(target, pass > 0, from_fn(of)),
+                    5 => add::<5>(target, pass > 0, from_fn(of)),
+                    _ => add::<6>(target, pass > 0, from_fn(of)),
                 }
             }
             shards[*shard] = sum;
@@ -113,13 +114,15 @@ fn run(shards: &mut [Vec<u8>], sums: &[Sum], element_len: usize) {
     }
 }
 
-/// Adds up the sources, and what there was as far as `keep` keeps it.
-fn add<const N: usize>(sum: &mut [u8], sources: [&[u8]; N], keep: impl Fn(u8) -> u8) {
-    let sources = sources.map(|source| &source[..sum.len()]);
-    for i in 0..sum.len() {
-        sum[i] = sources
-            .iter()
-            .fold(keep(sum[i]), |sum, source| sum ^ source[i]);
+/// Adds up the sources, and what there was if that is to be kept.
+fn add<const N: usize>(sum: &mut [u8], keep: bool, sources: [&[u8]; N]) {
+    let len = sum.len();
+    let sources = sources.map(|source| &source[..len]);
+    let total = |i: usize| (0..N).fold(0, |total, source| total ^ sources[source][i]);
+    if keep {
+        (0..len).for_each(|i| sum[i] ^= total(i));
+    } else {
+        (0..len).for_each(|i| sum[i] = total(i));
     }
 }
 
