@@ -13,6 +13,7 @@ use distdup::survival;
 use distdup_codecs::Code;
 use serde_json::json;
 
+use super::code;
 use super::console::{Console, warn};
 use super::session::{self, DuplicityArgs, Faults};
 use super::settings::{Selection, StoreArgs};
@@ -72,6 +73,9 @@ impl Backup {
             .map_err(|error| {
                 session::no_store(error, "there are no hosts that could be backed up to")
             })?;
+        if wish.equations.is_some() {
+            code::warn_of_copies(&*target.code);
+        }
         // A store that was there may have more.
         plan.check_hosts(&target.hosts).map_err(Usage::new)?;
         for host in &target.made {

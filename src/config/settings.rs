@@ -62,6 +62,8 @@ pub struct Settings {
     pub groups: Option<Setting<Vec<Group>>>,
     /// The code's name.
     pub codec: Option<Setting<String>>,
+    /// Its parity equations.
+    pub equations: Option<Setting<String>>,
     /// Data shares.
     pub k: Option<Setting<usize>>,
     /// All shares.
@@ -114,6 +116,7 @@ impl Settings {
             hosts: self.hosts.or(others.hosts),
             groups: self.groups.or(others.groups),
             codec: self.codec.or(others.codec),
+            equations: self.equations.or(others.equations),
             k: self.k.or(others.k),
             n: self.n.or(others.n),
             min_shares: self.min_shares.or(others.min_shares),
@@ -144,6 +147,7 @@ impl Settings {
             k: value(self.k.as_ref()),
             n: value(self.n.as_ref()),
             codec: value(self.codec.as_ref()),
+            equations: value(self.equations.as_ref()),
             min_shares: value(self.min_shares.as_ref()),
             replace: false,
         }

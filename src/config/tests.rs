@@ -27,6 +27,7 @@ PASSPHRASE = { file = "secret" }
 /// Three, which share what is common.
 const THREE: &str = r#"
 codec = "xor"
+equations = "1^2"
 k = 6
 n = 10
 min_shares = 9
@@ -151,6 +152,7 @@ fn profiles_share_what_stands_at_the_top() {
         k: Some(2),
         n: Some(3),
         codec: Some("xor".into()),
+        equations: Some("1^2".into()),
         min_shares: Some(9),
         replace: false,
     };
@@ -258,6 +260,7 @@ fn every_key_can_be_read_shown_and_mistaken() {
     let values = [
         ("source", "'x'"),
         ("codec", "'x'"),
+        ("equations", "'1^2'"),
         ("k", "1"),
         ("n", "1"),
         ("min_shares", "1"),
@@ -313,7 +316,7 @@ const FAULTS: &[(&str, &str)] = &[
     ),
     (
         "passphrase = 'hunter2'",
-        "there are codec, duplicity, groups",
+        "there are codec, duplicity, equations, groups",
     ),
     (
         "[duplicity]\noption.all = []",
