@@ -257,3 +257,293 @@ fn no_secret_no_backup_and_nothing_is_made() {
         assert!(!desk.at("backup_tree").exists());
     }
 }
+
+#[test]
+fn what_init_writes_is_a_file_and_so_is_each_of_its_examples() {
+    let desk = desk("");
+    desk.remove("distdup.toml");
+    let ran = run(
+        &desk,
+        0,
+        "distdup config init && distdup config init - | cmp - distdup.toml",
+    );
+    assert!(
+        ran.text().contains("distdup.toml is written"),
+        "{}",
+        ran.text()
+    );
+    let ran = run(&desk, 2, "distdup config init");
+    assert!(ran.err.contains("--force"), "{}", ran.err);
+    run(
+        &desk,
+        0,
+        "echo x >> distdup.toml; distdup config init --force && distdup config check",
+    );
+    run(&desk, 1, "distdup config init nowhere/x");
+
+    // All that is commented out, and nothing else, is what can be set.
+    run(&desk, 0, "sed -i 's/^#\\([[a-zA-Z]\\)/\\1/' distdup.toml");
+    let json = run(&desk, 0, "distdup config show -P photos --json").json();
+    let settings = json["settings"].as_array().unwrap();
+    let keys: Vec<_> = settings
+        .iter()
+        .map(|set| set["key"].as_str().unwrap())
+        .collect();
+    for key in [
+        "source",
+        "codec",
+        "k",
+        "n",
+        "min_shares",
+        "hosts.nas",
+        "groups.house",
+        "duplicity.path",
+        "duplicity.options.all",
+        "duplicity.environment.PASSPHRASE",
+    ] {
+        assert!(keys.contains(&key), "{key}: {keys:?}");
+    }
+}
+
+#[test]
+fn check_finds_what_would_keep_a_backup_from_being_made() {
+    let good = "source = 'tree'\n[hosts]\na = 'h/a'\nb = 'h/b'\nc = 'h/c'\n";
+    let desk = desk(good);
+    let ran = run(&desk, 0, "distdup config check");
+    assert!(ran.text().ends_with("/tree to a, b, c\n"), "{}", ran.text());
+    assert!(!desk.at("h").exists());
+
+    desk.write("secret", b"hunter2");
+    run(&desk, 0, "chmod 644 secret");
+    for (text, problem) in [
+        ("k = 4\n", "4 data shards in 3 shards"),
+        ("min_shares = 1\n", "min_shares is 1, expected 2 to 3"),
+        ("codec = 'raid'\n", "raid"),
+        ("source = 'nowhere'\n", "nowhere"),
+        ("source = '.'\n", "backed up into itself"),
+        ("duplicity.path = 'nowhere'\n", "nowhere cannot be read"),
+        (
+            "duplicity.environment.PASSPHRASE = { file = 'secret' }\n",
+            "chmod 600",
+        ),
+        (
+            "duplicity.environment.PASSPHRASE = { env = 'NOWHERE' }\n",
+            "NOWHERE is not set",
+        ),
+    ] {
+        let rest = if text.starts_with("source") {
+            good.replace("source = 'tree'\n", "")
+        } else {
+            good.into()
+        };
+        desk.write("distdup.toml", format!("{text}{rest}").as_bytes());
+        let ran = run(&desk, 1, "distdup config check --json");
+        assert!(ran.err.contains(problem), "{text}{}", ran.err);
+        assert!(!ran.err.contains("hunter2"), "{}", ran.err);
+        let json = ran.json();
+        let told = json["profiles"][0]["problems"][0].as_str().unwrap();
+        assert!(
+            told.contains(problem) && json["status"] == "failed",
+            "{json}"
+        );
+    }
+
+    // Of each profile; what is common to them is none.
+    desk.write(
+        "distdup.toml",
+        b"hosts.a = 'h/{profile}/a'\nhosts.b = 'h/{profile}/b'\nprofiles.p = { source = 'tree', k = 1 }\nprofiles.q.k = 3",
+    );
+    let ran = run(&desk, 1, "distdup config check");
+    assert!(ran.text().contains("profile p: "), "{}", ran.text());
+    assert!(ran.err.contains("profile q: "), "{}", ran.err);
+    assert!(ran.text().ends_with("1 problem\n"), "{}", ran.text());
+    run(&desk, 0, "distdup config check -P p");
+    desk.remove("distdup.toml");
+    let ran = run(&desk, 2, "distdup config check");
+    assert!(ran.err.contains("distdup config init"), "{}", ran.err);
+}
+
+#[test]
+fn show_tells_where_each_value_was_set_and_no_secret() {
+    let config = format!(
+        "{HOSTS}[duplicity.environment]\nPASSPHRASE = {{ command = ['echo', 'x'] }}\n[profiles.home]\nsource = 'tree'\n"
+    );
+    let desk = desk(&config);
+    let ran = run(
+        &desk,
+        0,
+        "distdup config show -P home -k 1 --min-shares 3 --origin",
+    );
+    let line = |key: &str, end: &str| {
+        let found = ran.text().lines().find(|line| line.starts_with(key));
+        let found = found.unwrap_or_else(|| panic!("{key}: {}", ran.text()));
+        assert!(found.ends_with(end), "{found}");
+    };
+    line("source = ", "  # distdup.toml:10");
+    line("k = 1", "  # command line");
+    line("min_shares = 3", "  # command line");
+    line("hosts.nas = ", "  # distdup.toml:4");
+    line("codec = \"rs\"", "  # default");
+    line("n = 3", "  # default");
+    line(
+        "duplicity.environment.PASSPHRASE = { command = [\"echo\", \"x\"] }",
+        "# distdup.toml:8",
+    );
+
+    // Without a file, too; and what is shown is a file.
+    let ran = run(
+        &desk,
+        0,
+        "distdup config show -P home > shown.toml && distdup config check --config shown.toml",
+    );
+    assert!(
+        ran.text().contains("tree to nas, cellar, friend"),
+        "{}",
+        ran.text()
+    );
+    desk.remove("distdup.toml");
+    let ran = run(&desk, 0, "distdup config show tree");
+    assert!(
+        ran.text()
+            .starts_with("source = \"tree\"\ncodec = \"rs\"\nk = 2\n"),
+        "{}",
+        ran.text()
+    );
+}
+
+#[test]
+fn availability_takes_hosts_and_code_from_it() {
+    let desk = desk(
+        "codec = 'copy'\nk = 1\nmin_shares = 2\n[hosts]\nnas = { path = 'a', availability = 0.9 }\n\
+         cellar = 'b'\n[groups]\nhouse = { hosts = ['nas', 'cellar'], availability = 0.999 }\n",
+    );
+    let json = run(&desk, 0, "distdup availability --json").json();
+    assert_eq!(json["parameters"]["hosts"][0]["name"], "nas");
+    assert_eq!(json["parameters"]["hosts"][0]["backup"], 0.9);
+    assert_eq!(json["parameters"]["hosts"][1]["backup"], 0.99);
+    assert_eq!(json["parameters"]["groups"][0]["name"], "house");
+    assert_eq!(json["results"][0]["codec"], "copy");
+    assert_eq!(json["results"][0]["min_shares"], 2);
+    // As told in full, without the file.
+    let full = "--codec copy -k 1 --min-shares 2 --host nas=0.9 --host cellar=0.99 --group house=nas,cellar:0.999";
+    let told = run(
+        &desk,
+        0,
+        &format!("cd tree && distdup availability --json {full}"),
+    )
+    .json();
+    assert_eq!(told["results"], json["results"]);
+
+    // Arguments win, and a question about other hosts is about other hosts.
+    let json = run(&desk, 0, "distdup availability -a 0.8 --codec xor --json").json();
+    assert_eq!(json["parameters"]["hosts"][0]["restore"], 0.8);
+    assert_eq!(json["parameters"]["hosts"][0]["name"], "nas");
+    assert_eq!(json["results"][0]["codec"], "xor");
+    let six = "distdup availability -k 4 -n 6 --json";
+    let json = run(&desk, 0, six).json();
+    assert_eq!(json, run(&desk, 0, &format!("cd tree && {six}")).json());
+    let ran = run(&desk, 2, &format!("{six} --config distdup.toml"));
+    assert!(ran.err.contains("2 hosts for 6 shares"), "{}", ran.err);
+}
+
+#[test]
+fn files_that_are_none_are_refused_by_name() {
+    let desk = desk("");
+    let asked = |line: &str, text: &str| {
+        let ran = run(&desk, 2, line);
+        assert!(ran.err.contains(text), "{line}\n{}", ran.err);
+    };
+    desk.write("latin1", b"k = 2\n# caf\xe9\n");
+    asked(
+        "distdup config check --config latin1",
+        "latin1:2: the configuration file is not UTF-8",
+    );
+    asked(
+        "distdup config check --config tree",
+        "cannot read the configuration file tree",
+    );
+    asked(
+        "distdup config check --config /dev/zero",
+        "has more than 1048576 bytes",
+    );
+    asked("distdup config check --config nowhere", "No such file");
+    asked(
+        "rm distdup.toml; mkdir distdup.toml; distdup backup tree",
+        "directory",
+    );
+    asked(
+        "rmdir distdup.toml; ln -s nowhere distdup.toml; distdup backup tree",
+        "No such file",
+    );
+    asked(
+        "rm distdup.toml; for i in $(seq 3000); do printf '['; done > deep; distdup config check --config deep",
+        "deep:1:",
+    );
+    // A pipe is a file like any.
+    run(
+        &desk,
+        0,
+        "mkfifo pipe; echo 'k = 2' > pipe & distdup config show --config pipe | grep -x 'k = 2'",
+    );
+
+    // One that nobody named could be anybody's: it can name commands.
+    desk.write("distdup.toml", b"k = 2");
+    run(&desk, 0, "chmod 666 distdup.toml");
+    asked("distdup backup tree", "can be written by everybody");
+    run(&desk, 0, "distdup config show --config distdup.toml");
+    if rustix::process::geteuid().is_root() {
+        run(&desk, 0, "chmod 644 distdup.toml; chown 65534 distdup.toml");
+        asked("distdup backup tree", "belongs to another user");
+    }
+}
+
+#[test]
+fn with_duplicity_and_gnupg_secrets_come_from_anywhere_and_show_nowhere() {
+    let config = |reference: &str| {
+        format!(
+            "source = 'tree'\n[hosts]\na = 'h/a'\nb = 'h/b'\nc = 'h/c'\n\
+             [duplicity.environment]\nPASSPHRASE = {reference}\n"
+        )
+    };
+    let desk = desk("");
+    private(&desk, "secret", "correct horse hunter2\n");
+    let very = "-v -- --verbosity 9";
+    let restore = format!("distdup restore restored {very} && diff -r tree restored");
+    for (reference, line) in [
+        ("{ file = 'secret' }", format!("distdup backup {very}")),
+        (
+            "{ command = ['cat', 'secret'] }",
+            format!("echo > tree/more; distdup backup {very}"),
+        ),
+        (
+            "{ env = 'MINE' }",
+            format!("export MINE='correct horse hunter2'; {restore}"),
+        ),
+    ] {
+        desk.write("distdup.toml", config(reference).as_bytes());
+        let ran = run(&desk, 0, &line);
+        for text in [ran.text(), &ran.err] {
+            assert!(!text.contains("hunter2"), "{text}");
+        }
+    }
+    assert!(
+        fs::read_dir(desk.at("h/a"))
+            .unwrap()
+            .flatten()
+            .any(|entry| {
+                entry
+                    .file_name()
+                    .to_string_lossy()
+                    .contains(".difftar.gpg~")
+            })
+    );
+    // Another passphrase is another.
+    private(&desk, "secret", "hunter3");
+    desk.write("distdup.toml", config("{ file = 'secret' }").as_bytes());
+    let ran = run(
+        &desk,
+        1,
+        "rm -rf restored home; mkdir home; distdup restore -v restored",
+    );
+    assert!(!ran.err.contains("hunter"), "{}", ran.err);
+}

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context, anyhow};
 use clap::Args;
-use distdup::config::{Setting, Settings};
+use distdup::config::Settings;
 use distdup::control::Control;
 use distdup::duplicity::backup::{ACTIONS, Plan};
 use distdup::duplicity::hosts::{Standing, Target, Wish};
@@ -16,7 +16,7 @@ use serde_json::json;
 use super::code;
 use super::console::{Console, warn};
 use super::session::{self, DuplicityArgs, Faults};
-use super::settings::{Selection, StoreArgs};
+use super::settings::{Selection, StoreArgs, source};
 use super::{Outcome, Usage, report};
 
 /// Back a folder up with Duplicity, to n hosts of which any n - k may be lost
@@ -49,14 +49,14 @@ environment or the configuration, or asks for it.";
 impl Backup {
     pub fn run(self, console: Console, selection: &Selection) -> anyhow::Result<Outcome> {
         let arguments = Settings {
-            source: self.source.map(Setting::argument),
+            source: source(self.source),
             ..self.store.settings().over(self.duplicity.which.settings())
         };
         let settings = arguments.over(selection.settings(console)?);
         let options = self.duplicity.options(console, &settings, ACTIONS);
-        let source = settings.source.as_ref().ok_or_else(nothing)?;
+        let from = settings.source.as_ref().ok_or_else(nothing)?;
         let layout = settings.layout().map_err(Usage::new)?;
-        let plan = Plan::new(&source.value, layout).map_err(Usage::new)?;
+        let plan = Plan::new(&from.value, layout).map_err(Usage::new)?;
         let duplicity = session::find(console, &settings)?;
         let wish = Wish {
             replace: self.replace_lost,

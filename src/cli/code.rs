@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use clap::Args;
 use distdup::choice::Choice;
+use distdup::config::Settings;
 use distdup_codecs::{ALIASES, Alias, Code, FAMILIES, Geometry, resolve};
 use serde_json::{Map, Value, json};
 
@@ -45,6 +46,16 @@ impl CodeArgs {
     /// Shares that suffice, as far as it follows from what is given.
     pub fn k(&self, n: usize) -> Option<usize> {
         self.choice().k(n)
+    }
+
+    /// Takes what is not given from what is set for `n` hosts, as far as the code leaves it open.
+    pub fn adopt(&mut self, settings: &Settings, n: usize) {
+        let set = settings.wish();
+        if self.codec.is_none() && self.equations.is_none() {
+            (self.codec, self.equations) = (set.codec, set.equations);
+        }
+        self.k = self.k(n).or(set.k);
+        self.n = Some(n);
     }
 
     /// The code with that geometry.

@@ -13,6 +13,7 @@ mod backup;
 mod code;
 mod codecs;
 mod compare;
+mod config;
 mod console;
 mod decode;
 mod duplicity;
@@ -28,6 +29,7 @@ mod settings;
 mod size;
 mod verify;
 mod watch;
+mod why;
 
 use console::{Console, Verbosity, print_error};
 use settings::Selection;
@@ -56,6 +58,7 @@ enum Command {
     Encode(encode::Encode),
     Decode(decode::Decode),
     Verify(verify::Verify),
+    Why(why::Why),
     Inspect(inspect::Inspect),
     Repair(repair::Repair),
     Codecs(codecs::Codecs),
@@ -65,6 +68,7 @@ enum Command {
     Resident(resident::Resident),
     Availability(Box<availability::Availability>),
     Compare(Box<compare::Compare>),
+    Config(config::Config),
 }
 
 impl Command {
@@ -72,7 +76,11 @@ impl Command {
     fn has_settings(&self) -> bool {
         matches!(
             self,
-            Self::Backup(_) | Self::Restore(_) | Self::Duplicity(_)
+            Self::Backup(_)
+                | Self::Restore(_)
+                | Self::Duplicity(_)
+                | Self::Availability(_)
+                | Self::Config(_)
         )
     }
 }
@@ -100,6 +108,8 @@ pub enum Outcome {
     Done,
     /// Done, but something is damaged or missing.
     Degraded,
+    /// Done, and what was found out is that too much is: the result says what.
+    Failed,
 }
 
 impl Outcome {
@@ -112,6 +122,7 @@ impl Outcome {
         match self {
             Self::Done => "done",
             Self::Degraded => "degraded",
+            Self::Failed => "failed",
         }
     }
 }
@@ -133,7 +144,7 @@ impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {
         Self::from(match exit {
             Exit::Ended(Outcome::Done) => 0,
-            Exit::Failed => 1,
+            Exit::Failed | Exit::Ended(Outcome::Failed) => 1,
             Exit::Usage => 2,
             Exit::Ended(Outcome::Degraded) => 3,
             Exit::As(code) => code,
@@ -190,14 +201,16 @@ impl Cli {
             data_on_stdout: false,
         };
         if selection.is_given() && !self.command.has_settings() {
-            let error =
-                Usage::say("--config and --profile are of no use here: they are about backups");
+            let error = Usage::say(
+                "--config and --profile are of no use here: nothing is set for this command",
+            );
             return fail(console, &error);
         }
         let result = match self.command {
             Command::Encode(command) => command.run(&mut console),
             Command::Decode(command) => command.run(&mut console),
             Command::Verify(command) => command.run(console),
+            Command::Why(command) => command.run(console),
             Command::Inspect(command) => command.run(console),
             Command::Repair(command) => command.run(console),
             Command::Codecs(command) => command.run(console),
@@ -209,8 +222,13 @@ impl Cli {
                     .unwrap_or_else(|error| fail(console, &error));
             }
             Command::Resident(command) => command.run(),
-            Command::Availability(command) => command.run(console),
+            Command::Availability(command) => command.run(console, &selection),
             Command::Compare(command) => command.run(console),
+            Command::Config(command) => {
+                return command
+                    .run(console, &selection)
+                    .unwrap_or_else(|error| fail(console, &error));
+            }
         };
         match result {
             Ok(outcome) => Exit::Ended(outcome),

@@ -51,25 +51,48 @@ impl Selection {
         self.config.is_some() || self.profile.is_some()
     }
 
+    /// The profile that is asked for.
+    pub fn profile(&self) -> Option<&str> {
+        self.profile.as_deref()
+    }
+
+    /// The file, which must be there.
+    pub fn need(&self, console: Console) -> anyhow::Result<Config> {
+        let config = Config::need(self.config.as_deref()).map_err(Usage::new)?;
+        console.detail(format!("settings are from {}", config.file().display()));
+        Ok(config)
+    }
+
     /// The file, if there is one.
     pub fn config(&self, console: Console) -> anyhow::Result<Option<Config>> {
-        let config = if self.is_given() {
-            Some(Config::need(self.config.as_deref()).map_err(Usage::new)?)
-        } else {
-            Config::find(None).map_err(Usage::new)?
-        };
+        // Whoever asks for a profile counts on it.
+        if self.is_given() {
+            return self.need(console).map(Some);
+        }
+        let config = Config::find(None).map_err(Usage::new)?;
         if let Some(config) = &config {
             console.detail(format!("settings are from {}", config.file().display()));
         }
         Ok(config)
     }
 
+    /// The same where folders do not matter, so that it need not be said which profile.
+    pub fn of_any(&self, config: &Config) -> anyhow::Result<Settings> {
+        match self.profile {
+            Some(_) => self.of(config),
+            None => Ok(config.base().clone()),
+        }
+    }
+
+    /// The profile of a file, or its only settings.
+    pub fn of(&self, config: &Config) -> anyhow::Result<Settings> {
+        Ok(config.profile(self.profile()).map_err(Usage::new)?)
+    }
+
     /// The profile of the file, or its only settings; nothing if there is no file.
     pub fn settings(&self, console: Console) -> anyhow::Result<Settings> {
         match self.config(console)? {
-            Some(config) => Ok(config
-                .profile(self.profile.as_deref())
-                .map_err(Usage::new)?),
+            Some(config) => self.of(&config),
             None => Ok(Settings::default()),
         }
     }
@@ -101,6 +124,11 @@ impl StoreArgs {
             ..Settings::default()
         }
     }
+}
+
+/// What an argument says is to be backed up, as a setting.
+pub fn source(path: Option<PathBuf>) -> Option<Setting<PathBuf>> {
+    path.map(Setting::argument)
 }
 
 /// Hosts that arguments name, as a setting.

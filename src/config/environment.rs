@@ -39,6 +39,17 @@ impl Variable {
         Ok(())
     }
 
+    /// Whether it could be added, as far as can be told without doing it.
+    ///
+    /// # Errors
+    /// The secret could not be had.
+    pub fn check(&self, name: &str) -> Result<(), SecretError> {
+        match self {
+            Self::Secret(reference) => reference.check(name),
+            Self::Plain(_) | Self::Unset => Ok(()),
+        }
+    }
+
     /// As JSON, as in the file.
     pub(super) fn json(&self) -> Json {
         match self {

@@ -9,7 +9,7 @@ use toml::de::DeValue;
 
 use super::error::{ConfigError, Fault};
 use super::reader::{Key, Reader, Value};
-use super::settings::Origin;
+use super::settings::{Origin, Setting};
 use crate::availability::{self, Group, Probability, is_name};
 use crate::duplicity::hosts::NamedFolder;
 
@@ -61,17 +61,6 @@ impl From<&Host> for NamedFolder {
 }
 
 impl Host {
-    /// The host as the model of availability has it; where the file does not say how likely it is up,
-    /// `usual` does.
-    pub fn model(&self, usual: Chances) -> availability::Host {
-        let Chances { backup, restore } = self.chances.unwrap_or(usual);
-        availability::Host {
-            name: self.name.clone(),
-            backup,
-            restore,
-        }
-    }
-
     /// Whether its path depends on the profile.
     pub(super) fn wants_profile(&self) -> bool {
         split(self.folder.as_os_str()).is_some()
@@ -145,7 +134,7 @@ pub(super) fn read(reader: &Reader<'_>, value: &Value<'_>) -> Result<Vec<Host>, 
 pub(super) fn read_groups(
     reader: &Reader<'_>,
     value: &Value<'_>,
-) -> Result<Vec<Group>, ConfigError> {
+) -> Result<Vec<Setting<Group>>, ConfigError> {
     let entries = reader.table(value, "a table of groups")?;
     let group = |(key, value): (&Key<'_>, &Value<'_>)| {
         let name = named(reader, key, "group")?;
@@ -170,11 +159,12 @@ pub(super) fn read_groups(
             let of = format!("[{table}]");
             reader.fault(value.span(), Fault::Missing { of, key })
         };
-        Ok(Group {
+        let group = Group {
             hosts: hosts.ok_or_else(|| missing("hosts"))?,
             up: up.ok_or_else(|| missing("availability"))?,
             name,
-        })
+        };
+        Ok(reader.setting(&key.span(), group))
     };
     entries.into_iter().map(group).collect()
 }

@@ -107,21 +107,17 @@ static TOP: &[Entry] = &[
     },
     Entry {
         name: "groups",
-        read: |reader, settings, key, value| {
-            let groups = hosts::read_groups(reader, value)?;
-            settings.groups = Some(reader.setting(&key.span(), groups));
+        read: |reader, settings, _, value| {
+            settings.groups = hosts::read_groups(reader, value)?;
             Ok(())
         },
         show: |settings| {
-            let groups = settings.groups.iter();
-            groups
-                .flat_map(|groups| groups.value.iter().map(|group| (group, &groups.origin)))
-                .map(|(group, origin)| Shown {
-                    key: format!("groups.{}", bare(&group.name)),
-                    value: hosts::group_json(group),
-                    origin: origin.clone(),
-                })
-                .collect()
+            let each = settings.groups.iter();
+            each.flat_map(|group| {
+                let key = format!("groups.{}", bare(&group.value.name));
+                one(&key, Some(group), hosts::group_json)
+            })
+            .collect()
         },
     },
     Entry {

@@ -25,7 +25,10 @@ pub use self::error::{ConfigError, Fault};
 pub use self::hosts::{Chances, Host, Hosts};
 pub use self::profiles::Config;
 pub use self::secret::{Reference, SecretError};
-pub use self::settings::{Origin, Setting, Settings, Shown};
+pub use self::settings::{Origin, Problem, Setting, Settings, Shown};
+
+/// A file that says nothing yet, with a comment on everything that it could say.
+pub const TEMPLATE: &str = include_str!("template.toml");
 
 #[cfg(test)]
 mod tests;

@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::os::unix::ffi::OsStringExt;
 use std::os::unix::fs::MetadataExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use serde_json::{Value as Json, json};
@@ -119,13 +119,29 @@ impl Reference {
         })
     }
 
+    /// Whether the secret that `variable` is to be could be had, as far as can be told without having it.
+    ///
+    /// # Errors
+    /// It could not.
+    pub fn check(&self, variable: &str) -> Result<(), SecretError> {
+        match self {
+            Self::File(path) => open_private(variable, path).map(drop),
+            Self::Env(_) => self.fetch(variable).map(drop),
+            Self::Command { .. } => Ok(()),
+        }
+    }
+
     /// Gets the secret that `variable` is to be.
     ///
     /// # Errors
     /// It cannot be had, or others could have it too.
     pub fn fetch(&self, variable: &str) -> Result<Secret, SecretError> {
         let (bytes, from) = match self {
-            Self::File(path) => (read_private(variable, path)?, path.display().to_string()),
+            Self::File(path) => {
+                let file = open_private(variable, path)?;
+                let bytes = read(file).map_err(|source| unreadable(variable, path, source))?;
+                (bytes, path.display().to_string())
+            }
             Self::Command {
                 words,
                 shell,
@@ -186,23 +202,27 @@ impl Reference {
     }
 }
 
-fn read_private(variable: &str, path: &PathBuf) -> Result<Vec<u8>, SecretError> {
-    let failed = |source| SecretError::Unreadable {
-        variable: variable.to_owned(),
-        path: path.clone(),
-        source,
-    };
+fn open_private(variable: &str, path: &Path) -> Result<File, SecretError> {
+    let failed = |source| unreadable(variable, path, source);
     let file = File::open(path).map_err(failed)?;
     // Of the file that is open, not of whatever has its name by then.
     let about = file.metadata().map_err(failed)?;
     if about.is_file() && about.mode() & OTHERS != 0 {
         return Err(SecretError::NotPrivate {
             variable: variable.to_owned(),
-            path: path.clone(),
+            path: path.to_owned(),
             mode: about.mode() & 0o777,
         });
     }
-    read(file).map_err(failed)
+    Ok(file)
+}
+
+fn unreadable(variable: &str, path: &Path, source: io::Error) -> SecretError {
+    SecretError::Unreadable {
+        variable: variable.to_owned(),
+        path: path.to_owned(),
+        source,
+    }
 }
 
 /// What a command prints. It may ask at the terminal.

@@ -14,8 +14,10 @@ use super::hosts::{Host, Hosts};
 use super::keys;
 use super::secret::SecretError;
 use crate::availability::Group;
+use crate::duplicity::backup::{BackupError, Plan};
 use crate::duplicity::environment::Environment;
 use crate::duplicity::hosts::{HostsError, Layout, NamedFolder, Wish};
+use crate::duplicity::launch::{Duplicity, FindError};
 
 /// Options that are for all of Duplicity's commands.
 pub(super) const ALL: &str = "all";
@@ -59,7 +61,7 @@ pub struct Settings {
     /// Where to.
     pub hosts: Option<Setting<Hosts>>,
     /// Hosts that fail together.
-    pub groups: Option<Setting<Vec<Group>>>,
+    pub groups: Vec<Setting<Group>>,
     /// The code's name.
     pub codec: Option<Setting<String>>,
     /// Its parity equations.
@@ -76,6 +78,24 @@ pub struct Settings {
     pub options: BTreeMap<String, Setting<Vec<OsString>>>,
     /// What Duplicity's environment has otherwise than ours.
     pub variables: BTreeMap<String, Setting<Variable>>,
+}
+
+/// Why a backup cannot be made.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Problem {
+    /// What is to be backed up.
+    #[error(transparent)]
+    Backup(#[from] BackupError),
+    /// The hosts, or the code.
+    #[error(transparent)]
+    Hosts(#[from] HostsError),
+    /// Duplicity.
+    #[error(transparent)]
+    Duplicity(#[from] FindError),
+    /// What it is to encrypt with.
+    #[error(transparent)]
+    Secret(#[from] SecretError),
 }
 
 /// A setting as it stands in a file.
@@ -110,13 +130,21 @@ impl Settings {
             others.extend(own);
             others
         }
+        // Equations are those of a codec, and go with it.
+        let says_which = self.codec.is_some() || self.equations.is_some();
+        let which = if says_which { &self } else { &others };
+        let (codec, equations) = (which.codec.clone(), which.equations.clone());
         Self {
             profile: self.profile.or(others.profile),
             source: self.source.or(others.source),
             hosts: self.hosts.or(others.hosts),
-            groups: self.groups.or(others.groups),
-            codec: self.codec.or(others.codec),
-            equations: self.equations.or(others.equations),
+            groups: if self.groups.is_empty() {
+                others.groups
+            } else {
+                self.groups
+            },
+            codec,
+            equations,
             k: self.k.or(others.k),
             n: self.n.or(others.n),
             min_shares: self.min_shares.or(others.min_shares),
@@ -189,9 +217,61 @@ impl Settings {
         Ok(environment)
     }
 
+    /// What keeps a backup with these settings from being made that can be told without making it.
+    pub fn problems(&self) -> Vec<Problem> {
+        let mut problems = Vec::new();
+        if let Some(source) = &self.source {
+            let plan = self.layout().map_err(Problem::from);
+            let plan = plan.and_then(|layout| Ok(Plan::new(&source.value, layout)?));
+            problems.extend(plan.and_then(|plan| self.problem_of(&plan)).err());
+        } else if let Ok(Some(layout)) = self.layout() {
+            problems.extend(layout.design(&self.wish()).map_err(Problem::from).err());
+        }
+        let path = self.duplicity.as_ref().map(|path| path.value.as_path());
+        problems.extend(Duplicity::find(path).map_err(Problem::from).err());
+        for (name, variable) in &self.variables {
+            problems.extend(variable.value.check(name).map_err(Problem::from).err());
+        }
+        problems
+    }
+
+    fn problem_of(&self, plan: &Plan) -> Result<(), Problem> {
+        let design = plan.layout.design(&self.wish())?;
+        Ok(plan.check_hosts(&design.hosts)?)
+    }
+
     /// All that is set, as in a file.
     pub fn shown(&self) -> Vec<Shown> {
         keys::shown(self)
+    }
+
+    /// What is not set, and has a value all the same, as far as that does not depend on what is there.
+    pub fn usual(&self) -> Vec<Shown> {
+        let layout = self.layout().ok().flatten();
+        let layout = layout.unwrap_or(Layout::In(PathBuf::new()));
+        let design = layout.design(&self.wish()).ok();
+        let geometry = design.as_ref().map(|design| design.code.geometry());
+        let duplicity = Duplicity::on_path().map(|path| json!(path.to_string_lossy()));
+        let values = [
+            ("codec", Some(json!(self.wish().choice().codec()))),
+            ("k", geometry.map(|geometry| json!(geometry.k()))),
+            ("n", geometry.map(|geometry| json!(geometry.n()))),
+            ("min_shares", design.map(|design| json!(design.least))),
+            ("duplicity.path", duplicity),
+        ];
+        let set = self.shown();
+        let is_set = |key| set.iter().any(|shown| shown.key == key);
+        values
+            .into_iter()
+            .filter(|(key, _)| !is_set(*key))
+            .filter_map(|(key, value)| {
+                Some(Shown {
+                    key: key.to_owned(),
+                    value: value?,
+                    origin: Origin::Default,
+                })
+            })
+            .collect()
     }
 }
 
@@ -207,16 +287,22 @@ struct Toml<'a>(&'a Value);
 
 impl fmt::Display for Toml<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Value::Object(object) = self.0 else {
+        match self.0 {
+            Value::Object(object) => {
+                let mut separator = "{ ";
+                for (key, value) in object {
+                    write!(f, "{separator}{key} = {}", Toml(value))?;
+                    separator = ", ";
+                }
+                f.write_str(" }")
+            }
+            Value::Array(items) => {
+                let items: Vec<String> = items.iter().map(|item| Toml(item).to_string()).collect();
+                write!(f, "[{}]", items.join(", "))
+            }
             // JSON's escapes are TOML's, too; but TOML takes this one by its number only.
-            return f.write_str(&self.0.to_string().replace('\x7f', "\\u007f"));
-        };
-        let mut separator = "{ ";
-        for (key, value) in object {
-            write!(f, "{separator}{key} = {}", Toml(value))?;
-            separator = ", ";
+            value => f.write_str(&value.to_string().replace('\x7f', "\\u007f")),
         }
-        f.write_str(" }")
     }
 }
 

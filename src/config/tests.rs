@@ -187,7 +187,7 @@ fn profiles_share_what_stands_at_the_top() {
     // The last digit of 1 - 0.999 is kept.
     let chances = home.listed_hosts().unwrap()[1].chances.unwrap();
     assert_eq!(chances.backup.down().to_string(), "0.001");
-    assert_eq!(home.groups.as_ref().unwrap().value[0].hosts, ["a", "b"]);
+    assert_eq!(home.groups[0].value.hosts, ["a", "b"]);
 }
 
 #[test]
@@ -252,6 +252,21 @@ fn what_is_shown_is_a_file_that_says_the_same() {
                 .collect()
         };
         assert_eq!(values(&again), values(&shown), "{written}");
+    }
+}
+
+#[test]
+fn equations_go_with_their_codec() {
+    let text = "codec = 'xor'\nequations = '1^2'\n[profiles.rs]\ncodec = 'rs'\n\
+                [profiles.own]\nequations = '1^2,1'\n[profiles.same]\nk = 2";
+    for (name, codec, equations) in [
+        ("rs", "rs", None),
+        ("own", "xor", Some("1^2,1")),
+        ("same", "xor", Some("1^2")),
+    ] {
+        let wish = profile(text, Some(name)).wish();
+        assert_eq!(wish.choice().codec(), codec, "{name}");
+        assert_eq!(wish.equations.as_deref(), equations, "{name}");
     }
 }
 
@@ -509,6 +524,51 @@ fn a_secret_in_the_file_is_refused_and_not_shown() {
     assert_eq!(profile(text, None).variables.len(), 2);
     let text = "duplicity.options.all = ['--gpg-options', '--passphrase-fd 3']";
     assert!(parse(text).is_ok());
+}
+
+#[test]
+fn examples_are_files_and_the_table_has_every_key() {
+    let document = include_str!("../../docs/CONFIGURATION.md");
+    let mut examples = vec![Vec::new()];
+    for line in document.lines() {
+        match line.strip_prefix("    ") {
+            None if !line.is_empty() => examples.push(Vec::new()),
+            code => examples.last_mut().unwrap().push(code.unwrap_or_default()),
+        }
+    }
+    let files: Vec<Config> = examples
+        .iter()
+        .filter(|lines| lines.contains(&"[duplicity.environment]"))
+        .map(|lines| parse(&lines.join("\n")).unwrap())
+        .collect();
+    assert_eq!(files.len(), 3);
+
+    let keys = |text: &str| -> Vec<String> {
+        let shown = profile(text, parse(text).unwrap().profiles().next()).shown();
+        shown.into_iter().map(|shown| shown.key).collect()
+    };
+    // All that is commented out in the template, without the comments.
+    let template: Vec<&str> = TEMPLATE
+        .lines()
+        .filter(|line| !line.starts_with("# "))
+        .collect();
+    let template = template.join("\n").replace('#', "");
+    for key in keys(&template) {
+        let table = key.rsplit_once('.').map_or(&*key, |(table, _)| table);
+        let row = [
+            format!("| `{key}` |"),
+            format!("| `{table}.NAME"),
+            format!("| `{table}.COMMAND"),
+        ];
+        assert!(row.iter().any(|row| document.contains(row)), "{key}");
+    }
+    for name in keys::names().filter(|name| *name != "duplicity") {
+        assert!(
+            keys(&template).iter().any(|key| key.starts_with(name)),
+            "{name}"
+        );
+    }
+    assert_eq!(parse(TEMPLATE).unwrap(), parse("").unwrap());
 }
 
 #[test]

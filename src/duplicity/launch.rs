@@ -100,7 +100,7 @@ impl Duplicity {
                 path: path.to_owned(),
                 source,
             })?,
-            None => on_path().ok_or(FindError::Missing)?,
+            None => Self::on_path().ok_or(FindError::Missing)?,
         };
         let interpreter = Interpreter::of(&script)?;
         let version = Version::of(&script)?;
@@ -109,6 +109,18 @@ impl Duplicity {
             interpreter,
             version,
         })
+    }
+
+    /// The first executable `duplicity` on PATH.
+    pub fn on_path() -> Option<PathBuf> {
+        let path = std::env::var_os("PATH")?;
+        std::env::split_paths(&path)
+            .map(|folder| folder.join("duplicity"))
+            .find(|file| {
+                fs::metadata(file)
+                    .is_ok_and(|about| about.is_file() && about.permissions().mode() & 0o111 != 0)
+            })
+            .and_then(|file| std::path::absolute(file).ok())
     }
 
     /// Its script.
@@ -167,18 +179,6 @@ impl Duplicity {
         file.write_all(LAUNCHER.as_bytes())?;
         Ok(path)
     }
-}
-
-/// The first executable `duplicity` on PATH.
-fn on_path() -> Option<PathBuf> {
-    let path = std::env::var_os("PATH")?;
-    std::env::split_paths(&path)
-        .map(|folder| folder.join("duplicity"))
-        .find(|file| {
-            fs::metadata(file)
-                .is_ok_and(|about| about.is_file() && about.permissions().mode() & 0o111 != 0)
-        })
-        .and_then(|file| std::path::absolute(file).ok())
 }
 
 /// The Python that runs a script.

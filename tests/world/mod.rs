@@ -87,6 +87,7 @@ impl World {
             .env("TMPDIR", self.path("tmp"))
             .env_remove("PASSPHRASE")
             .env_remove("XDG_CACHE_HOME")
+            .env_remove("XDG_CONFIG_HOME")
             .stdin(Stdio::null());
     }
 

@@ -91,6 +91,17 @@ pub struct Wish {
     pub replace: bool,
 }
 
+/// A store that is not there yet.
+#[derive(Debug)]
+pub struct Design {
+    /// Its hosts.
+    pub hosts: Vec<NamedFolder>,
+    /// Its code.
+    pub code: Arc<dyn Code>,
+    /// Its commit rule.
+    pub least: usize,
+}
+
 /// A store to back up to.
 #[derive(Debug)]
 pub struct Target {
@@ -274,21 +285,10 @@ impl Layout {
             return Target { made, ..target }.that_can_be_written();
         }
 
-        let n = wish.choice().n(self.count()).unwrap_or(DEFAULT_N);
-        let k = match wish.choice().k(n) {
-            Some(k) => k,
-            None if n == 3 => 2,
-            None => return Err(HostsError::SayK { n }),
-        };
-        let code = wish.choice().code(Geometry::new(k, n)?)?;
-        let least = wish
-            .min_shares
-            .unwrap_or_else(|| crate::encode::default_min_shares(&*code));
-        let hosts = self.hosts(Some(n))?;
         // Before anything is made.
-        Store::new(stores(&hosts), options(Arc::clone(&code), least))?;
+        let Design { hosts, code, least } = self.design(wish)?;
         let missing = without_stamp(&hosts);
-        let made = if missing.len() == n {
+        let made = if missing.len() == hosts.len() {
             make(&missing, Origin::NewStore)?
         } else if missing.is_empty() {
             Vec::new() // made by a backup that failed
@@ -301,6 +301,27 @@ impl Layout {
         };
         let target = self.open(code, least, control)?;
         Target { made, ..target }.that_can_be_written()
+    }
+
+    /// What a new store here would be.
+    ///
+    /// # Errors
+    /// Wishes that contradict each other, or the hosts.
+    pub fn design(&self, wish: &Wish) -> Result<Design, HostsError> {
+        let choice = wish.choice();
+        let n = choice.n(self.count()).unwrap_or(DEFAULT_N);
+        let k = match choice.k(n) {
+            Some(k) => k,
+            None if n == 3 => 2,
+            None => return Err(HostsError::SayK { n }),
+        };
+        let code = choice.code(Geometry::new(k, n)?)?;
+        let least = wish
+            .min_shares
+            .unwrap_or_else(|| crate::encode::default_min_shares(&*code));
+        let hosts = self.hosts(Some(n))?;
+        Store::new(stores(&hosts), options(Arc::clone(&code), least))?;
+        Ok(Design { hosts, code, least })
     }
 
     fn open(
@@ -461,7 +482,8 @@ impl StoreSpec {
 }
 
 impl Wish {
-    fn choice(&self) -> Choice<'_> {
+    /// What it says of a code.
+    pub fn choice(&self) -> Choice<'_> {
         Choice {
             codec: self.codec.as_deref(),
             k: self.k,
