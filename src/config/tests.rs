@@ -7,6 +7,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::duplicity::hosts::{Layout, Wish};
+use crate::duplicity::low_disk::Temporary;
 
 const FILE: &str = "/etc/x/distdup.toml";
 
@@ -154,7 +155,7 @@ fn profiles_share_what_stands_at_the_top() {
         codec: Some("xor".into()),
         equations: Some("1^2".into()),
         min_shares: Some(9),
-        replace: false,
+        ..Wish::default()
     };
     assert_eq!(home.wish(), wish);
 
@@ -271,6 +272,19 @@ fn equations_go_with_their_codec() {
 }
 
 #[test]
+fn a_disk_is_spared_if_it_is_said() {
+    let temporary = |text: &str| profile(text, None).low_disk.map(|setting| setting.value);
+    assert_eq!(temporary("k = 2"), None);
+    assert_eq!(temporary("low_disk = false"), Some(Temporary::Usual));
+    assert_eq!(temporary("low_disk = true"), Some(Temporary::InMemory));
+    assert_eq!(
+        temporary("low_disk = '/mnt/ram'"),
+        Some(Temporary::In("/mnt/ram".into()))
+    );
+    assert!(refused("low_disk = 1").contains("true, false or a folder"));
+}
+
+#[test]
 fn every_key_can_be_read_shown_and_mistaken() {
     let values = [
         ("source", "'x'"),
@@ -279,6 +293,7 @@ fn every_key_can_be_read_shown_and_mistaken() {
         ("k", "1"),
         ("n", "1"),
         ("min_shares", "1"),
+        ("low_disk", "true"),
         ("hosts", "{ a = 'x' }"),
         ("groups", "{ a = { hosts = ['x'], availability = 1 } }"),
         ("duplicity", "{ path = 'x' }"),
