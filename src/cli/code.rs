@@ -37,6 +37,11 @@ impl CodeArgs {
         self.codec.as_deref().unwrap_or(default)
     }
 
+    /// Whether it can be rs8.
+    pub fn is_rs8(&self) -> bool {
+        ["rs", "rs8"].contains(&self.name())
+    }
+
     /// The geometry that a name stands for.
     fn named(&self) -> Option<(usize, usize)> {
         alias(self.name())?.geometry()

@@ -30,6 +30,7 @@ mod size;
 mod verify;
 mod watch;
 mod why;
+mod zfec;
 
 use console::{Console, Verbosity, print_error};
 use settings::Selection;
