@@ -10,6 +10,7 @@ use serde_json::json;
 
 mod availability;
 mod backup;
+mod cleanup;
 mod code;
 mod codecs;
 mod compare;
@@ -18,7 +19,9 @@ mod console;
 mod decode;
 mod duplicity;
 mod encode;
+mod heal;
 mod inspect;
+mod low_disk;
 mod names;
 mod repair;
 mod report;
@@ -27,6 +30,8 @@ mod restore;
 mod session;
 mod settings;
 mod size;
+mod status;
+mod tally;
 mod verify;
 mod watch;
 mod why;
@@ -65,6 +70,9 @@ enum Command {
     Codecs(codecs::Codecs),
     Backup(backup::Backup),
     Restore(restore::Restore),
+    Status(status::Status),
+    Heal(heal::Heal),
+    Cleanup(cleanup::Cleanup),
     Duplicity(duplicity::Duplicity),
     Resident(resident::Resident),
     Availability(Box<availability::Availability>),
@@ -80,6 +88,10 @@ impl Command {
             Self::Backup(_)
                 | Self::Restore(_)
                 | Self::Duplicity(_)
+                | Self::Resident(_)
+                | Self::Status(_)
+                | Self::Heal(_)
+                | Self::Cleanup(_)
                 | Self::Availability(_)
                 | Self::Config(_)
         )
@@ -217,14 +229,17 @@ impl Cli {
             Command::Codecs(command) => command.run(console),
             Command::Backup(command) => command.run(console, &selection),
             Command::Restore(command) => command.run(console, &selection),
+            Command::Status(command) => command.run(console, &selection),
+            Command::Heal(command) => command.run(console, &selection),
+            Command::Cleanup(command) => command.run(console, &selection),
             Command::Duplicity(command) => {
                 return command
                     .run(console, &selection)
                     .unwrap_or_else(|error| fail(console, &error));
             }
-            Command::Resident(command) => command.run(),
+            Command::Resident(command) => command.run(&selection),
             Command::Availability(command) => command.run(console, &selection),
-            Command::Compare(command) => command.run(console),
+            Command::Compare(command) => command.run(console, &selection),
             Command::Config(command) => {
                 return command
                     .run(console, &selection)

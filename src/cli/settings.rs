@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use distdup::config::{Config, Hosts, Setting, Settings};
+use distdup::duplicity::hosts::Layout;
 use distdup::quote::for_shell;
 
 use super::Usage;
@@ -92,6 +93,17 @@ impl Selection {
             Some(config) => self.of(&config),
             None => Ok(Settings::default()),
         }
+    }
+
+    /// The hosts that arguments name, or else those that are set.
+    pub fn layout(&self, console: Console, names: Vec<OsString>) -> anyhow::Result<Layout> {
+        let settings = Settings {
+            hosts: hosts(names),
+            ..Settings::default()
+        };
+        let settings = settings.over(self.settings(console)?);
+        let layout = settings.layout().map_err(Usage::new)?;
+        layout.ok_or_else(|| Usage::say("say where the hosts are, here or in distdup.toml"))
     }
 
     /// The same in words for a command line.

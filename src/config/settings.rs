@@ -16,8 +16,9 @@ use super::secret::SecretError;
 use crate::availability::Group;
 use crate::duplicity::backup::{BackupError, Plan};
 use crate::duplicity::environment::Environment;
-use crate::duplicity::hosts::{DEFAULT_CODEC, HostsError, Layout, NamedFolder, Wish};
+use crate::duplicity::hosts::{Access, DEFAULT_CODEC, HostsError, Layout, NamedFolder, Wish};
 use crate::duplicity::launch::{Duplicity, FindError};
+use crate::duplicity::low_disk::Temporary;
 
 /// Options that are for all of Duplicity's commands.
 pub(super) const ALL: &str = "all";
@@ -70,6 +71,8 @@ pub struct Settings {
     pub n: Option<Setting<usize>>,
     /// Hosts that must take everything.
     pub min_shares: Option<Setting<usize>>,
+    /// Where Duplicity's temporary files go.
+    pub low_disk: Option<Setting<Temporary>>,
     /// Duplicity's script.
     pub duplicity: Option<Setting<PathBuf>>,
     /// Options for Duplicity by its command, or for `all`.
@@ -141,6 +144,7 @@ impl Settings {
             k: self.k.or(others.k),
             n: self.n.or(others.n),
             min_shares: self.min_shares.or(others.min_shares),
+            low_disk: self.low_disk.or(others.low_disk),
             duplicity: self.duplicity.or(others.duplicity),
             options: maps(self.options, others.options),
             variables: maps(self.variables, others.variables),
@@ -170,6 +174,7 @@ impl Settings {
             codec: value(self.codec.as_ref()),
             min_shares: value(self.min_shares.as_ref()),
             replace: false,
+            access: Access::default(),
         }
     }
 

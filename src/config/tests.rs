@@ -7,6 +7,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::duplicity::hosts::{Layout, Wish};
+use crate::duplicity::low_disk::Temporary;
 
 const FILE: &str = "/etc/x/distdup.toml";
 
@@ -152,7 +153,7 @@ fn profiles_share_what_stands_at_the_top() {
         n: Some(3),
         codec: Some("xor".into()),
         min_shares: Some(9),
-        replace: false,
+        ..Wish::default()
     };
     assert_eq!(home.wish(), wish);
 
@@ -254,6 +255,19 @@ fn what_is_shown_is_a_file_that_says_the_same() {
 }
 
 #[test]
+fn a_disk_is_spared_if_it_is_said() {
+    let temporary = |text: &str| profile(text, None).low_disk.map(|setting| setting.value);
+    assert_eq!(temporary("k = 2"), None);
+    assert_eq!(temporary("low_disk = false"), Some(Temporary::Usual));
+    assert_eq!(temporary("low_disk = true"), Some(Temporary::InMemory));
+    assert_eq!(
+        temporary("low_disk = '/mnt/ram'"),
+        Some(Temporary::In("/mnt/ram".into()))
+    );
+    assert!(refused("low_disk = 1").contains("true, false or a folder"));
+}
+
+#[test]
 fn every_key_can_be_read_shown_and_mistaken() {
     let values = [
         ("source", "'x'"),
@@ -261,6 +275,7 @@ fn every_key_can_be_read_shown_and_mistaken() {
         ("k", "1"),
         ("n", "1"),
         ("min_shares", "1"),
+        ("low_disk", "true"),
         ("hosts", "{ a = 'x' }"),
         ("groups", "{ a = { hosts = ['x'], availability = 1 } }"),
         ("duplicity", "{ path = 'x' }"),
