@@ -35,6 +35,7 @@ mod tally;
 mod verify;
 mod watch;
 mod why;
+mod zfec;
 
 use console::{Console, Verbosity, print_error};
 use settings::Selection;
