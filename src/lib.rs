@@ -20,6 +20,7 @@ pub mod config;
 pub mod control;
 pub mod decode;
 pub mod descriptor;
+pub mod diagnosis;
 pub mod duplicity;
 pub mod encode;
 pub mod format;

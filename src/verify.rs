@@ -7,11 +7,11 @@ use std::thread;
 use crossbeam_channel::{select, unbounded};
 
 use crate::control::Control;
-use crate::decode::{GatherError, SourceFailure, SourceOutcome};
+use crate::decode::{FrameState, GatherError, SourceFailure, SourceOutcome};
 use crate::format::digest::StreamDigest;
-use crate::format::frame::HEAD_LEN;
+use crate::format::frame::Checked;
 use crate::format::header::HeaderFault;
-use crate::format::scan::{End, Ending, FaultKind, Found, OpenShare};
+use crate::format::scan::{End, Ending, FaultKind, Found, FrameReader, OpenShare};
 use crate::format::{Common, Totals};
 use crate::source::Source;
 
@@ -93,134 +93,196 @@ pub fn verify(
 
 fn verify_one(source: Box<dyn Source>, passed: impl Fn(u64)) -> Verdict {
     let name = source.name();
-    let share = match source.open().and_then(OpenShare::open) {
-        Ok(share) => share,
-        Err(error) => return Verdict::failed(name, SourceFailure::Open(error)),
-    };
+    match source.open().and_then(OpenShare::open) {
+        Ok(share) => examine(name, share, None, |_, seen| {
+            if let Seen::Good { bytes, .. } = seen {
+                passed(bytes);
+            }
+        }),
+        Err(error) => Verdict::failed(name, SourceFailure::Open(error)),
+    }
+}
+
+/// What stands in a share for one stripe after the other, none left out.
+#[derive(Debug)]
+pub(crate) enum Seen {
+    /// The next stripe's frame is good.
+    Good {
+        /// Whether it says that the stream ends with it.
+        last: bool,
+        /// Bytes of the frame.
+        bytes: u64,
+    },
+    /// The frames of so many stripes cannot be used.
+    Bad {
+        /// How many.
+        count: u64,
+        /// What is there instead.
+        state: FrameState,
+        /// In words.
+        what: String,
+    },
+}
+
+/// Reads a share to its end and checks it, and tells which it is and what it sees, stripe by stripe.
+/// One that does not say what it is may be known by its frames, as a share of the stream that
+/// `expected` tells of.
+pub(crate) fn examine(
+    name: String,
+    share: OpenShare,
+    expected: Option<&Arc<Common>>,
+    tell: impl FnMut(Option<usize>, Seen),
+) -> Verdict {
     let mut outcome = SourceOutcome::new(name);
     if let Err(fault) = &share.header {
         outcome.remarks.push(fault.to_string());
     }
-    let Some((common, index)) = share.claims() else {
-        // The header's fault says all there is to say.
-        let what = outcome.remarks.pop().unwrap_or_default();
-        outcome.failure = Some(SourceFailure::NoShare(what));
-        return Verdict {
-            outcome,
-            common: None,
-            totals: None,
-            following: 0,
-        };
+    let (common, index) = match (share.claims(), expected) {
+        (Some((common, index)), _) => (Arc::new(common.clone()), Some(index)),
+        (None, Some(expected)) => (Arc::clone(expected), None),
+        (None, None) => {
+            // The header's fault says all there is to say.
+            let what = outcome.remarks.pop().unwrap_or_default();
+            return Verdict::unknown(outcome, SourceFailure::NoShare(what));
+        }
     };
-    outcome.index = Some(index);
+    outcome.index = index;
     if let Some(Ending { trailer, .. }) = &share.ending
-        && (trailer.common == *common && trailer.index != index)
+        && (trailer.common == *common && index.is_some_and(|index| trailer.index != index))
     {
         let what = format!("the trailer at its end is that of share {}", trailer.index);
         outcome.remarks.push(what);
     }
-    let common = Arc::new(common.clone());
+    let mut reading = Reading {
+        len: share.len,
+        frames: share.frames(Arc::clone(&common)),
+        outcome,
+        stream: Some(StreamDigest::default()),
+        tell,
+    };
+    let read = reading.run();
+    let Reading {
+        len,
+        outcome,
+        stream,
+        ..
+    } = reading;
     let mut verdict = Verdict {
         outcome,
-        common: Some(common.clone()),
+        common: Some(common),
         totals: None,
         following: 0,
     };
-    match read_through(share, &common, &mut verdict.outcome, passed) {
-        Ok(Read { stream, end, len }) => verdict.judge(stream.as_ref(), end, len),
-        Err(error) => verdict.outcome.failure = Some(SourceFailure::Read(error)),
+    match read {
+        Ok(end) => verdict.judge(stream.as_ref(), end, len),
+        Err(failure) => verdict.outcome.failure = Some(failure),
     }
     verdict
 }
 
-/// A share read to its end.
-struct Read {
+/// A share that is read.
+struct Reading<F> {
+    len: Option<u64>,
+    frames: FrameReader,
+    outcome: SourceOutcome,
     /// Over all of its frames; `None` if one of them was bad.
     stream: Option<StreamDigest>,
-    end: End,
-    len: Option<u64>,
+    tell: F,
 }
 
-fn read_through(
-    share: OpenShare,
-    common: &Arc<Common>,
-    outcome: &mut SourceOutcome,
-    passed: impl Fn(u64),
-) -> io::Result<Read> {
-    let len = share.len;
-    let stripes = share
-        .ending
-        .as_ref()
-        .map(|ending| ending.trailer.totals.stripes);
-    let mut reader = share.frames(Arc::clone(common));
-    let mut buffer = vec![0; HEAD_LEN + common.shard_len()];
-    let mut stream = Some(StreamDigest::default());
-    let mut stripe = 0;
-    let mut unreadable = 0;
-    loop {
-        let ended = stripes == Some(stripe);
-        if let (true, Some(ending)) = (ended, reader.ending()) {
-            let end = End {
-                offset: ending.offset,
-                ending: Some(ending.clone()),
+impl<F: FnMut(Option<usize>, Seen)> Reading<F> {
+    fn run(&mut self) -> Result<End, SourceFailure> {
+        let mut buffer = vec![0; self.frames.frame_len()];
+        if self.outcome.index.is_none() {
+            self.outcome.index = self
+                .frames
+                .identify(&mut buffer)
+                .map_err(SourceFailure::Read)?;
+            if self.outcome.index.is_none() {
+                let what = self.outcome.remarks.pop().unwrap_or_default();
+                return Err(SourceFailure::NoShare(what));
+            }
+        }
+        let stripes = self.frames.ending().map(Ending::stripes);
+        let mut stripe = 0;
+        let mut unreadable = 0;
+        loop {
+            if let Some(ending) = self.frames.ending()
+                && ending.stripes() == stripe
+            {
+                return Ok(End {
+                    offset: ending.offset,
+                    ending: Some(ending.clone()),
+                });
+            }
+            let found = match self.frames.read(stripe, &mut buffer) {
+                Ok(found) => found,
+                // A bad sector spoils its own frames alone, unless there is no end to bad ones.
+                Err(error) if self.frames.is_seekable() && unreadable < MOST_UNREADABLE => {
+                    let what = format!("unreadable: {error}");
+                    self.bad(stripe, 1, FrameState::Damaged, what);
+                    unreadable += 1;
+                    stripe += 1;
+                    continue;
+                }
+                Err(error) => return Err(SourceFailure::Read(error)),
             };
-            return Ok(Read { stream, end, len });
-        }
-        let found = match reader.read(stripe, &mut buffer) {
-            Ok(found) => found,
-            // A bad sector spoils its own frames alone, unless there is no end to bad ones.
-            Err(error) if reader.is_seekable() && unreadable < MOST_UNREADABLE => {
-                outcome.faults(stripe, 1, format!("unreadable: {error}"));
-                stream = None;
-                unreadable += 1;
-                stripe += 1;
-                continue;
+            unreadable = 0;
+            match found {
+                Found::Frame(checked) => {
+                    self.good(&checked);
+                    stripe += 1;
+                }
+                Found::Fault(fault) => {
+                    // Not one by one: how many are missing is only what some frame or trailer says.
+                    let next = match fault.kind {
+                        FaultKind::Missing { next } => next,
+                        FaultKind::Ended { stripes } => stripes,
+                        _ => stripe + 1,
+                    };
+                    self.bad(stripe, next - stripe, fault.kind.into(), fault.to_string());
+                    stripe = next;
+                }
+                Found::End(end) => {
+                    // Frames that the trailer tells of, and that are not there, are bad ones too.
+                    let told = end.ending.as_ref().map(Ending::stripes).or(stripes);
+                    let missing = told.unwrap_or(0).saturating_sub(stripe);
+                    if missing > 0 {
+                        let what = "missing: the share ends before it".into();
+                        self.bad(stripe, missing, FrameState::Missing, what);
+                    }
+                    return Ok(end);
+                }
             }
-            Err(error) => return Err(error),
+        }
+    }
+
+    fn good(&mut self, checked: &Checked) {
+        self.outcome.frames += 1;
+        let claim = checked.head.claim;
+        if let Some(stream) = &mut self.stream {
+            stream.push(claim.digest, claim.data_len);
+        }
+        let seen = Seen::Good {
+            last: claim.last,
+            bytes: checked.len as u64,
         };
-        unreadable = 0;
-        match found {
-            Found::Frame(checked) => {
-                outcome.frames += 1;
-                let claim = checked.head.claim;
-                if let Some(stream) = &mut stream {
-                    stream.push(claim.digest, claim.data_len);
-                }
-                passed(checked.len as u64);
-                stripe += 1;
-            }
-            Found::Fault(fault) => {
-                // Not one by one: how many are missing is only what some frame or trailer says.
-                let next = match fault.kind {
-                    FaultKind::Missing { next } => next,
-                    FaultKind::Ended { stripes } => stripes,
-                    _ => stripe + 1,
-                };
-                outcome.faults(stripe, next - stripe, fault.to_string());
-                stream = None;
-                stripe = next;
-            }
-            Found::End(end) => {
-                // Frames that the trailer tells of, and that are not there, are bad ones too.
-                let told = end
-                    .ending
-                    .as_ref()
-                    .map(|ending| ending.trailer.totals.stripes);
-                let missing = told.or(stripes).unwrap_or(0).saturating_sub(stripe);
-                if missing > 0 {
-                    let what = "missing: the share ends before it";
-                    outcome.faults(stripe, missing, what.into());
-                    stream = None;
-                }
-                return Ok(Read { stream, end, len });
-            }
-        }
+        (self.tell)(self.outcome.index, seen);
+    }
+
+    fn bad(&mut self, stripe: u64, count: u64, state: FrameState, what: String) {
+        self.stream = None;
+        self.outcome.faults(stripe, count, state, what.clone());
+        (self.tell)(self.outcome.index, Seen::Bad { count, state, what });
     }
 }
 
 impl Verdict {
-    fn failed(name: String, failure: SourceFailure) -> Self {
-        let mut outcome = SourceOutcome::new(name);
+    pub(crate) fn failed(name: String, failure: SourceFailure) -> Self {
+        Self::unknown(SourceOutcome::new(name), failure)
+    }
+
+    fn unknown(mut outcome: SourceOutcome, failure: SourceFailure) -> Self {
         outcome.failure = Some(failure);
         Self {
             outcome,

@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use anyhow::Context;
 use clap::Args;
-use distdup::decode::{DecodeOptions, DecodeReport, SourceFailure, SourceOutcome, decode};
+use distdup::decode::{
+    DecodeOptions, DecodeReport, SalvageReport, SourceFailure, SourceOutcome, decode, salvage,
+};
 use distdup::format::StreamId;
 use distdup::sink::Options;
 use serde_json::json;
@@ -31,6 +33,9 @@ pub struct Decode {
     /// Do not wait until the output is on disk
     #[arg(long)]
     no_sync: bool,
+    /// Write what can be had, zeros for the rest, and list what is missing; exits 1 if anything is
+    #[arg(long)]
+    salvage: bool,
 }
 
 /// Shares to read, and how.
@@ -41,10 +46,10 @@ pub struct Sources {
     pub shares: Vec<OsString>,
     /// Which stream, where the shares are of several (32 hexadecimal digits)
     #[arg(long, value_name = "ID")]
-    stream: Option<StreamId>,
+    pub stream: Option<StreamId>,
     /// Give a share up that gives nothing for so long
     #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = parse_seconds)]
-    source_timeout: Duration,
+    pub source_timeout: Duration,
     /// Memory for buffers in all [default: 64MiB]
     #[arg(long, value_name = "BYTES", value_parser = parse_size)]
     memory: Option<u64>,
@@ -70,9 +75,26 @@ Examples:
   distdup decode s0 s3 s4 s5 -o backup.tar
   distdup decode host*/home.share | tar -x
   distdup decode exec:'ssh host cat c.share' a.share -o home.tar
+  distdup decode --salvage s* -o part.tar     where distdup why says that stripes are lost
 
 Only bytes whose digest was confirmed are written. A decode that fails has written a part of the
 stream to a pipe, and exits 1; a file appears only when it is whole.";
+
+/// What came of it.
+enum Restored {
+    Whole(DecodeReport),
+    Part(SalvageReport),
+}
+
+impl Restored {
+    /// What was salvaged may be whole after all.
+    fn of(report: SalvageReport) -> Self {
+        match report.into_whole() {
+            Ok(whole) => Self::Whole(whole),
+            Err(part) => Self::Part(part),
+        }
+    }
+}
 
 impl Decode {
     pub fn run(self, console: &mut Console) -> anyhow::Result<Outcome> {
@@ -88,11 +110,17 @@ impl Decode {
         };
         let output = names::sink(&self.output, options)?;
 
-        let result = decode(sources, output, &self.sources.options(), &watch.control);
+        let (options, control) = (self.sources.options(), &watch.control);
+        let result = if self.salvage {
+            salvage(sources, output, &options, control).map(Restored::of)
+        } else {
+            decode(sources, output, &options, control).map(Restored::Whole)
+        };
         let (elapsed, stopped) = (watch.elapsed(), watch.was_stopped());
         drop(watch);
         match result {
-            Ok(done) => self.print(console, &done, elapsed),
+            Ok(Restored::Whole(done)) => self.print(console, &done, elapsed),
+            Ok(Restored::Part(part)) => print_part(console, &part, elapsed),
             Err(error) if stopped => Err(error).context("stopped by a signal"),
             Err(error) => Err(error).context("the stream was not restored"),
         }
@@ -148,4 +176,57 @@ impl Decode {
             .context("cannot print the result")?;
         Ok(outcome)
     }
+}
+
+fn print_part(
+    console: Console,
+    part: &SalvageReport,
+    elapsed: Duration,
+) -> anyhow::Result<Outcome> {
+    report::sources(console, &part.sources);
+    let mut object = report::stream_json(&part.common);
+    for (key, value) in [
+        ("status", json!(Outcome::Failed.status())),
+        ("length", json!(part.length)),
+        ("written", json!(part.written)),
+        ("missing_bytes", json!(part.missing_bytes())),
+        (
+            "missing",
+            part.missing.iter().map(report::range_json).collect(),
+        ),
+        ("seconds", json!(elapsed.as_secs_f64())),
+        (
+            "shares",
+            part.sources.iter().map(report::source_json).collect(),
+        ),
+    ] {
+        object.insert(key.into(), value);
+    }
+    let mut text = format!(
+        "NOT WHOLE: {} written",
+        report::count_of(part.written, "byte")
+    );
+    let _ = match part.missing_bytes() {
+        // Of a short stripe all bytes may be there, and its padding not.
+        0 => write!(text, "; the digest of some stripe could not be confirmed"),
+        missing => write!(
+            text,
+            ", of which {missing} are missing and were filled with zeros:"
+        ),
+    };
+    for range in &part.missing {
+        let _ = write!(text, "\n  bytes {}..{}", range.start, range.end);
+    }
+    if part.length.is_none() {
+        let _ = write!(
+            text,
+            "\n  from byte {} on: how long the stream is, no trailer and no last stripe is left \
+             to tell",
+            part.written
+        );
+    }
+    console
+        .result(text, &object.into())
+        .context("cannot print the result")?;
+    Ok(Outcome::Failed)
 }

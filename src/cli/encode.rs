@@ -250,9 +250,9 @@ fn print(console: Console, done: &EncodeReport, elapsed: Duration) -> anyhow::Re
     object.insert("seconds".into(), json!(elapsed.as_secs_f64()));
     object.insert("shares".into(), report::sinks_json(&done.sinks));
 
-    let written = match outcome {
-        Outcome::Done => report::count(n, "share"),
-        Outcome::Degraded => format!("{} of {n} shares", good.len()),
+    let written = match n - good.len() {
+        0 => report::count(n, "share"),
+        _ => format!("{} of {n} shares", good.len()),
     };
     let mut text = format!(
         "{written} written ({} in {}); {}",
@@ -268,7 +268,7 @@ fn print(console: Console, done: &EncodeReport, elapsed: Duration) -> anyhow::Re
                 .filter(of_them)
                 .map(|sink| sink.name.as_str())
         };
-        let command = report::repair_command(names(false), names(true));
+        let command = report::command("repair", names(false), names(true));
         let _ = write!(text, "\nwrite what is missing by: {command}");
     }
     console.detail(format!(

@@ -29,6 +29,7 @@ mod settings;
 mod size;
 mod verify;
 mod watch;
+mod why;
 
 use console::{Console, Verbosity, print_error};
 use settings::Selection;
@@ -57,6 +58,7 @@ enum Command {
     Encode(encode::Encode),
     Decode(decode::Decode),
     Verify(verify::Verify),
+    Why(why::Why),
     Inspect(inspect::Inspect),
     Repair(repair::Repair),
     Codecs(codecs::Codecs),
@@ -106,6 +108,8 @@ pub enum Outcome {
     Done,
     /// Done, but something is damaged or missing.
     Degraded,
+    /// Done, and what was found out is that too much is: the result says what.
+    Failed,
 }
 
 impl Outcome {
@@ -118,6 +122,7 @@ impl Outcome {
         match self {
             Self::Done => "done",
             Self::Degraded => "degraded",
+            Self::Failed => "failed",
         }
     }
 }
@@ -139,7 +144,7 @@ impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {
         Self::from(match exit {
             Exit::Ended(Outcome::Done) => 0,
-            Exit::Failed => 1,
+            Exit::Failed | Exit::Ended(Outcome::Failed) => 1,
             Exit::Usage => 2,
             Exit::Ended(Outcome::Degraded) => 3,
             Exit::As(code) => code,
@@ -205,6 +210,7 @@ impl Cli {
             Command::Encode(command) => command.run(&mut console),
             Command::Decode(command) => command.run(&mut console),
             Command::Verify(command) => command.run(console),
+            Command::Why(command) => command.run(console),
             Command::Inspect(command) => command.run(console),
             Command::Repair(command) => command.run(console),
             Command::Codecs(command) => command.run(console),

@@ -1,8 +1,9 @@
 //! What became of shares, in words and as JSON.
 
 use std::fmt::Write;
+use std::ops::Range;
 
-use distdup::decode::SourceOutcome;
+use distdup::decode::{FrameFault, SourceOutcome};
 use distdup::encode::SinkOutcome;
 use distdup::format::{Common, Totals};
 use distdup::quote::{for_shell, quote, with_causes};
@@ -59,21 +60,8 @@ pub fn sources<'a>(console: Console, sources: impl IntoIterator<Item = &'a Sourc
 
 /// What is wrong with a share, a line for each.
 pub fn faults(source: &SourceOutcome) -> Vec<String> {
-    let mut lines: Vec<String> = source
-        .failure
-        .iter()
-        .map(|failure| with_causes(failure))
-        .collect();
-    lines.extend(source.remarks.iter().cloned());
-    lines.extend(source.faults.iter().map(|fault| match fault.count {
-        1 => format!("stripe {}: {}", fault.stripe, fault.what),
-        count => format!(
-            "stripes {} to {}: {}",
-            fault.stripe,
-            fault.stripe + (count - 1),
-            fault.what
-        ),
-    }));
+    let mut lines = remarks(source);
+    lines.extend(source.faults.iter().map(fault));
     let counts = source.faults.iter().map(|fault| fault.count);
     let shown = counts.fold(0, u64::saturating_add);
     match source.fault_count.saturating_sub(shown) {
@@ -81,6 +69,25 @@ pub fn faults(source: &SourceOutcome) -> Vec<String> {
         more => lines.push(format!("and {more} more bad frames")),
     }
     lines
+}
+
+/// What is wrong with a share other than its frames.
+pub fn remarks(source: &SourceOutcome) -> Vec<String> {
+    let failure = source.failure.iter().map(|failure| with_causes(failure));
+    failure.chain(source.remarks.iter().cloned()).collect()
+}
+
+fn fault(fault: &FrameFault) -> String {
+    let stripes = fault.stripe..fault.stripe.saturating_add(fault.count);
+    format!("{}: {}", self::stripes(&stripes), fault.what)
+}
+
+/// `stripe 7`, `stripes 7 to 9`.
+pub fn stripes(stripes: &Range<u64>) -> String {
+    match stripes.end - stripes.start {
+        1 => format!("stripe {}", stripes.start),
+        _ => format!("stripes {} to {}", stripes.start, stripes.end - 1),
+    }
 }
 
 /// As JSON: one object for each share that was read.
@@ -156,23 +163,42 @@ pub fn survival(common: &Common, shares: ShardSet) -> String {
     }
 }
 
-/// The command that writes shares `missing` again, from those that are `good`.
-pub fn repair_command<'a>(
-    good: impl Iterator<Item = &'a str>,
-    missing: impl Iterator<Item = &'a str>,
+/// A command that reads shares and writes outputs, as a shell takes it.
+pub fn command<I: AsRef<str>, O: AsRef<str>>(
+    what: &str,
+    shares: impl IntoIterator<Item = I>,
+    outputs: impl IntoIterator<Item = O>,
 ) -> String {
-    let mut command = "distdup repair".to_owned();
-    for name in good {
-        let _ = write!(command, " {}", for_shell(name));
+    let mut command = format!("distdup {what}");
+    for name in shares {
+        let _ = write!(command, " {}", for_shell(name.as_ref()));
     }
-    for name in missing {
-        let _ = write!(command, " -o {}", for_shell(name));
+    for name in outputs {
+        let _ = write!(command, " -o {}", for_shell(name.as_ref()));
     }
     command
 }
 
+/// Where some bytes or stripes are, as JSON: from the first to before the second.
+pub fn range_json(range: &Range<u64>) -> Value {
+    json!([range.start, range.end])
+}
+
+/// `share 3`, `one of shares 3, 5`.
+pub fn one_of(shares: ShardSet) -> String {
+    match shares.len() {
+        1 => format!("share {shares}"),
+        _ => format!("one of shares {shares}"),
+    }
+}
+
 /// `1 share`, `6 shares`.
 pub fn count(number: usize, what: &str) -> String {
+    count_of(number as u64, what)
+}
+
+/// The same of what may be many.
+pub fn count_of(number: u64, what: &str) -> String {
     format!("{number} {what}{}", if number == 1 { "" } else { "s" })
 }
 
@@ -182,7 +208,7 @@ mod tests {
 
     #[test]
     fn commands_can_be_pasted() {
-        let command = repair_command(["s0", "a b"].into_iter(), ["exec:echo 'x'"].into_iter());
+        let command = command("repair", ["s0", "a b"], ["exec:echo 'x'"]);
         assert_eq!(command, r"distdup repair s0 'a b' -o 'exec:echo '\''x'\'''");
     }
 }

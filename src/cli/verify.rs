@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::fmt::Write;
 use std::path::Path;
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use clap::Args;
 use distdup::decode::{DecodeOptions, try_out};
 use distdup::format::Common;
@@ -68,10 +68,7 @@ impl Verify {
         match verdicts.len() - whole {
             0 => Ok(Outcome::Done),
             _ if restorable != Restorable::No => Ok(Outcome::Degraded),
-            bad => bail!(
-                "{bad} of {} not whole",
-                report::count(verdicts.len(), "share")
-            ),
+            _ => Ok(Outcome::Failed),
         }
     }
 
@@ -123,7 +120,7 @@ impl<'a> Sets<'a> {
     fn json(&self, verdicts: &[Verdict], all_whole: bool, restorable: Restorable) -> Value {
         let status = match restorable {
             _ if all_whole => Outcome::Done.status(),
-            Restorable::No => "failed",
+            Restorable::No => Outcome::Failed.status(),
             _ => Outcome::Degraded.status(),
         };
         let share = |verdict: &Verdict| {

@@ -205,74 +205,120 @@ impl fmt::Display for Candidate {
     }
 }
 
-/// The one stream that the sources hold, or that was asked for.
-pub(crate) fn choose(
-    mustered: &[Mustered],
-    asked: Option<StreamId>,
-) -> Result<Arc<Common>, ChooseError> {
-    let mut streams: Vec<Candidate> = Vec::new();
-    let mut nameless = 0;
-    let mut reasons = Vec::new();
-    for Mustered { name, share } in mustered {
-        let share = match share {
-            Ok(share) => share,
-            Err(failure) => {
-                reasons.push(format!("{name}: {}", with_causes(failure)));
-                continue;
-            }
+/// What the sources say they hold.
+pub(crate) struct Roll {
+    /// The streams of which there are shares.
+    pub(crate) streams: Vec<Candidate>,
+    /// Sources that may hold a share of any of them: it does not say what it is.
+    pub(crate) nameless: usize,
+    /// What is wrong with the sources that say nothing.
+    reasons: Vec<String>,
+}
+
+impl Roll {
+    pub(crate) fn call(mustered: &[Mustered]) -> Self {
+        let mut roll = Self {
+            streams: Vec::new(),
+            nameless: 0,
+            reasons: Vec::new(),
         };
+        for Mustered { name, share } in mustered {
+            match share {
+                Ok(share) => roll.enter(name, share),
+                Err(failure) => roll
+                    .reasons
+                    .push(format!("{name}: {}", with_causes(failure))),
+            }
+        }
+        roll
+    }
+
+    fn enter(&mut self, name: &str, share: &OpenShare) {
         let Some((common, index)) = share.claims() else {
             if let Err(fault) = &share.header {
-                nameless += usize::from(!matches!(fault, HeaderFault::Empty));
-                reasons.push(format!("{name}: {fault}"));
+                self.nameless += usize::from(!matches!(fault, HeaderFault::Empty));
+                self.reasons.push(format!("{name}: {fault}"));
             }
-            continue;
+            return;
         };
-        match streams.iter_mut().find(|stream| *stream.common == *common) {
+        match self.streams.iter_mut().find(|one| *one.common == *common) {
             Some(stream) => {
                 stream.shares.insert(index);
             }
-            None => streams.push(Candidate {
+            None => self.streams.push(Candidate {
                 common: Arc::new(common.clone()),
                 shares: [index].into_iter().collect(),
             }),
         }
     }
-    if streams.is_empty() {
-        return Err(ChooseError::NoShares {
-            sources: mustered.len(),
-            reasons,
-        });
-    }
-    if let Some(asked) = asked {
+
+    /// Keeps only the stream that was asked for, if one was.
+    pub(crate) fn of(mut self, asked: Option<StreamId>) -> Result<Self, ChooseError> {
+        if self.streams.is_empty() {
+            return Err(ChooseError::NoShares {
+                sources: self.reasons.len(),
+                reasons: self.reasons,
+            });
+        }
+        let Some(asked) = asked else { return Ok(self) };
         let of_it = |stream: &Candidate| stream.common.stream() == asked;
-        if !streams.iter().any(of_it) {
+        if !self.streams.iter().any(of_it) {
+            let streams = self.streams;
             return Err(ChooseError::NoSuchStream { asked, streams });
         }
-        streams.retain(of_it);
+        self.streams.retain(of_it);
+        Ok(self)
     }
-    // Shares that have lost their header may turn out to be of any of the streams.
-    let could_be = |stream: &Candidate| {
-        stream.common.code().is_recoverable(stream.shares)
-            || nameless > 0 && stream.shares.len() + nameless >= stream.common.geometry().k()
-    };
-    let mut able: Vec<Candidate> = streams
-        .iter()
-        .filter(|one| could_be(one))
-        .cloned()
-        .collect();
-    if able.is_empty() {
-        return Err(ChooseError::TooFew { streams, reasons });
+
+    /// Those streams that might be decoded. Shares that have lost their header may turn out to be of
+    /// any of them.
+    fn able(&self) -> Vec<Candidate> {
+        let could_be = |stream: &&Candidate| {
+            stream.common.code().is_recoverable(stream.shares)
+                || self.nameless > 0
+                    && stream.shares.len() + self.nameless >= stream.common.geometry().k()
+        };
+        self.streams.iter().filter(could_be).cloned().collect()
     }
-    // Of shares that give one stream two descriptions, the more numerous are believed: the rest
-    // were altered. Between streams nothing but the user can choose.
-    let one_stream = able
-        .iter()
-        .all(|one| one.common.stream() == able[0].common.stream());
-    able.sort_by_key(|one| std::cmp::Reverse(one.shares.len()));
-    let outvoted = one_stream && able.len() > 1 && able[0].shares.len() > able[1].shares.len();
-    if able.len() == 1 || outvoted {
-        return Ok(Arc::clone(&able[0].common));
+}
+
+/// The one stream that the sources hold, or that was asked for.
+pub(crate) fn choose(
+    mustered: &[Mustered],
+    asked: Option<StreamId>,
+) -> Result<Arc<Common>, ChooseError> {
+    let roll = Roll::call(mustered).of(asked)?;
+    match roll.able() {
+        able if able.is_empty() => Err(ChooseError::TooFew {
+            streams: roll.streams,
+            reasons: roll.reasons,
+        }),
+        able => settle(able),
     }
-    Err(ChooseError::Ambiguous { streams: able })
+}
+
+/// The same, where shares need not be enough.
+pub(crate) fn choose_any(
+    mustered: &[Mustered],
+    asked: Option<StreamId>,
+) -> Result<Arc<Common>, ChooseError> {
+    let roll = Roll::call(mustered).of(asked)?;
+    match roll.able() {
+        able if able.is_empty() => settle(roll.streams),
+        able => settle(able),
+    }
+}
+
+/// The stream of these. Of shares that give one stream two descriptions, the more numerous are
+/// believed: the rest were altered. Between streams nothing but the user can choose.
+fn settle(mut streams: Vec<Candidate>) -> Result<Arc<Common>, ChooseError> {
+    streams.sort_by_key(|one| std::cmp::Reverse(one.shares.len()));
+    let id = streams[0].common.stream();
+    let one_stream = streams.iter().all(|one| one.common.stream() == id);
+    let outvoted =
+        one_stream && streams.len() > 1 && streams[0].shares.len() > streams[1].shares.len();
+    if streams.len() == 1 || outvoted {
+        return Ok(Arc::clone(&streams[0].common));
+    }
+    Err(ChooseError::Ambiguous { streams })
 }

@@ -176,6 +176,62 @@ impl Rebuilder {
             .is_recoverable(pieces.iter().map(|piece| piece.share()).collect())
     }
 
+    /// The payloads of those data shards that can be had from pieces which all make one claim, and are
+    /// too few for the stripe: only the pieces' own checks vouch for them.
+    pub(crate) fn data_of(&mut self, pieces: &[Piece]) -> Vec<Option<Bytes>> {
+        let geometry = self.common.geometry();
+        let mut frames: Vec<Option<Bytes>> = vec![None; geometry.n()];
+        for piece in pieces {
+            frames[piece.share()] = Some(piece.frame.clone());
+        }
+        let have: ShardSet = pieces.iter().map(Piece::share).collect();
+        let shard_len = pieces.first().map_or(0, |piece| piece.payload().len());
+        let lost: Vec<usize> = self
+            .common
+            .code()
+            .reconstructible(have)
+            .difference(have)
+            .intersection(geometry.data())
+            .iter()
+            .collect();
+        if let Ok(rebuilt) = self.reconstruct(&frames, &lost, shard_len) {
+            for (&share, buffer) in lost.iter().zip(rebuilt) {
+                frames[share] = Some(buffer.freeze().slice(..HEAD_LEN + shard_len));
+            }
+        }
+        frames.truncate(geometry.k());
+        let payload = |frame: Option<Bytes>| frame.map(|frame| frame.slice(HEAD_LEN..));
+        frames.into_iter().map(payload).collect()
+    }
+
+    /// Buffers with the payloads of `lost` in the places for them, from the frames that are there.
+    fn reconstruct(
+        &mut self,
+        frames: &[Option<Bytes>],
+        lost: &[usize],
+        shard_len: usize,
+    ) -> Result<Vec<Buffer>, Unconfirmed> {
+        let mut rebuilt: Vec<Buffer> = lost.iter().map(|_| self.pool.take()).collect();
+        if lost.is_empty() {
+            return Ok(rebuilt);
+        }
+        let mut shards: Vec<Shard<'_>> = frames
+            .iter()
+            .map(|frame| match frame {
+                Some(frame) => Shard::Present(&frame[HEAD_LEN..]),
+                None => Shard::Absent,
+            })
+            .collect();
+        for (&share, buffer) in lost.iter().zip(&mut rebuilt) {
+            let payload = &mut buffer.as_mut()[HEAD_LEN..HEAD_LEN + shard_len];
+            shards[share] = Shard::Wanted(payload);
+        }
+        self.coder
+            .reconstruct(&mut shards)
+            .map_err(|_| Unconfirmed::TooFew)?;
+        Ok(rebuilt)
+    }
+
     fn attempt(
         &mut self,
         stripe: u64,
@@ -183,9 +239,8 @@ impl Rebuilder {
         pieces: &[&Piece],
         wanted: ShardSet,
     ) -> Result<GoodStripe, Unconfirmed> {
-        let common = &self.common;
-        let (k, n) = (common.geometry().k(), common.geometry().n());
-        let shard_len = common.shard_len_of(claim.data_len);
+        let (k, n) = (self.common.geometry().k(), self.common.geometry().n());
+        let shard_len = self.common.shard_len_of(claim.data_len);
         let mut frames: Vec<Option<Bytes>> = vec![None; n];
         let mut digests: Vec<Option<Digest>> = vec![None; n];
         for piece in pieces {
@@ -195,27 +250,12 @@ impl Rebuilder {
         let lost: Vec<usize> = (0..n)
             .filter(|&share| frames[share].is_none() && (share < k || wanted.contains(share)))
             .collect();
-        let mut rebuilt: Vec<Buffer> = lost.iter().map(|_| self.pool.take()).collect();
-        if !lost.is_empty() {
-            let mut shards: Vec<Shard<'_>> = frames
-                .iter()
-                .map(|frame| match frame {
-                    Some(frame) => Shard::Present(&frame[HEAD_LEN..]),
-                    None => Shard::Absent,
-                })
-                .collect();
-            for (&share, buffer) in lost.iter().zip(&mut rebuilt) {
-                let payload = &mut buffer.as_mut()[HEAD_LEN..HEAD_LEN + shard_len];
-                shards[share] = Shard::Wanted(payload);
-            }
-            self.coder
-                .reconstruct(&mut shards)
-                .map_err(|_| Unconfirmed::TooFew)?;
-            for (&share, buffer) in lost.iter().zip(&rebuilt) {
-                let payload = &buffer.as_ref()[HEAD_LEN..HEAD_LEN + shard_len];
-                digests[share] = Some(Digest::of(payload));
-            }
+        let rebuilt = self.reconstruct(&frames, &lost, shard_len)?;
+        for (&share, buffer) in lost.iter().zip(&rebuilt) {
+            let payload = &buffer.as_ref()[HEAD_LEN..HEAD_LEN + shard_len];
+            digests[share] = Some(Digest::of(payload));
         }
+        let common = &self.common;
         // Every data shard was present or rebuilt.
         let data = digests[..k].iter().flatten().copied();
         if digest::stripe_digest(data, claim.data_len) != claim.digest {

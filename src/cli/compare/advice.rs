@@ -26,10 +26,10 @@ pub struct Situation {
     pub wear: String,
     /// Seconds a year for which data may be unreadable.
     pub down: f64,
-    /// The same as it was given, `1h`.
+    /// The same as it was given, `1 h`.
     pub down_text: String,
     /// Bytes a second that each host takes or gives, if it is known.
-    pub host_speed: Option<u64>,
+    pub host_speed: Option<f64>,
 }
 
 /// A code, as far as the rules look at it.
@@ -137,7 +137,7 @@ impl Situation {
 
     /// What hosts take of the data, in bytes a second: each takes one k-th of it.
     fn most_of_hosts(&self, candidate: &Candidate) -> Option<f64> {
-        Some(real(self.host_speed?) * real(candidate.k as u64))
+        Some(self.host_speed? * real(candidate.k as u64))
     }
 
     fn hosts_are_the_limit(&self, candidate: &Candidate) -> bool {
@@ -256,7 +256,7 @@ fn limit(situation: &Situation) -> Option<String> {
             rate(choice.encode.low() / real(choice.k as u64))
         ));
     };
-    let (speed, most, encodes) = (rate(real(speed)), rate(most), rate(choice.encode.median()));
+    let (speed, most, encodes) = (rate(speed), rate(most), rate(choice.encode.median()));
     if situation.hosts_are_the_limit(choice) {
         Some(format!(
             "Your hosts at {speed} each take {most} of the data, and {title} encodes {encodes}: the \
@@ -353,12 +353,14 @@ fn times(ratio: f64) -> String {
     clippy::cast_sign_loss,
     reason = "speeds are positive, and three figures are shown"
 )]
-fn rate(speed: f64) -> String {
+/// `100 MB/s`.
+pub fn rate(speed: f64) -> String {
     format!("{}/s", show_size(speed as u64))
 }
 
 #[expect(clippy::cast_precision_loss, reason = "three figures are shown")]
-fn real(bytes: u64) -> f64 {
+/// Bytes as a number to compute with.
+pub fn real(bytes: u64) -> f64 {
     bytes as f64
 }
 
@@ -387,7 +389,7 @@ mod tests {
             hosts: "10 hosts at 99 %".into(),
             wear: "lost 0.02 times a year, healed after 7 days".into(),
             down: 3600.0,
-            down_text: "1h".into(),
+            down_text: "1 h".into(),
             host_speed: None,
         }
     }
@@ -430,7 +432,7 @@ mod tests {
         assert_says(
             &among(vec![small(60.0), large()]),
             rule,
-            &["small takes", "at most 1h", "1.20"],
+            &["small takes", "at most 1 h", "1.20"],
         );
         assert_says(
             &among(vec![small(60.001), large()]),
@@ -523,11 +525,11 @@ mod tests {
             }
         };
         // k = 6: hosts at 100 MB/s take 600 MB/s of data.
-        assert_says(&at(99_999_999), "limit", &["the hosts are the limit"]);
-        assert_eq!(says(&at(100_000_000), "limit"), None);
-        assert_eq!(says(&at(116_666_666), "limit"), None);
+        assert_says(&at(99_999_999.0), "limit", &["the hosts are the limit"]);
+        assert_eq!(says(&at(100_000_000.0), "limit"), None);
+        assert_eq!(says(&at(116_666_666.0), "limit"), None);
         assert_says(
-            &at(116_666_667),
+            &at(116_666_667.0),
             "limit",
             &["the code is the limit", "117 MB/s each take 700"],
         );
@@ -538,9 +540,9 @@ mod tests {
             &["rs keeps up with hosts that take 100 MB/s each"],
         );
 
-        assert_says(&at(99_999_999), "verdict", &["of no use: choose rs"]);
+        assert_says(&at(99_999_999.0), "verdict", &["of no use: choose rs"]);
         assert_says(
-            &at(120_000_000),
+            &at(120_000_000.0),
             "verdict",
             &["for you to say", "43 min a year rather than 30 s"],
         );

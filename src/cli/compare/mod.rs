@@ -1,5 +1,6 @@
 //! `distdup compare`: codes side by side, on these hosts and this machine.
 
+use std::ffi::OsString;
 use std::io::{self, Write};
 use std::path::PathBuf;
 
@@ -7,6 +8,7 @@ use anyhow::Context;
 use clap::Args;
 use distdup::availability::Hosts;
 use distdup::compare::{Operation, Step, measure};
+use distdup::sink::{Options, Sink};
 use distdup_codecs::Geometry;
 
 use super::availability::answer::seconds;
@@ -14,11 +16,12 @@ use super::availability::model::{Model, days};
 use super::console::Console;
 use super::size::parse_size;
 use super::watch::CLEAR;
-use super::{Outcome, Usage};
+use super::{Outcome, Usage, names};
 
 mod advice;
 mod csv;
 mod data;
+mod html;
 mod json;
 mod machine;
 mod rows;
@@ -71,11 +74,17 @@ pub struct Compare {
     /// Print the table as comma-separated values
     #[arg(long, conflicts_with = "json")]
     csv: bool,
+    /// Write a page with figures and drawings there, too
+    #[arg(long, value_name = "FILE")]
+    html: Option<OsString>,
+    /// Replace that page if it exists
+    #[arg(long, requires = "html")]
+    force: bool,
     #[command(flatten)]
     model: Model,
 }
 
-/// A time of a year, as it was given.
+/// A time of a year; as it was given, `1 h`.
 #[derive(Debug, Clone)]
 struct Down {
     text: String,
@@ -100,6 +109,9 @@ struct Comparison {
     data: Data,
     runs: usize,
     machine: Machine,
+    down: Down,
+    /// Bytes a second.
+    host_speed: Option<f64>,
 }
 
 impl Compare {
@@ -111,6 +123,7 @@ impl Compare {
                 "--runs 0 measures nothing: do at least one, better five",
             ));
         }
+        let page = self.page()?;
         let hosts = self.all_hosts()?;
         let codes = rows::codes(&self, hosts.len(), console)?;
         let data = Data::read(self.path.as_deref(), self.bytes(), &codes)?;
@@ -123,8 +136,22 @@ impl Compare {
             hosts,
             data,
             runs,
+            down: self.down.clone(),
+            host_speed: self.host_speed.map(advice::real),
         };
-        self.print(console, &comparison)
+        self.print(console, &comparison, page)
+    }
+
+    /// Where the page goes to: a path that cannot be written is found out before all the work.
+    fn page(&self) -> anyhow::Result<Option<Box<dyn Sink>>> {
+        let options = Options {
+            force: self.force,
+            sync: false,
+        };
+        self.html
+            .as_deref()
+            .map(|path| names::sink(path, options))
+            .transpose()
     }
 
     /// Those there are, or as many as the codes have shares.
@@ -151,12 +178,28 @@ impl Compare {
             wear: self.model.wear_text(),
             down: self.down.seconds,
             down_text: self.down.text.clone(),
-            host_speed: self.host_speed,
+            host_speed: self.host_speed.map(advice::real),
         }
     }
 
-    fn print(&self, console: Console, comparison: &Comparison) -> anyhow::Result<Outcome> {
+    fn print(
+        &self,
+        console: Console,
+        comparison: &Comparison,
+        page: Option<Box<dyn Sink>>,
+    ) -> anyhow::Result<Outcome> {
         let json = json::comparison(self, comparison);
+        if let Some(page) = page {
+            let name = page.name();
+            let hosts = advice::these_hosts(&comparison.hosts);
+            let html = html::page(comparison, &hosts, &self.model, &json);
+            let write = || {
+                let mut writer = page.open()?;
+                writer.write_all(html.as_bytes())?;
+                writer.finish()
+            };
+            write().with_context(|| format!("cannot write {name}"))?;
+        }
         let text = if self.csv {
             csv::table(&json["rows"])
         } else {
@@ -217,8 +260,10 @@ fn parse_geometry(text: &str) -> Result<Geometry, String> {
 fn parse_down(text: &str) -> Result<Down, String> {
     let wrong = || "expected a time in s, m, h, d or w, such as 1h".to_owned();
     let days = days(text).ok_or_else(wrong)?;
+    let (number, unit) = text.split_at(text.len() - 1);
+    let unit = if unit == "m" { "min" } else { unit };
     Ok(Down {
-        text: text.to_owned(),
+        text: format!("{number} {unit}"),
         seconds: days * 86_400.0,
     })
 }

@@ -46,6 +46,11 @@ pub struct Ending {
 }
 
 impl Ending {
+    /// How many stripes it tells of.
+    pub fn stripes(&self) -> u64 {
+        self.trailer.totals.stripes
+    }
+
     /// Whether things are where the footer says, as far as the ending can tell.
     pub fn in_place(&self) -> bool {
         let Trailer { common, totals, .. } = &self.trailer;

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, Sender, unbounded};
 
 use super::Event;
-use super::outcome::SourceOutcome;
+use super::outcome::{FrameState, SourceOutcome};
 use crate::format::Common;
 use crate::format::scan::{End, Ending, Found, OpenShare};
 use crate::pipeline::muster::{Mustered, SourceFailure};
@@ -20,7 +20,7 @@ const PATIENCE: Duration = Duration::from_secs(1);
 /// What a source says when it is asked for a frame.
 pub(super) enum Answer {
     Piece(Piece),
-    Fault(String),
+    Fault(FrameState, String),
     End(End),
 }
 
@@ -39,6 +39,8 @@ pub(super) struct Lane {
     /// Its index is still to be found out.
     pub(super) unidentified: bool,
     pub(super) seekable: bool,
+    /// Bytes of one that can be positioned.
+    pub(super) len: Option<u64>,
     pub(super) outstanding: usize,
     /// When it last answered, or was asked while it had nothing to do.
     pub(super) heard: Instant,
@@ -62,6 +64,7 @@ impl Lane {
             requests: None,
             unidentified: false,
             seekable: true,
+            len: None,
             outstanding: 0,
             heard: Instant::now(),
             was_asked: 0,
@@ -83,6 +86,7 @@ impl Lane {
             return started;
         }
         started.look_at(&share, common);
+        started.len = share.len;
         let (requests, asked) = unbounded();
         let serving = Serving {
             lane,
@@ -171,7 +175,9 @@ impl Lane {
         self.has_answered = self.has_answered.max(stripe + 1);
         match answer {
             Answer::Piece(_) => self.outcome.frames += 1,
-            Answer::Fault(what) => self.outcome.faults(stripe, 1, what.clone()),
+            Answer::Fault(state, what) => {
+                self.outcome.faults(stripe, 1, *state, what.clone());
+            }
             Answer::End(end) => {
                 if self.ending.is_none() && end.ending.is_some() {
                     self.ending.clone_from(&end.ending);
@@ -228,10 +234,12 @@ impl Serving {
                     let frame = buffer.freeze().slice(..checked.len);
                     Answer::Piece(Piece { checked, frame })
                 }
-                Ok(Found::Fault(fault)) => Answer::Fault(fault.to_string()),
+                Ok(Found::Fault(fault)) => Answer::Fault(fault.kind.into(), fault.to_string()),
                 Ok(Found::End(end)) => Answer::End(end),
                 // A bad sector spoils its own frames; a pipe that fails is at its end.
-                Err(error) if reader.is_seekable() => Answer::Fault(format!("unreadable: {error}")),
+                Err(error) if reader.is_seekable() => {
+                    Answer::Fault(FrameState::Damaged, format!("unreadable: {error}"))
+                }
                 Err(error) => {
                     let _ = self
                         .report

@@ -8,6 +8,7 @@
 mod error;
 mod lane;
 mod outcome;
+mod part;
 mod pursue;
 mod slot;
 mod workers;
@@ -22,7 +23,8 @@ use distdup_codecs::ShardSet;
 
 pub use self::error::GatherError;
 use self::lane::{Answer, Lane};
-pub use self::outcome::{FrameFault, SourceOutcome};
+pub use self::outcome::{FrameFault, FrameState, SourceOutcome};
+pub(crate) use self::part::{Had, Part, Parts};
 use self::slot::{Ask, Slot, State};
 use self::workers::Job;
 use super::muster::{Mustered, SourceFailure};
@@ -30,7 +32,7 @@ use super::pool::Pool;
 use super::rebuild::{GoodStripe, Unconfirmed};
 use crate::control::Control;
 use crate::format::digest::StreamDigest;
-use crate::format::frame::HEAD_LEN;
+use crate::format::frame::{Claim, HEAD_LEN};
 use crate::format::scan::Ending;
 use crate::format::{Common, Totals};
 use crate::quote::with_causes;
@@ -52,6 +54,8 @@ pub(crate) struct Plan {
     pub(crate) workers: usize,
     /// A source that gives nothing for so long while it is waited for is dropped.
     pub(crate) timeout: Duration,
+    /// Go on after a stripe that is beyond recovery, and give what there is of it.
+    pub(crate) salvage: bool,
 }
 
 /// What the threads report.
@@ -61,6 +65,14 @@ enum Event {
     Answer(usize, u64, Answer),
     Failed(usize, SourceFailure),
     Rebuilt(u64, Result<GoodStripe, Unconfirmed>),
+}
+
+/// What stands first in the window.
+enum Front {
+    Good(GoodStripe),
+    /// A stripe that cannot be had; it is still there.
+    Lost(Unconfirmed),
+    End,
 }
 
 /// The sources of one stream.
@@ -78,7 +90,11 @@ pub(crate) struct Gather {
     jobs: Sender<Job>,
     events: Receiver<Event>,
     /// Kept here, so that it goes with us: a source's thread may be stuck for good.
-    _pool: Pool,
+    pool: Pool,
+    /// A stripe was passed over, so that the stream's digest is not known.
+    has_gaps: bool,
+    /// Some good frame says that the stream ended with the stripes passed so far.
+    saw_last: bool,
     /// Since when nobody waits for a stripe.
     left: Instant,
     control: Control,
@@ -99,9 +115,7 @@ impl Gather {
             .map(|(lane, one)| Lane::start(lane, one, common, &pool, &report))
             .collect();
         let jobs = workers::start(common, &plan, &pool, &report);
-        let mut told = lanes.iter().filter_map(|lane| lane.ending.as_ref());
-        let first = told.next().map(|ending| ending.trailer.totals);
-        let agreed = first.filter(|first| told.all(|ending| ending.trailer.totals == *first));
+        let stripes = agreed(&lanes).map(|totals| totals.stripes);
         Self {
             common: Arc::clone(common),
             plan,
@@ -109,11 +123,13 @@ impl Gather {
             window: VecDeque::new(),
             next: 0,
             stream: StreamDigest::default(),
-            stripes: agreed.map(|totals| totals.stripes),
+            stripes,
             ended: false,
             jobs,
             events,
-            _pool: pool,
+            pool,
+            has_gaps: false,
+            saw_last: false,
             left: Instant::now(),
             control: control.clone(),
         }
@@ -122,9 +138,13 @@ impl Gather {
     /// The next stripe, in order; `None` at the end of the stream.
     pub(crate) fn next(&mut self) -> Result<Option<GoodStripe>, GatherError> {
         self.come_back();
-        let next = self.advance();
+        let front = self.advance();
         self.left = Instant::now();
-        next
+        match front? {
+            Front::Good(good) => Ok(Some(good)),
+            Front::Lost(unconfirmed) => Err(self.lost(unconfirmed)),
+            Front::End => Ok(None),
+        }
     }
 
     /// While the output was waited for, nobody looked at what sources answered: that time makes
@@ -136,10 +156,10 @@ impl Gather {
         }
     }
 
-    fn advance(&mut self) -> Result<Option<GoodStripe>, GatherError> {
+    fn advance(&mut self) -> Result<Front, GatherError> {
         loop {
             if self.ended {
-                return Ok(None);
+                return Ok(Front::End);
             }
             self.extend();
             match self.window.front().map(|slot| &slot.state) {
@@ -153,28 +173,28 @@ impl Gather {
                     else {
                         unreachable!("looked at just before");
                     };
-                    self.stream.push(good.claim.digest, good.claim.data_len);
-                    self.ended = good.claim.last;
-                    if self.ended {
-                        self.window.clear();
-                    }
-                    self.control
-                        .progress
-                        .bytes
-                        .store(self.stream.length(), Ordering::Relaxed);
-                    return Ok(Some(good));
+                    self.pass(&good.claim);
+                    return Ok(Front::Good(good));
                 }
-                Some(State::Lost(unconfirmed)) => {
-                    let unconfirmed = *unconfirmed;
-                    if self.ends_here() {
-                        self.ended = true;
-                    } else {
-                        return Err(self.lost(unconfirmed));
-                    }
-                }
+                Some(State::Lost(_)) if self.ends_here() => self.ended = true,
+                Some(State::Lost(unconfirmed)) => return Ok(Front::Lost(*unconfirmed)),
                 Some(State::Collecting | State::Working) => self.wait()?,
             }
         }
+    }
+
+    /// A stripe has left the window.
+    fn pass(&mut self, claim: &Claim) {
+        self.stream.push(claim.digest, claim.data_len);
+        self.saw_last = claim.last;
+        self.ended = claim.last;
+        if self.ended {
+            self.window.clear();
+        }
+        self.control
+            .progress
+            .bytes
+            .store(self.stream.length(), Ordering::Relaxed);
     }
 
     /// After the last stripe: reads pipes to their ends, and holds the trailers against the stream.
@@ -182,11 +202,24 @@ impl Gather {
         let totals = self.stream.totals();
         self.come_back();
         self.drain()?;
+        match self.hold_trailers_against(|told| *told == totals) {
+            Some(other) => Err(GatherError::Totals {
+                found_length: totals.length,
+                found_stripes: totals.stripes,
+                length: other.length,
+                stripes: other.stripes,
+            }),
+            None => Ok((totals, self.outcomes())),
+        }
+    }
+
+    /// Notes which trailers are true. If there are some, and none is, gives one of them.
+    fn hold_trailers_against(&mut self, is_true: impl Fn(&Totals) -> bool) -> Option<Totals> {
         let mut proven = false;
         let mut otherwise = None;
         for lane in &mut self.lanes {
             let Some(ending) = &lane.ending else { continue };
-            if ending.trailer.totals == totals {
+            if is_true(&ending.trailer.totals) {
                 lane.outcome.complete = true;
                 proven = true;
             } else {
@@ -196,15 +229,7 @@ impl Gather {
                     .push("its trailer tells of another length or digest".into());
             }
         }
-        match otherwise {
-            Some(other) if !proven => Err(GatherError::Totals {
-                found_length: totals.length,
-                found_stripes: totals.stripes,
-                length: other.length,
-                stripes: other.stripes,
-            }),
-            _ => Ok((totals, self.outcomes())),
-        }
+        otherwise.filter(|_| !proven)
     }
 
     /// What became of the sources, so far.
@@ -255,7 +280,8 @@ impl Gather {
                             let index = lane.outcome.index;
                             if index.is_some_and(|index| good.false_frames.contains(index)) {
                                 let what = "not what was written, in spite of its digest";
-                                lane.outcome.faults(stripe, 1, what.into());
+                                lane.outcome
+                                    .faults(stripe, 1, FrameState::Damaged, what.into());
                             }
                         }
                         slot.state = State::Done(good);
@@ -370,4 +396,12 @@ impl Gather {
         }
         Ok(())
     }
+}
+
+/// What the endings that are known tell of the stream, if they all tell the same.
+fn agreed(lanes: &[Lane]) -> Option<Totals> {
+    let mut told = lanes.iter().filter_map(|lane| lane.ending.as_ref());
+    let first = told.next()?.trailer.totals;
+    told.all(|ending| ending.trailer.totals == first)
+        .then_some(first)
 }

@@ -1,9 +1,47 @@
 //! What became of a source.
 
+use std::fmt;
+
+use crate::format::scan::FaultKind;
 use crate::pipeline::muster::SourceFailure;
 
 /// Faults of a source that are kept word for word; beyond, they are counted.
 const FAULTS_KEPT: usize = 16;
+
+/// What stands where a frame should.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum FrameState {
+    /// What was written.
+    Good,
+    /// Something else, or something that cannot be read.
+    Damaged,
+    /// Nothing.
+    Missing,
+}
+
+impl fmt::Display for FrameState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Good => "good",
+            Self::Damaged => "damaged",
+            Self::Missing => "missing",
+        })
+    }
+}
+
+impl From<FaultKind> for FrameState {
+    fn from(kind: FaultKind) -> Self {
+        match kind {
+            FaultKind::Damaged
+            | FaultKind::OtherStream(_)
+            | FaultKind::OtherShare(_)
+            | FaultKind::OtherStripe(_) => Self::Damaged,
+            FaultKind::Missing { .. } | FaultKind::Ended { .. } | FaultKind::Passed => {
+                Self::Missing
+            }
+        }
+    }
+}
 
 /// A frame that could not be used, or several one after another.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -12,7 +50,9 @@ pub struct FrameFault {
     pub stripe: u64,
     /// How many there are from this one on of which the same can be said.
     pub count: u64,
-    /// What is wrong.
+    /// What stands in its place.
+    pub state: FrameState,
+    /// The same in words.
     pub what: String,
 }
 
@@ -52,12 +92,13 @@ impl SourceOutcome {
     }
 
     /// Notes `count` frames, from that of `stripe` on, that cannot be used.
-    pub(crate) fn faults(&mut self, stripe: u64, count: u64, what: String) {
+    pub(crate) fn faults(&mut self, stripe: u64, count: u64, state: FrameState, what: String) {
         self.fault_count = self.fault_count.saturating_add(count);
         if self.faults.len() < FAULTS_KEPT {
             self.faults.push(FrameFault {
                 stripe,
                 count,
+                state,
                 what,
             });
         }

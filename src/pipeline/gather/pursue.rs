@@ -156,8 +156,11 @@ impl Gather {
             if code.is_recoverable(expected) {
                 return false;
             }
-            let Some(needed) = code.sufficient_subset(expected.union(able)) else {
-                continue;
+            let needed = match code.sufficient_subset(expected.union(able)) {
+                Some(needed) => needed,
+                // What is not enough may still be something.
+                None if self.plan.salvage && !relied_on => able,
+                None => continue,
             };
             let mut missing = needed.difference(expected);
             let mut asked = false;

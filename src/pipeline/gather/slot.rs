@@ -3,6 +3,7 @@
 use distdup_codecs::ShardSet;
 
 use super::lane::{Answer, Lane};
+use super::outcome::FrameState;
 use crate::pipeline::rebuild::{GoodStripe, Piece, Unconfirmed};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,7 +47,7 @@ impl Slot {
     pub(super) fn take(&mut self, lane: usize, answer: Answer, lanes: &mut [Lane]) {
         self.asks[lane] = Ask::Answered;
         let piece = match answer {
-            Answer::Fault(what) => return self.faults.push((lane, what)),
+            Answer::Fault(_, what) => return self.faults.push((lane, what)),
             Answer::End(end) => {
                 self.ends += 1;
                 return self.faults.push((lane, end.to_string()));
@@ -72,7 +73,9 @@ impl Slot {
                 .iter_mut()
                 .filter(|one| one.outcome.index == Some(head.share))
             {
-                source.outcome.faults(self.stripe, 1, what.clone());
+                source
+                    .outcome
+                    .faults(self.stripe, 1, FrameState::Damaged, what.clone());
             }
             return self.faults.push((lane, what));
         }

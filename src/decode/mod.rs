@@ -1,29 +1,27 @@
 //! Operation decode: enough shares into the stream.
 
-use std::io::{self, ErrorKind};
+mod output;
+mod salvage;
+
+use std::io;
 use std::sync::Arc;
-use std::thread;
 use std::time::Duration;
 
-use crossbeam_channel::{Receiver, Sender, bounded, select};
 use distdup_codecs::ShardSet;
+
+use self::output::{Message, Output};
+pub use self::salvage::{SalvageReport, salvage};
 
 use crate::control::Control;
 use crate::encode::{DEFAULT_MEMORY, DEFAULT_TIMEOUT, default_workers};
 use crate::format::{Common, StreamId, Totals};
 use crate::pipeline::budget::{self, TooLittleMemory};
-pub use crate::pipeline::gather::{FrameFault, GatherError, SourceOutcome};
+pub use crate::pipeline::gather::{FrameFault, FrameState, GatherError, SourceOutcome};
 use crate::pipeline::gather::{Gather, Plan};
-use crate::pipeline::muster;
+use crate::pipeline::muster::{self, Mustered};
 pub use crate::pipeline::muster::{Candidate, ChooseError, SourceFailure};
-use crate::pipeline::rebuild::GoodStripe;
-use crate::sink::{Sink, SinkWriter};
+use crate::sink::Sink;
 use crate::source::Source;
-
-/// Stripes that may wait for the output.
-const OUTPUT_QUEUE: usize = 1;
-/// How long an aborted output is given to remove what it wrote.
-const ABORT_GRACE: Duration = Duration::from_secs(2);
 
 /// What `decode` and its kin are told.
 #[derive(Debug, Clone)]
@@ -104,13 +102,12 @@ pub fn decode(
     control: &Control,
 ) -> Result<DecodeReport, DecodeError> {
     let (common, mut gather) = gather(sources, |_, _| ShardSet::default(), options, control)?;
-    let output = Output::start(output, common.geometry().k())
-        .map_err(|source| DecodeError::Output { offset: 0, source })?;
+    let output = Output::start(output, common.geometry().k())?;
     while let Some(stripe) = gather.next()? {
         output.give(Message::Stripe(stripe), control)?;
     }
     let (totals, sources) = gather.finish()?;
-    output.finish(control)?;
+    output.finish(Some(totals.length), control)?;
     Ok(DecodeReport {
         common,
         totals,
@@ -145,9 +142,27 @@ pub(crate) fn gather(
     options: &DecodeOptions,
     control: &Control,
 ) -> Result<(Arc<Common>, Gather), DecodeError> {
-    let mustered =
-        muster::open(sources, options.source_timeout, control).ok_or(GatherError::Cancelled)?;
+    let mustered = open(sources, options, control)?;
     let common = muster::choose(&mustered, options.stream)?;
+    start(mustered, common, wanted, false, options, control)
+}
+
+fn open(
+    sources: Vec<Box<dyn Source>>,
+    options: &DecodeOptions,
+    control: &Control,
+) -> Result<Vec<Mustered>, GatherError> {
+    muster::open(sources, options.source_timeout, control).ok_or(GatherError::Cancelled)
+}
+
+fn start(
+    mustered: Vec<Mustered>,
+    common: Arc<Common>,
+    wanted: impl FnOnce(&Common, ShardSet) -> ShardSet,
+    salvage: bool,
+    options: &DecodeOptions,
+    control: &Control,
+) -> Result<(Arc<Common>, Gather), DecodeError> {
     let workers = options.workers.max(1);
     let window = budget::decode_window(
         &**common.code(),
@@ -167,87 +182,8 @@ pub(crate) fn gather(
         window,
         workers,
         timeout: options.source_timeout,
+        salvage,
     };
     let gather = Gather::start(mustered, &common, plan, control);
     Ok((common, gather))
-}
-
-/// The output's thread, so that reading goes on while it writes.
-struct Output {
-    messages: Option<Sender<Message>>,
-    done: Receiver<Result<(), DecodeError>>,
-}
-
-/// To hang up without an end is to abort.
-enum Message {
-    Stripe(GoodStripe),
-    End,
-}
-
-impl Output {
-    fn start(sink: Box<dyn Sink>, k: usize) -> io::Result<Self> {
-        let (messages, queue) = bounded(OUTPUT_QUEUE);
-        let (report, done) = bounded(1);
-        thread::Builder::new().name("write".into()).spawn(move || {
-            // Whoever would hear it may be gone.
-            let _ = report.send(write(sink, k, &queue));
-        })?;
-        Ok(Self {
-            messages: Some(messages),
-            done,
-        })
-    }
-
-    fn give(&self, message: Message, control: &Control) -> Result<(), DecodeError> {
-        let messages = self.messages.as_ref().expect("taken only when dropped");
-        select! {
-            send(messages, message) -> sent => match sent {
-                Ok(()) => Ok(()),
-                Err(_) => self.wait(control),
-            },
-            recv(control.cancelled) -> _ => Err(GatherError::Cancelled.into()),
-        }
-    }
-
-    fn finish(self, control: &Control) -> Result<(), DecodeError> {
-        self.give(Message::End, control)?;
-        self.wait(control)
-    }
-
-    fn wait(&self, control: &Control) -> Result<(), DecodeError> {
-        select! {
-            recv(self.done) -> done => done.unwrap_or_else(|_| {
-                // The thread panicked, and has said so.
-                Err(DecodeError::Output { offset: 0, source: ErrorKind::BrokenPipe.into() })
-            }),
-            recv(control.cancelled) -> _ => Err(GatherError::Cancelled.into()),
-        }
-    }
-}
-
-impl Drop for Output {
-    fn drop(&mut self) {
-        self.messages = None;
-        // Gives it a little time to remove what is unfinished; a stuck one is left behind.
-        let _ = self.done.recv_timeout(ABORT_GRACE);
-    }
-}
-
-fn write(sink: Box<dyn Sink>, k: usize, queue: &Receiver<Message>) -> Result<(), DecodeError> {
-    let mut offset = 0;
-    let write = || -> io::Result<()> {
-        let mut writer: Box<dyn SinkWriter> = sink.open()?;
-        for message in queue {
-            let Message::Stripe(stripe) = message else {
-                writer.flush()?;
-                return writer.finish();
-            };
-            for piece in stripe.data(k) {
-                writer.write_all(piece)?;
-                offset += piece.len() as u64;
-            }
-        }
-        Ok(()) // nobody will hear it
-    };
-    write().map_err(|source| DecodeError::Output { offset, source })
 }

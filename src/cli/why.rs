@@ -1,0 +1,383 @@
+//! `distdup why`: whether shares give their stream back, and if not, what it lacks.
+
+use std::fmt::Write;
+use std::ops::Range;
+
+use anyhow::Context;
+use clap::Args;
+use distdup::decode::FrameState;
+use distdup::diagnosis::{Cell, Diagnosis, ShareState, StreamDiagnosis, diagnose};
+use distdup_codecs::ShardSet;
+use rustix::termios::tcgetwinsize;
+use serde_json::{Value, json};
+
+use super::console::Console;
+use super::decode::Sources;
+use super::report::{self, count, count_of, title};
+use super::size::show_size;
+use super::watch::Watch;
+use super::{Outcome, names as named};
+
+/// Width of a line where there is no terminal to ask.
+const WIDTH: usize = 80;
+/// Places of one share that are shown; `--json` has more.
+const SHOWN: usize = 8;
+
+/// Tell whether shares give their stream back, what is damaged where, and which more would help
+#[derive(Debug, Args)]
+#[command(after_help = AFTER_HELP)]
+pub struct Why {
+    #[command(flatten)]
+    sources: Sources,
+}
+
+const AFTER_HELP: &str = "\
+Examples:
+  distdup why host*/home.share
+  distdup why s0 s3 s4 --json | jq '.streams[0].lost'
+
+Every share is read to its end, all in step. The map has a line for each share and a column for some
+stripes: # good, x damaged (some or all of them), . missing, ! cannot be had. Frames are believed
+that their own digests vouch for; that none was forged, a decode tells.
+
+Exits 0 if all n shares are there and whole, 3 if the stream can be had all the same, 1 otherwise.";
+
+impl Why {
+    pub fn run(self, console: Console) -> anyhow::Result<Outcome> {
+        let sources = named::sources(&self.sources.shares)?;
+        let watch = Watch::start(console, None, "share")?;
+        let (stream, timeout) = (self.sources.stream, self.sources.source_timeout);
+        let result = diagnose(sources, stream, timeout, &watch.control);
+        let stopped = watch.was_stopped();
+        drop(watch);
+        let found = result.context(if stopped {
+            "stopped by a signal"
+        } else {
+            "nothing can be told"
+        })?;
+        let outcome = outcome(&found);
+        console
+            .result(text(&found, width()), &as_json(&found, outcome))
+            .context("cannot print the result")?;
+        Ok(outcome)
+    }
+}
+
+fn outcome(found: &Diagnosis) -> Outcome {
+    let mut streams = found.streams.iter();
+    if !streams.clone().all(StreamDiagnosis::is_recoverable) {
+        return Outcome::Failed;
+    }
+    let flawless = found.strays.is_empty() && streams.all(StreamDiagnosis::is_flawless);
+    Outcome::degraded_if(!flawless)
+}
+
+/// Of the terminal that the result goes to.
+fn width() -> usize {
+    tcgetwinsize(rustix::stdio::stdout())
+        .map_or(WIDTH, |size| usize::from(size.ws_col))
+        .max(WIDTH / 2)
+}
+
+fn text(found: &Diagnosis, width: usize) -> String {
+    let mut text = String::new();
+    for stream in &found.streams {
+        Page {
+            stream,
+            text: &mut text,
+        }
+        .write(width);
+    }
+    for stray in &found.strays {
+        for fault in report::faults(stray) {
+            let _ = writeln!(text, "{}: {fault}", title(stray));
+        }
+    }
+    text.truncate(text.trim_end().len());
+    text
+}
+
+/// What is said of a stream.
+struct Page<'a> {
+    stream: &'a StreamDiagnosis,
+    text: &'a mut String,
+}
+
+impl Page<'_> {
+    fn line(&mut self, line: impl AsRef<str>) {
+        self.text.push_str(line.as_ref());
+        self.text.push('\n');
+    }
+
+    fn write(&mut self, width: usize) {
+        let stream = self.stream;
+        let length = match stream.totals {
+            Some(totals) => show_size(totals.length),
+            None => "length not known, for want of a trailer".into(),
+        };
+        self.line(format!(
+            "stream {}, {}: {}, {length}",
+            stream.common.stream(),
+            report::code(&stream.common),
+            count_of(stream.stripes, "stripe"),
+        ));
+        self.map(width);
+        for index in 0..stream.shares.len() {
+            self.faults(index);
+        }
+        self.verdict();
+    }
+
+    fn map(&mut self, width: usize) {
+        let stream = self.stream;
+        let label = "share 255  ".len();
+        let columns = width - label;
+        let (cells, per_column) = stream.map.fit(columns);
+        for (index, share) in stream.shares.iter().enumerate() {
+            let (cells, _) = share.map.fit(columns);
+            let row: String = cells.iter().map(symbol).collect();
+            self.line(format!("share {index:<3}  {row}").trim_end());
+        }
+        let fate = |cell: &Cell| if cell.damaged > 0 { '!' } else { '#' };
+        let row: String = cells.iter().map(fate).collect();
+        self.line(format!("stream     {row}").trim_end());
+        self.line(format!(
+            "           # good  x damaged  . missing  ! cannot be had; {} a column",
+            count_of(per_column, "stripe")
+        ));
+    }
+
+    /// What is wrong with a share, and where.
+    fn faults(&mut self, index: usize) {
+        let stream = self.stream;
+        let share = &stream.shares[index];
+        if share.is_whole {
+            return;
+        }
+        if share.sources.is_empty() {
+            return self.line(format!("share {index}: not given"));
+        }
+        for &source in &share.sources {
+            let outcome = &stream.sources[source].outcome;
+            self.line(format!("{}: {}", title(outcome), frames(share)));
+            for remark in report::remarks(outcome) {
+                self.line(format!("  {remark}"));
+            }
+        }
+        for fault in share.faults.iter().take(SHOWN) {
+            let stripes = fault.stripe..fault.stripe.saturating_add(fault.count);
+            self.line(format!("  {}: {}", self.place(&stripes), fault.what));
+        }
+        let more = share.faults.len().saturating_sub(SHOWN);
+        if more > 0 {
+            self.line(format!("  and in {} more", count(more, "place")));
+        }
+    }
+
+    /// `stripe 17 (bytes 1114112..1179648)`.
+    fn place(&self, stripes: &Range<u64>) -> String {
+        let bytes = self.stream.bytes(stripes);
+        format!(
+            "{} (bytes {}..{})",
+            report::stripes(stripes),
+            bytes.start,
+            bytes.end
+        )
+    }
+
+    fn verdict(&mut self) {
+        let stream = self.stream;
+        let code = stream.common.code();
+        let (k, n) = (code.geometry().k(), code.geometry().n());
+        let whole = stream.whole();
+        if stream.is_recoverable() {
+            let survival = if code.is_recoverable(whole) {
+                report::survival(&stream.common, whole)
+            } else {
+                "the others are needed for what these lack".into()
+            };
+            let whole = whole.len();
+            self.line(format!(
+                "IT COMES BACK: {whole} of {n} shares are whole; {survival}"
+            ));
+            let from = code
+                .sufficient_subset(stream.good)
+                .unwrap_or(stream.there());
+            self.line(format!(
+                "restore it by: {}",
+                report::command("decode", names(stream, from), ["OUT"])
+            ));
+            if !stream.is_flawless() {
+                let lacking = code.geometry().shards().difference(stream.whole());
+                let outputs = lacking.iter().map(|index| name(stream, index));
+                let mut command = report::command("repair", names(stream, stream.there()), outputs);
+                if !lacking.intersection(stream.there()).is_empty() {
+                    command += " --force";
+                }
+                self.line(format!("mend it by: {command}"));
+            }
+            return;
+        }
+        let lost = stream.lost.count;
+        self.line(format!(
+            "IT DOES NOT COME BACK: {lost} of {} cannot be had",
+            count_of(stream.stripes, "stripe")
+        ));
+        for stripes in stream.lost.ranges.iter().take(SHOWN) {
+            self.line(format!("  {}", self.place(stripes)));
+        }
+        if stream.lost.ranges.len() > SHOWN {
+            self.line("  and more: see --json");
+        }
+        if stream.good.len() >= k && !code.is_recoverable(stream.good) {
+            self.line(format!(
+                "shares {} are as many as it takes, and hopeless together: they give but {} of the data",
+                stream.good,
+                count(
+                    code.reconstructible(stream.good)
+                        .intersection(code.geometry().data())
+                        .len(),
+                    "shard"
+                )
+            ));
+        }
+        self.remedy();
+        if lost < stream.stripes || !stream.good.is_empty() {
+            let command =
+                report::command("decode --salvage", names(stream, stream.there()), ["OUT"]);
+            self.line(format!("what can be had of it: {command}"));
+        }
+    }
+
+    /// Which shares would help.
+    fn remedy(&mut self) {
+        let remedy = &self.stream.remedy;
+        if let Some(&(_, most)) = remedy.helps.first() {
+            let best = |(share, stripes): &(usize, u64)| (*stripes == most).then_some(*share);
+            let best: ShardSet = remedy.helps.iter().filter_map(best).collect();
+            self.line(format!(
+                "a good copy of {} would bring {most} of them back",
+                report::one_of(best)
+            ));
+        } else {
+            self.line("no single further share would bring any of it back");
+        }
+        if let Some(fewest) = remedy.fewest.filter(|fewest| fewest.len() > 1) {
+            self.line(format!(
+                "all of it takes good copies of {} shares, such as {fewest}",
+                fewest.len()
+            ));
+        }
+        if !remedy.useless.is_empty() {
+            self.line(format!(
+                "of no use: {}, which the shares that are there give already",
+                remedy.useless
+            ));
+        }
+    }
+}
+
+fn names(stream: &StreamDiagnosis, shares: ShardSet) -> impl Iterator<Item = &str> {
+    let sources = |index: usize| stream.shares[index].sources.iter();
+    let name = |source: &usize| stream.sources[*source].outcome.name.as_str();
+    shares.into_iter().flat_map(sources).map(name)
+}
+
+/// What a share is called, or might be.
+fn name(stream: &StreamDiagnosis, index: usize) -> String {
+    let own = names(stream, [index].into_iter().collect()).next();
+    own.map_or_else(|| format!("SHARE{index}"), str::to_owned)
+}
+
+fn symbol(cell: &Cell) -> char {
+    match cell.worst() {
+        FrameState::Good => '#',
+        FrameState::Damaged => 'x',
+        FrameState::Missing => '.',
+    }
+}
+
+/// `1 of 40 frames damaged, 3 missing`.
+fn frames(share: &ShareState) -> String {
+    let Cell {
+        good,
+        damaged,
+        missing,
+    } = share.frames;
+    let all = count_of(
+        good.saturating_add(damaged).saturating_add(missing),
+        "frame",
+    );
+    match (damaged, missing) {
+        (0, 0) => format!("all of {all} good"),
+        (_, 0) => format!("{damaged} of {all} damaged"),
+        (0, _) => format!("{missing} of {all} missing"),
+        _ => format!("{damaged} of {all} damaged, {missing} missing"),
+    }
+}
+
+fn as_json(found: &Diagnosis, outcome: Outcome) -> Value {
+    json!({
+        "status": outcome.status(),
+        "streams": found.streams.iter().map(stream_json).collect::<Value>(),
+        "strays": found.strays.iter().map(report::source_json).collect::<Value>(),
+    })
+}
+
+fn stream_json(stream: &StreamDiagnosis) -> Value {
+    let code = stream.common.code();
+    let numbers = |set: ShardSet| set.iter().collect::<Value>();
+    let place = |stripes: &Range<u64>| {
+        json!({
+            "stripes": report::range_json(stripes),
+            "bytes": report::range_json(&stream.bytes(stripes)),
+        })
+    };
+    let share = |(index, share): (usize, &ShareState)| {
+        let source = |at: &usize| {
+            let mut source = report::source_json(&stream.sources[*at].outcome);
+            source["whole"] = json!(stream.sources[*at].is_whole());
+            source
+        };
+        let fault = |fault: &distdup::decode::FrameFault| {
+            let stripes = fault.stripe..fault.stripe.saturating_add(fault.count);
+            let mut object = place(&stripes);
+            object["state"] = json!(fault.state.to_string());
+            object["what"] = json!(fault.what);
+            object
+        };
+        json!({
+            "index": index,
+            "whole": share.is_whole,
+            "sources": share.sources.iter().map(source).collect::<Value>(),
+            "good_frames": share.frames.good,
+            "damaged_frames": share.frames.damaged,
+            "missing_frames": share.frames.missing,
+            "faults": share.faults.iter().map(fault).collect::<Value>(),
+        })
+    };
+    let help = |(share, stripes): &(usize, u64)| json!({ "share": share, "stripes": stripes });
+    let mut object = report::stream_json(&stream.common);
+    for (key, value) in [
+        ("stripes", json!(stream.stripes)),
+        ("length", json!(stream.totals.map(|totals| totals.length))),
+        ("restorable", json!(stream.is_recoverable())),
+        ("whole", numbers(stream.whole())),
+        (
+            "sufficient",
+            json!(code.sufficient_subset(stream.good).map(numbers)),
+        ),
+        ("lost_stripes", json!(stream.lost.count)),
+        ("lost", stream.lost.ranges.iter().map(place).collect()),
+        ("helps", stream.remedy.helps.iter().map(help).collect()),
+        ("useless", numbers(stream.remedy.useless)),
+        ("needed", json!(stream.remedy.fewest.map(numbers))),
+        (
+            "shares",
+            stream.shares.iter().enumerate().map(share).collect(),
+        ),
+    ] {
+        object.insert(key.into(), value);
+    }
+    object.into()
+}

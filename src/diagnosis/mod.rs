@@ -1,0 +1,321 @@
+//! Operation why: whether a stream can be had from its shares, and if not, what it lacks.
+//!
+//! All shares of a stream are read side by side, in step, so that nothing is kept of a stripe but
+//! what it adds to the sums: memory does not grow with the length of the shares.
+
+mod fates;
+mod lane;
+mod map;
+
+use std::ops::Range;
+use std::sync::Arc;
+use std::time::Duration;
+
+use distdup_codecs::ShardSet;
+
+use self::fates::Fates;
+pub use self::fates::Remedy;
+use self::lane::Lane;
+pub use self::map::{Cell, Map};
+use crate::control::Control;
+use crate::decode::{DecodeError, FrameFault, FrameState, GatherError, SourceOutcome};
+use crate::format::{Common, StreamId, Totals};
+use crate::pipeline::muster::{self, Mustered, Roll};
+use crate::source::Source;
+use crate::verify::Verdict;
+
+/// Places that are kept word for word; beyond, they are counted.
+const PLACES_KEPT: usize = 1000;
+
+/// What was found out about shares, stream by stream.
+#[derive(Debug)]
+pub struct Diagnosis {
+    /// The streams of which there are shares.
+    pub streams: Vec<StreamDiagnosis>,
+    /// Sources that hold no share of any of them.
+    pub strays: Vec<SourceOutcome>,
+}
+
+/// What was found out about one stream.
+#[derive(Debug)]
+pub struct StreamDiagnosis {
+    /// What its shares say alike.
+    pub common: Arc<Common>,
+    /// What it came to, by the trailers.
+    pub totals: Option<Totals>,
+    /// Its stripes, as far as anything tells of them.
+    pub stripes: u64,
+    /// One for each source that holds a share of it.
+    pub sources: Vec<Verdict>,
+    /// Its n shares, by index.
+    pub shares: Vec<ShareState>,
+    /// Shares all of whose frames are good.
+    pub good: ShardSet,
+    /// Stripes that cannot be had, ascending.
+    pub lost: Places,
+    /// Where in the stream these are: good cells are stripes that can be had.
+    pub map: Map,
+    /// What would bring it back.
+    pub remedy: Remedy,
+}
+
+impl StreamDiagnosis {
+    /// Whether every stripe can be had, as far as frames vouch for themselves. That nobody forged
+    /// them, a decode tells.
+    pub fn is_recoverable(&self) -> bool {
+        self.lost.count == 0 && (self.stripes > 0 || self.totals.is_some())
+    }
+
+    /// Shares that are whole: every frame good, and the trailer true.
+    pub fn whole(&self) -> ShardSet {
+        self.having(|share| share.is_whole)
+    }
+
+    /// Shares of which there is anything.
+    pub fn there(&self) -> ShardSet {
+        self.having(|share| !share.sources.is_empty())
+    }
+
+    fn having(&self, what: impl Fn(&ShareState) -> bool) -> ShardSet {
+        let has = |index: &usize| what(&self.shares[*index]);
+        (0..self.shares.len()).filter(has).collect()
+    }
+
+    /// Whether all n shares are there and whole, and so is every source.
+    pub fn is_flawless(&self) -> bool {
+        self.whole() == self.common.geometry().shards()
+            && self.sources.iter().all(Verdict::is_whole)
+    }
+
+    /// The bytes of the stream in some stripes.
+    pub fn bytes(&self, stripes: &Range<u64>) -> Range<u64> {
+        let length = self.totals.map_or(u64::MAX, |totals| totals.length);
+        let at = |stripe: u64| stripe.saturating_mul(self.common.stripe_len() as u64);
+        at(stripes.start).min(length)..at(stripes.end).min(length)
+    }
+}
+
+/// What was found of one share, in whatever source.
+#[derive(Debug, Default)]
+pub struct ShareState {
+    /// Positions of the sources that hold it, in [`StreamDiagnosis::sources`].
+    pub sources: Vec<usize>,
+    /// Whether one of these is whole.
+    pub is_whole: bool,
+    /// Frames by what they are.
+    pub frames: Cell,
+    /// The bad frames, one after another where the same can be said of them.
+    pub faults: Vec<FrameFault>,
+    /// Where the frames are good and where not.
+    pub map: Map,
+}
+
+/// Some stripes, as ranges.
+#[derive(Debug, Default)]
+pub struct Places {
+    /// The first of them.
+    pub ranges: Vec<Range<u64>>,
+    /// How many stripes there are in all.
+    pub count: u64,
+}
+
+impl Places {
+    fn add(&mut self, stripes: &Range<u64>) {
+        self.count += stripes.end - stripes.start;
+        let has_room = self.ranges.len() < PLACES_KEPT;
+        match self.ranges.last_mut() {
+            Some(last) if last.end == stripes.start => last.end = stripes.end,
+            _ if has_room => self.ranges.push(stripes.clone()),
+            _ => {}
+        }
+    }
+}
+
+/// Reads all shares to their ends, and finds out what their streams lack. A source that does not
+/// open or gives nothing for `timeout` is taken for lost.
+///
+/// # Errors
+/// There is no share at all, or none of the stream `asked`; or asked to stop.
+pub fn diagnose(
+    sources: Vec<Box<dyn Source>>,
+    asked: Option<StreamId>,
+    timeout: Duration,
+    control: &Control,
+) -> Result<Diagnosis, DecodeError> {
+    let mustered = muster::open(sources, timeout, control).ok_or(GatherError::Cancelled)?;
+    let roll = Roll::call(&mustered).of(asked)?;
+    let mut strays = Vec::new();
+    let mut of_stream: Vec<Vec<Mustered>> = roll.streams.iter().map(|_| Vec::new()).collect();
+    for one in mustered {
+        match at_home(&roll, &one) {
+            Some(stream) => of_stream[stream].push(one),
+            None => strays.push(stray(one)),
+        }
+    }
+    let mut streams = Vec::new();
+    for (stream, shares) in roll.streams.iter().zip(of_stream) {
+        streams.push(read(&stream.common, shares, timeout, control)?);
+    }
+    Ok(Diagnosis { streams, strays })
+}
+
+/// Which stream a source belongs to. One that does not say may be of the only one there is.
+fn at_home(roll: &Roll, one: &Mustered) -> Option<usize> {
+    let share = one.share.as_ref().ok()?;
+    match share.claims() {
+        Some((common, _)) => roll.streams.iter().position(|it| *it.common == *common),
+        None => (roll.streams.len() == 1).then_some(0),
+    }
+}
+
+fn stray(one: Mustered) -> SourceOutcome {
+    let mut outcome = SourceOutcome::new(one.name);
+    outcome.failure = Some(match one.share {
+        Err(failure) => failure,
+        Ok(share) => match (share.claims(), share.header.as_ref().err()) {
+            (Some((common, _)), _) => muster::SourceFailure::OtherStream(common.stream()),
+            (None, fault) => {
+                muster::SourceFailure::NoShare(fault.map_or_else(String::new, ToString::to_string))
+            }
+        },
+    });
+    outcome
+}
+
+fn read(
+    common: &Arc<Common>,
+    shares: Vec<Mustered>,
+    timeout: Duration,
+    control: &Control,
+) -> Result<StreamDiagnosis, GatherError> {
+    let mut lanes: Vec<Lane> = shares
+        .into_iter()
+        .map(|one| Lane::start(one, common, timeout, control))
+        .collect();
+    let mut reading = Reading {
+        shares: (0..common.geometry().n())
+            .map(|_| ShareState::default())
+            .collect(),
+        fates: Fates::new(common),
+        lost: Places::default(),
+        map: Map::default(),
+    };
+    let told = vote(lanes.iter().filter_map(|lane| lane.told));
+    let mut at = 0;
+    let mut ended = false;
+    while !ended && told.is_none_or(|told| at < told.stripes) {
+        for lane in &mut lanes {
+            lane.come_to(at, control)?;
+        }
+        let Some(mut end) = lanes.iter().filter_map(Lane::end).min() else {
+            break;
+        };
+        // A frame that is marked as the last stands alone in what its lane says.
+        ended = lanes.iter().any(|lane| lane.is_last(at));
+        if let Some(told) = told {
+            end = end.min(told.stripes);
+        }
+        reading.note(at..end, &lanes);
+        at = end;
+    }
+    let sources = lanes
+        .into_iter()
+        .map(|lane| lane.finish(control))
+        .collect::<Result<Vec<_>, _>>()?;
+    Ok(reading.finish(common, at, sources))
+}
+
+/// What most of these say.
+fn vote(totals: impl Iterator<Item = Totals>) -> Option<Totals> {
+    let all: Vec<Totals> = totals.collect();
+    let votes = |one: &&Totals| all.iter().filter(|other| other == one).count();
+    all.iter().max_by_key(votes).copied()
+}
+
+struct Reading {
+    shares: Vec<ShareState>,
+    fates: Fates,
+    lost: Places,
+    map: Map,
+}
+
+impl Reading {
+    /// Takes note of what the lanes say of some stripes.
+    fn note(&mut self, stripes: Range<u64>, lanes: &[Lane]) {
+        let mut good = ShardSet::new();
+        for (index, share) in self.shares.iter_mut().enumerate() {
+            // Of several that hold the same share, the best counts.
+            let best = lanes
+                .iter()
+                .filter(|lane| lane.index() == Some(index))
+                .filter_map(|lane| Some((lane.state()?, lane)))
+                .min_by_key(|(state, _)| *state);
+            let state = best.map_or(FrameState::Missing, |(state, _)| state);
+            share.frames.add(state, stripes.end - stripes.start);
+            share.map.add(&stripes, state);
+            if state == FrameState::Good {
+                good.insert(index);
+            } else if let Some(what) = best.and_then(|(_, lane)| lane.what()) {
+                share.fault(&stripes, state, what);
+            }
+        }
+        let is_had = self.fates.is_had(good, stripes.end - stripes.start);
+        let state = if is_had {
+            FrameState::Good
+        } else {
+            self.lost.add(&stripes);
+            FrameState::Damaged
+        };
+        self.map.add(&stripes, state);
+    }
+
+    fn finish(
+        mut self,
+        common: &Arc<Common>,
+        stripes: u64,
+        sources: Vec<Verdict>,
+    ) -> StreamDiagnosis {
+        for (at, source) in sources.iter().enumerate() {
+            if let Some(index) = source.outcome.index {
+                let share = &mut self.shares[index];
+                share.sources.push(at);
+                share.is_whole |= source.is_whole();
+            }
+        }
+        let is_good = |index: &usize| {
+            let share = &self.shares[*index];
+            !share.sources.is_empty() && share.frames.good == stripes
+        };
+        let good: ShardSet = (0..self.shares.len()).filter(is_good).collect();
+        StreamDiagnosis {
+            totals: vote(sources.iter().filter_map(|source| source.totals)),
+            remedy: self.fates.remedy(good),
+            common: Arc::clone(common),
+            stripes,
+            sources,
+            shares: self.shares,
+            good,
+            lost: self.lost,
+            map: self.map,
+        }
+    }
+}
+
+impl ShareState {
+    fn fault(&mut self, stripes: &Range<u64>, state: FrameState, what: &str) {
+        let count = stripes.end - stripes.start;
+        let has_room = self.faults.len() < PLACES_KEPT;
+        match self.faults.last_mut() {
+            Some(last) if last.state == state && last.stripe + last.count == stripes.start => {
+                last.count += count;
+            }
+            _ if has_room => self.faults.push(FrameFault {
+                stripe: stripes.start,
+                count,
+                state,
+                what: what.to_owned(),
+            }),
+            _ => {}
+        }
+    }
+}

@@ -1,0 +1,213 @@
+//! Why: what is said of shares is what was done to them, and what a decode finds.
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test that panics has failed, as it should"
+)]
+#![allow(
+    clippy::cast_possible_truncation,
+    reason = "streams of a few hundred bytes"
+)]
+
+mod desk;
+mod kit;
+
+use std::time::Duration;
+
+use desk::Desk;
+use distdup::control::Control;
+use distdup::decode::{DecodeOptions, FrameState};
+use distdup::diagnosis::{Diagnosis, StreamDiagnosis, diagnose};
+use distdup::format::ending::{FOOTER_LEN, Footer};
+use distdup::source::Source;
+use kit::anatomy::{Anatomy, flip, splice};
+use kit::{code, decode_from, files, full, noise, options, pipes, shares};
+
+/// Shards of so many bytes.
+const SHARD: usize = 16;
+
+fn why(sources: Vec<Box<dyn Source>>) -> Diagnosis {
+    diagnose(sources, None, Duration::from_secs(10), &Control::new().0).unwrap()
+}
+
+fn the_stream(sources: Vec<Box<dyn Source>>) -> StreamDiagnosis {
+    let mut found = why(sources);
+    assert_eq!((found.streams.len(), found.strays.len()), (1, 0));
+    found.streams.remove(0)
+}
+
+#[test]
+fn it_agrees_with_decode_on_every_set_of_the_prototypes_code() {
+    let code = code("xor", 6, 10);
+    let data = noise(3 * 6 * SHARD + 5, 1);
+    let shares = shares(&data, &options(code.clone(), SHARD as u64));
+    let step = if full() { 1 } else { 7 };
+    for set in (1..1_u32 << 10).step_by(step) {
+        let present = || (0..10).filter(|share| set >> share & 1 == 1);
+        let found = the_stream(files(&shares, present()));
+        let decoded = decode_from(files(&shares, present()), &DecodeOptions::default()).is_ok();
+        assert_eq!(found.is_recoverable(), decoded, "{set:b}");
+        assert_eq!(found.lost.count, if decoded { 0 } else { 4 }, "{set:b}");
+        // What it says would help does, and what it says is of no use is none.
+        let with = |more: usize| (0..10).filter(move |at| set >> at & 1 == 1 || *at == more);
+        let comes_back = |sources| decode_from(sources, &DecodeOptions::default()).is_ok();
+        for missing in (0..10).filter(|share| !decoded && set >> share & 1 == 0) {
+            let helps = found.remedy.helps.contains(&(missing, 4));
+            let truth = comes_back(files(&shares, with(missing)));
+            assert_eq!(helps, truth, "{set:b} and {missing}");
+        }
+        if let Some(fewest) = found.remedy.fewest {
+            let all = (0..10).filter(|at| set >> at & 1 == 1 || fewest.contains(*at));
+            assert!(comes_back(files(&shares, all)), "{set:b} and {fewest}");
+        }
+    }
+}
+
+#[test]
+fn damage_is_where_it_was_done() {
+    let shares = shares(
+        &noise(9 * 64 + 5, 1),
+        &options(code("rs", 4, 6), SHARD as u64),
+    );
+    let anatomy = Anatomy::of(&shares[0], SHARD);
+    let rounds = if full() { 1000 } else { 40 };
+    for round in 0..rounds {
+        let dice = noise(6 * anatomy.frames, round);
+        let is_bad = |share: usize, stripe: usize| {
+            u64::from(dice[share * anatomy.frames + stripe]) < round * 200 / rounds
+        };
+        let hurt: Vec<Vec<u8>> = (0..6)
+            .map(|share| {
+                let bad = (0..anatomy.frames).filter(|&stripe| is_bad(share, stripe));
+                bad.fold(shares[share].clone(), |bytes, stripe| {
+                    flip(&bytes, anatomy.stripe(stripe).start + 81)
+                })
+            })
+            .collect();
+        for sources in [files(&hurt, 0..6), pipes(&hurt, 0..6)] {
+            let found = the_stream(sources);
+            assert_eq!(found.stripes, anatomy.frames as u64);
+            for (share, state) in found.shares.iter().enumerate() {
+                let told = state.faults.iter().flat_map(|fault| {
+                    assert_eq!(fault.state, FrameState::Damaged);
+                    fault.stripe..fault.stripe + fault.count
+                });
+                let bad = (0..anatomy.frames).filter(|&stripe| is_bad(share, stripe));
+                assert!(told.eq(bad.map(|stripe| stripe as u64)), "{round}");
+                assert_eq!(state.is_whole, state.frames.damaged == 0, "{round}");
+            }
+            let lost = (0..anatomy.frames as u64)
+                .filter(|&stripe| (0..6).filter(|&it| is_bad(it, stripe as usize)).count() > 2);
+            let told = found.lost.ranges.iter().cloned().flatten();
+            assert!(told.eq(lost), "{round}: {:?}", found.lost);
+        }
+    }
+}
+
+#[test]
+fn a_share_cut_off_is_missing_from_there_on_and_one_without_a_name_is_known_by_its_frames() {
+    let shares = shares(&noise(9 * 32, 1), &options(code("rs", 2, 3), SHARD as u64));
+    let anatomy = Anatomy::of(&shares[0], SHARD);
+    let cut = shares[0][..anatomy.stripe(5).start + 7].to_vec();
+    let nameless = splice(&flip(&shares[1], 30), anatomy.trailer..anatomy.len, &[]);
+    let given = [cut, nameless, shares[2].clone()];
+    for sources in [files(&given, 0..3), pipes(&given, 0..3)] {
+        let found = the_stream(sources);
+        assert!(found.is_recoverable() && !found.is_flawless());
+        assert_eq!(found.whole().iter().collect::<Vec<_>>(), [2]);
+        let [first, second, _] = &found.shares[..] else {
+            panic!("three shares");
+        };
+        assert_eq!((first.frames.good, first.frames.missing), (5, 4));
+        assert_eq!((second.frames.good, second.is_whole), (9, false));
+    }
+}
+
+#[test]
+fn a_trailer_that_tells_of_more_stripes_than_can_be_counted_is_outvoted() {
+    let mut shares = shares(&noise(100, 1), &options(code("rs", 2, 3), SHARD as u64));
+    let anatomy = Anatomy::of(&shares[0], SHARD);
+    let (header, _) = distdup::format::header::decode(&shares[0])
+        .unwrap()
+        .unwrap();
+    let totals = distdup::format::Totals {
+        length: (1 << 63) - 1,
+        stripes: ((1_u64 << 63) - 1).div_ceil(32),
+        digest: distdup::format::Digest::of(b"nothing"),
+    };
+    let ending = distdup::format::ending::encode(&header.common, 0, &totals, anatomy.header as u64);
+    shares[0] = splice(&shares[0], anatomy.trailer..anatomy.len, &ending);
+    for sources in [files(&shares, 0..3), pipes(&shares, 0..3)] {
+        let found = the_stream(sources);
+        assert_eq!((found.stripes, found.lost.count), (4, 0));
+        assert!(found.is_recoverable() && !found.shares[0].is_whole);
+    }
+}
+
+#[test]
+fn the_program_draws_a_map_and_says_what_to_do() {
+    let desk = Desk::with_input(9 * 6 * 1024 + 100);
+    desk.exits(
+        0,
+        "distdup encode --codec xor -k 6 -n 10 --shard-size 1024 -o 's{i}' in",
+    );
+    let ran = desk.exits(0, "distdup why s*");
+    assert!(ran.text().contains("share 0    ##########\n"), "{ran:?}");
+    assert!(ran.text().contains("IT COMES BACK"), "{ran:?}");
+
+    // Stripe 4 of share 1, and stripes 6 to the end of share 2.
+    let share = desk.read("s1");
+    let footer = Footer::decode(&share[share.len() - FOOTER_LEN..]).unwrap();
+    let header = footer.first_frame as usize;
+    desk.damage("s1", header + 4 * 1104 + 500);
+    desk.exits(0, &format!("truncate -s {} s2", header + 6 * 1104));
+    for gone in 6..10 {
+        desk.remove(&format!("s{gone}"));
+    }
+    let ran = desk.exits(1, "distdup why s*");
+    for line in [
+        "share 0    ##########\n",
+        "share 1    ####x#####\n",
+        "share 2    ######....\n",
+        "share 9    ..........\n",
+        "1 stripe a column",
+        "stripe 4 (bytes 24576..30720): damaged at byte",
+        "stream     ####!#!!!!\n",
+        "IT DOES NOT COME BACK: 5 of 10 stripes cannot be had",
+        "would bring",
+        "distdup decode --salvage s0 s1 s2 s3 s4 s5 -o OUT",
+    ] {
+        assert!(ran.text().contains(line), "{line}: {}", ran.text());
+    }
+    let json = desk.exits(1, "distdup why s* --json").json();
+    let stream = &json["streams"][0];
+    assert_eq!(json["status"], "failed");
+    assert_eq!(stream["restorable"], false);
+    assert_eq!(stream["shares"][1]["faults"][0]["bytes"][0], 24576);
+    assert_eq!(stream["shares"][2]["missing_frames"], 4);
+    assert_eq!(stream["length"], 9 * 6 * 1024 + 100);
+
+    // What is said can be had is.
+    let json = desk
+        .exits(1, "distdup decode --salvage s* -o part --json")
+        .json();
+    let input = desk.read("in");
+    let mut expected = input.clone();
+    for range in json["missing"].as_array().unwrap() {
+        let at = |end: usize| range[end].as_u64().unwrap() as usize;
+        expected[at(0)..at(1)].fill(0);
+    }
+    assert!(expected != input && desk.read("part") == expected);
+    desk.exits(1, "distdup decode s* -o whole");
+    assert!(!desk.at("whole").exists(), "never without being asked");
+}
+
+#[test]
+fn a_hopeless_set_is_called_so() {
+    let desk = Desk::with_input(1000);
+    desk.exits(0, "distdup encode --codec xor -k 6 -n 10 -o 's{i}' in");
+    // 1^2^3 is share 9: it adds nothing to shares 0, 1 and 2.
+    let ran = desk.exits(1, "distdup why s0 s1 s2 s9 s3 s7");
+    assert!(ran.text().contains("hopeless together"), "{}", ran.text());
+    let ran = desk.exits(1, "distdup why s0 s1 s2");
+    assert!(ran.text().contains("of no use: 9"));
+}
