@@ -1,21 +1,24 @@
 //! `distdup backup`: Duplicity's volumes, to n hosts.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use anyhow::{Context, anyhow};
 use clap::Args;
-use distdup::config::Settings;
+use distdup::config::{Setting, Settings};
 use distdup::control::Control;
 use distdup::duplicity::backup::{ACTIONS, Plan};
 use distdup::duplicity::hosts::{Standing, Target, Wish};
+use distdup::duplicity::low_disk::Needs;
 use distdup::duplicity::protocol::Event;
 use distdup::survival;
 use distdup_codecs::Code;
 use serde_json::json;
 
 use super::console::{Console, warn};
+use super::low_disk::{self, LowDisk};
 use super::session::{self, DuplicityArgs, Faults};
-use super::settings::{Selection, StoreArgs, source};
+use super::settings::{Selection, StoreArgs};
 use super::{Outcome, Usage, report};
 
 /// Back a folder up with Duplicity, to n hosts of which any n - k may be lost
@@ -31,6 +34,8 @@ pub struct Backup {
     /// Make hosts that are lost for good anew, empty
     #[arg(long)]
     replace_lost: bool,
+    #[command(flatten)]
+    low_disk: LowDisk,
     #[command(flatten)]
     duplicity: DuplicityArgs,
 }
@@ -48,14 +53,15 @@ environment or the configuration, or asks for it.";
 impl Backup {
     pub fn run(self, console: Console, selection: &Selection) -> anyhow::Result<Outcome> {
         let arguments = Settings {
-            source: source(self.source),
+            source: self.source.map(Setting::argument),
+            low_disk: self.low_disk.setting(),
             ..self.store.settings().over(self.duplicity.which.settings())
         };
         let settings = arguments.over(selection.settings(console)?);
-        let options = self.duplicity.options(console, &settings, ACTIONS);
-        let from = settings.source.as_ref().ok_or_else(nothing)?;
+        let mut options = self.duplicity.options(console, &settings, ACTIONS);
+        let source = settings.source.as_ref().ok_or_else(|| nothing(&settings))?;
         let layout = settings.layout().map_err(Usage::new)?;
-        let plan = Plan::new(&from.value, layout).map_err(Usage::new)?;
+        let plan = Plan::new(&source.value, layout).map_err(Usage::new)?;
         let duplicity = session::find(console, &settings)?;
         let wish = Wish {
             replace: self.replace_lost,
@@ -78,6 +84,9 @@ impl Backup {
             console.detail(format!("made host {host}"));
         }
 
+        let needs =
+            |stored: &_, options: &[OsString]| Needs::of_backup(&plan.source, stored, options);
+        let _prepared = low_disk::prepare(console, &settings, &target, &mut options, needs)?;
         let arguments = plan.arguments(duplicity.version(), &options)?;
         let ended = session::run(console, &duplicity, &environment, &target, &arguments)?;
         let faults = Faults::of(&target, &ended.reports, Some(Event::Put));
@@ -100,8 +109,14 @@ impl Backup {
     }
 }
 
-fn nothing() -> anyhow::Error {
-    Usage::say("nothing to back up: give SRC, or set source, or choose a profile that has one (-P)")
+fn nothing(settings: &Settings) -> anyhow::Error {
+    let choice = settings.choice.join(", ");
+    Usage::say(match choice.as_str() {
+        "" => "nothing to back up: give SRC, or set source in a configuration file".into(),
+        choice => {
+            format!("nothing to back up: give SRC, or choose a profile with -P, of: {choice}")
+        }
+    })
 }
 
 fn print(

@@ -19,6 +19,7 @@ mod decode;
 mod duplicity;
 mod encode;
 mod inspect;
+mod low_disk;
 mod names;
 mod repair;
 mod report;

@@ -7,11 +7,13 @@ use anyhow::{Context, anyhow};
 use clap::Args;
 use distdup::config::Settings;
 use distdup::control::Control;
+use distdup::duplicity::low_disk::Needs;
 use distdup::duplicity::protocol::Event;
 use distdup::duplicity::restore::{self, ACTIONS, Output, RestoreError, layout};
 use serde_json::json;
 
 use super::console::{Console, warn};
+use super::low_disk::{self, LowDisk};
 use super::session::{self, DuplicityArgs, Faults};
 use super::settings::{Selection, hosts};
 use super::{Outcome, Usage};
@@ -27,6 +29,8 @@ pub struct Restore {
     /// Hosts: folders; in any order, or once with {i} [default: those set, or backup_NAME/distdup{i}]
     #[arg(long, value_name = "HOST")]
     from: Vec<OsString>,
+    #[command(flatten)]
+    low_disk: LowDisk,
     #[command(flatten)]
     duplicity: DuplicityArgs,
 }
@@ -44,10 +48,11 @@ impl Restore {
     pub fn run(self, console: Console, selection: &Selection) -> anyhow::Result<Outcome> {
         let arguments = Settings {
             hosts: hosts(self.from),
+            low_disk: self.low_disk.setting(),
             ..self.duplicity.which.settings()
         };
         let settings = arguments.over(selection.settings(console)?);
-        let options = self.duplicity.options(console, &settings, ACTIONS);
+        let mut options = self.duplicity.options(console, &settings, ACTIONS);
         let layout = match settings.layout().map_err(Usage::new)? {
             Some(layout) => layout,
             None => layout(&self.target).map_err(Usage::new)?,
@@ -64,6 +69,8 @@ impl Restore {
             )
         })?;
 
+        let needs = |stored: &_, _: &[OsString]| Needs::of_restore(stored);
+        let _prepared = low_disk::prepare(console, &settings, &target, &mut options, needs)?;
         let arguments = restore::arguments(&layout, &output, duplicity.version(), &options)?;
         let ended = session::run(console, &duplicity, &environment, &target, &arguments)?;
         let faults = Faults::of(&target, &ended.reports, Some(Event::Get));

@@ -4,12 +4,15 @@ use std::ffi::OsString;
 use std::path::Path;
 
 use serde_json::{Value as Json, json};
+use toml::de::DeValue;
 
 use super::environment::{self, Variable};
 use super::error::{ConfigError, Fault};
 use super::hosts::{self, Hosts};
 use super::reader::{Key, Reader, Value};
-use super::settings::{ALL, Setting, Settings, Shown};
+use super::settings::{ALL, Setting, Settings};
+use super::shown::Shown;
+use crate::duplicity::low_disk::Temporary;
 use distdup_codecs::MAX_SHARDS;
 
 /// What may stand in `[duplicity.options]`, besides `all`.
@@ -82,6 +85,30 @@ static TOP: &[Entry] = &[
             one("min_shares", settings.min_shares.as_ref(), |count| {
                 json!(count)
             })
+        },
+    },
+    Entry {
+        name: "low_disk",
+        read: |reader, settings, key, value| {
+            let place = match value.get_ref() {
+                DeValue::Boolean(false) => Temporary::Usual,
+                DeValue::Boolean(true) => Temporary::InMemory,
+                DeValue::String(_) => Temporary::In(reader.path(value)?),
+                _ => return Err(reader.unlike(value, "true, false or a folder in quotes")),
+            };
+            settings.low_disk = Some(reader.setting(&key.span(), place));
+            Ok(())
+        },
+        show: |settings| {
+            one(
+                "low_disk",
+                settings.low_disk.as_ref(),
+                |place| match place {
+                    Temporary::Usual => json!(false),
+                    Temporary::InMemory => json!(true),
+                    Temporary::In(folder) => path_json(folder),
+                },
+            )
         },
     },
     Entry {

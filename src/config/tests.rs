@@ -7,6 +7,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::duplicity::hosts::{Layout, Wish};
+use crate::duplicity::low_disk::Temporary;
 
 const FILE: &str = "/etc/x/distdup.toml";
 
@@ -197,8 +198,18 @@ fn a_profile_must_be_there_and_be_named_where_hosts_depend_on_it() {
         "there is no profile hoem in /etc/x/distdup.toml; did you mean home?"
     );
     assert!(error(Some("photos")).ends_with("there are home, mail"));
-    assert!(error(None).ends_with("say which profile, -P home, mail"));
-    assert!(!config.base().shown().is_empty());
+    let base = config.profile(None).unwrap();
+    let error = base.layout().unwrap_err().to_string();
+    assert!(
+        error.ends_with("choose a profile with -P, of: home, mail"),
+        "{error}"
+    );
+    // Other hosts have no need of it.
+    let arguments = Settings {
+        hosts: Some(Setting::argument(Hosts::Named(vec!["d{i}".into()]))),
+        ..Settings::default()
+    };
+    assert!(arguments.over(base).layout().is_ok());
     let error = parse(SHORT).unwrap().profile(Some("x")).unwrap_err();
     assert!(error.to_string().ends_with("there are none"), "{error}");
 }
@@ -254,6 +265,19 @@ fn what_is_shown_is_a_file_that_says_the_same() {
 }
 
 #[test]
+fn a_disk_is_spared_if_it_is_said() {
+    let temporary = |text: &str| profile(text, None).low_disk.map(|setting| setting.value);
+    assert_eq!(temporary("k = 2"), None);
+    assert_eq!(temporary("low_disk = false"), Some(Temporary::Usual));
+    assert_eq!(temporary("low_disk = true"), Some(Temporary::InMemory));
+    assert_eq!(
+        temporary("low_disk = '/mnt/ram'"),
+        Some(Temporary::In("/mnt/ram".into()))
+    );
+    assert!(refused("low_disk = 1").contains("true, false or a folder"));
+}
+
+#[test]
 fn every_key_can_be_read_shown_and_mistaken() {
     let values = [
         ("source", "'x'"),
@@ -261,6 +285,7 @@ fn every_key_can_be_read_shown_and_mistaken() {
         ("k", "1"),
         ("n", "1"),
         ("min_shares", "1"),
+        ("low_disk", "true"),
         ("hosts", "{ a = 'x' }"),
         ("groups", "{ a = { hosts = ['x'], availability = 1 } }"),
         ("duplicity", "{ path = 'x' }"),
