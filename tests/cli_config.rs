@@ -183,10 +183,7 @@ fn duplicity_gets_options_and_variables_as_they_are_set() {
     run(&desk, 0, "chmod 700 telltale");
     private(&desk, "secret", "hunter2\n");
     for (line, words) in [
-        (
-            "backup -q",
-            "--volsize 7 --name a b --verbosity=warning TREE",
-        ),
+        ("backup -q", "full --volsize 7 --name a b TREE"),
         (
             "backup -v -- full --exclude x",
             "full --volsize 7 --name a b --exclude x TREE",

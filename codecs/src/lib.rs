@@ -91,6 +91,7 @@
 //! | --- | --- | --- | --- | --- |
 //! | `copy` | replication | k = 1 | empty | 1 |
 //! | `rs16` | Reed-Solomon over GF(2^16) | k < n | `high` or `low` | 2 |
+//! | `rs8` | Reed-Solomon over GF(2^8) | k < n | empty | 1 |
 //! | `xor` | any systematic binary linear code | k < n | its equations | 1 |
 //!
 //! All have n up to [`MAX_SHARDS`].
@@ -102,6 +103,12 @@
 //!   Reed-Solomon Erasure Codes" (FOCS 2014), in a basis of Cantor's ("On Arithmetical Algorithms
 //!   over Finite Fields", 1989). The kernels are those of the crate reed-solomon-simd; parity is
 //!   the same as its encoder's of the rate that the params name.
+//! - **`rs8`** is MDS as well, and the code of [zfec](https://pypi.org/project/zfec/): the two read each
+//!   other's shards. A parity byte is the value of the polynomial through the data bytes at a point of its
+//!   own; k (n - k) products a byte of data, but the products are cheap: by nibbles in tables of 16 bytes, as
+//!   Plank, Greenan and Miller show in "Screaming Fast Galois Field Arithmetic Using Intel SIMD
+//!   Instructions" (FAST 2013), or by the processor's own bit matrices (GFNI). Which the machine has is
+//!   seen at run time.
 //! - **`xor`** takes equations such as `1^2^3,1^4`: the first parity shard is the exclusive or of the
 //!   first three data shards, counted from one, the second that of the first and the fourth. One
 //!   parity shard over all data is RAID's (Patterson, Gibson and Katz, 1988). Several are what they
@@ -133,6 +140,7 @@ mod error;
 pub mod geometry;
 mod registry;
 mod rs16;
+pub mod rs8;
 mod stripe;
 mod xor;
 

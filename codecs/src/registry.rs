@@ -6,11 +6,12 @@ use crate::code::{Code, Family};
 use crate::copy::Copy;
 use crate::error::{CodecError, quote};
 use crate::geometry::{Geometry, MAX_SHARDS};
+use crate::rs8::Rs8;
 use crate::rs16::Rs16;
 use crate::xor::{MATLAND, Xor};
 
 /// All families, by id ascending.
-pub static FAMILIES: &[&dyn Family] = &[&Copy, &Rs16, &Xor];
+pub static FAMILIES: &[&dyn Family] = &[&Copy, &Rs16, &Rs8, &Xor];
 
 /// The Reed-Solomon families, each with the largest n for which it is the fastest there is,
 /// ascending.
@@ -183,7 +184,7 @@ mod tests {
     fn an_unknown_name_is_answered_with_those_there_are() {
         assert_eq!(
             family("rs").err().map(|e| e.to_string()).as_deref(),
-            Some("no codec is called \"rs\"; there are copy, rs16, xor")
+            Some("no codec is called \"rs\"; there are copy, rs16, rs8, xor")
         );
         let geometry = Geometry::new(4, 6).unwrap();
         assert_eq!(
@@ -191,7 +192,7 @@ mod tests {
                 .err()
                 .map(|e| e.to_string())
                 .as_deref(),
-            Some("no codec is called \"zfec\\n\"; there are copy, rs16, xor, rs, xor:matland")
+            Some("no codec is called \"zfec\\n\"; there are copy, rs16, rs8, xor, rs, xor:matland")
         );
     }
 

@@ -1,5 +1,6 @@
 //! `distdup duplicity`: any command of Duplicity's, on the hosts of a backup.
 
+use std::env;
 use std::ffi::OsString;
 
 use anyhow::Context;
@@ -7,16 +8,17 @@ use clap::Args;
 use distdup::config::{Setting, Settings};
 use distdup::control::Control;
 use distdup::duplicity::command::Command;
+use distdup::duplicity::install::{self, Change, Installed};
 use serde_json::json;
 
 use super::console::{Console, warn};
-use super::session::{self, Faults, Which};
+use super::session::{self, Which};
 use super::settings::{Selection, hosts};
 use super::{Exit, Outcome, Usage};
 
 /// Run any command of Duplicity's on the hosts of a backup
 #[derive(Debug, Args)]
-#[command(after_help = AFTER_HELP, override_usage = "distdup duplicity {-o HOST... | -P NAME} COMMAND [ARGUMENT...]")]
+#[command(after_help = AFTER_HELP, override_usage = "distdup duplicity {-o HOST... | -P NAME} COMMAND [ARGUMENT...]\n       distdup duplicity {--install-backend | --remove-backend}")]
 #[allow(clippy::doc_markdown)] // Help texts, not documentation.
 pub struct Duplicity {
     /// Hosts: folders; in any order, or once with {i} [default: those set]
@@ -35,8 +37,18 @@ pub struct Duplicity {
     n: Option<usize>,
     #[command(flatten)]
     which: Which,
+    /// Let plain `duplicity ... distdup://PROFILE` work, by a file among Duplicity's backends
+    #[arg(long, conflicts_with_all = ["words", "hosts"])]
+    install_backend: bool,
+    /// Take that file away
+    #[arg(long, conflicts_with_all = ["words", "hosts"])]
+    remove_backend: bool,
     /// Duplicity's command and its arguments, without the URL, or with distdup:// in its place
-    #[arg(value_name = "COMMAND", trailing_var_arg = true, required = true)]
+    #[arg(
+        value_name = "COMMAND",
+        trailing_var_arg = true,
+        required_unless_present_any = ["install_backend", "remove_backend"]
+    )]
     words: Vec<OsString>,
 }
 
@@ -53,6 +65,9 @@ Output and exit code are Duplicity's. If that is 0, but hosts were missing or fa
 
 impl Duplicity {
     pub fn run(self, console: Console, selection: &Selection) -> anyhow::Result<Exit> {
+        if self.install_backend || self.remove_backend {
+            return self.change_backend(console, selection);
+        }
         let command = Command::new(self.words).map_err(Usage::new)?;
         let arguments = Settings {
             hosts: hosts(self.hosts),
@@ -76,17 +91,17 @@ impl Duplicity {
             layout.existing(&control)
         };
         let target = target.map_err(|error| {
-            session::no_store(error, "Duplicity was not started: it would lack the hosts")
+            session::no_store(error, "Duplicity was not started; bring hosts back that are missing (mount them, say), or say where they \
+             are now: -o")
         })?;
         let arguments = command.arguments(&layout.url()?);
-        let ended = session::run(console, &duplicity, &environment, &target, &arguments)?;
-        let faults = Faults::of(&target, &ended.reports, None);
-        faults.warn();
+        let ended = session::run(console, &duplicity, &environment, &target, None, &arguments)?;
+        ended.tally.warn();
 
-        let code = session::exit_code(ended.status);
+        let code = ended.exit_code();
         let (exit, status) = match code {
             0 => {
-                let outcome = Outcome::degraded_if(!faults.is_empty());
+                let outcome = Outcome::degraded_if(!ended.tally.is_good());
                 (Exit::Ended(outcome), outcome.status())
             }
             code => (Exit::As(code), "failed"),
@@ -98,13 +113,43 @@ impl Duplicity {
             let json = json!({
                 "status": status,
                 "exit_code": code,
-                "hosts": faults.to_json(&target, "good"),
+                "hosts": ended.tally.hosts_json(&target, "good"),
             });
             console
                 .result("", &json)
                 .context("cannot print the result")?;
         }
         Ok(exit)
+    }
+
+    /// Installs our backend into Duplicity, or removes it.
+    fn change_backend(&self, console: Console, selection: &Selection) -> anyhow::Result<Exit> {
+        let settings = self.which.settings().over(selection.settings(console)?);
+        let duplicity = session::find(console, &settings)?;
+        let Installed { path, change } = if self.install_backend {
+            let program = env::current_exe().context("cannot find the program's own file")?;
+            install::install(&duplicity, &program)?
+        } else {
+            install::remove(&duplicity)?
+        };
+        let (status, words) = match change {
+            Change::Installed => ("installed", "is installed"),
+            Change::Replaced => ("replaced", "was another version's, and is replaced"),
+            Change::Removed => ("removed", "is removed"),
+            Change::Nothing if self.install_backend => ("unchanged", "is installed already"),
+            Change::Nothing => ("unchanged", "is not there"),
+        };
+        let version = &duplicity.version().text;
+        let text = format!("{}, of Duplicity {version}, {words}", path.display());
+        let json = json!({
+            "status": status,
+            "file": path.to_string_lossy(),
+            "duplicity": version,
+        });
+        console
+            .result(text, &json)
+            .context("cannot print the result")?;
+        Ok(Exit::Ended(Outcome::Done))
     }
 }
 

@@ -28,6 +28,7 @@ mod restore;
 mod session;
 mod settings;
 mod size;
+mod tally;
 mod verify;
 mod watch;
 mod why;
@@ -80,6 +81,7 @@ impl Command {
             Self::Backup(_)
                 | Self::Restore(_)
                 | Self::Duplicity(_)
+                | Self::Resident(_)
                 | Self::Availability(_)
                 | Self::Config(_)
         )
@@ -222,7 +224,7 @@ impl Cli {
                     .run(console, &selection)
                     .unwrap_or_else(|error| fail(console, &error));
             }
-            Command::Resident(command) => command.run(),
+            Command::Resident(command) => command.run(&selection),
             Command::Availability(command) => command.run(console, &selection),
             Command::Compare(command) => command.run(console),
             Command::Config(command) => {

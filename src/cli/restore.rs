@@ -10,11 +10,11 @@ use distdup::control::Control;
 use distdup::duplicity::low_disk::Needs;
 use distdup::duplicity::protocol::Event;
 use distdup::duplicity::restore::{self, ACTIONS, Output, RestoreError, layout};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::console::{Console, warn};
 use super::low_disk::{self, LowDisk};
-use super::session::{self, DuplicityArgs, Faults};
+use super::session::{self, DuplicityArgs};
 use super::settings::{Selection, hosts};
 use super::{Outcome, Usage};
 
@@ -40,7 +40,7 @@ Examples:
   PASSPHRASE=... distdup restore restore_test/
   distdup restore -P home restore_home/
   distdup restore old/ --from '/mnt/disk{i}/home' -- --time 3D
-  distdup restore letter --from disk0 --from disk2 -- --file-to-restore letters/first
+  distdup restore letter --from disk0 --from disk2 -- --path-to-restore letters/first
 
 What is restored has another name, ending in .partial, until it is whole.";
 
@@ -52,7 +52,7 @@ impl Restore {
             ..self.duplicity.which.settings()
         };
         let settings = arguments.over(selection.settings(console)?);
-        let mut options = self.duplicity.options(console, &settings, ACTIONS);
+        let mut options = self.duplicity.options(&settings, ACTIONS);
         let layout = match settings.layout().map_err(Usage::new)? {
             Some(layout) => layout,
             None => layout(&self.target).map_err(Usage::new)?,
@@ -65,38 +65,43 @@ impl Restore {
         let target = layout.existing(&control).map_err(|error| {
             session::no_store(
                 error,
-                "nothing was restored: the backup cannot be had from the hosts that are there",
+                "nothing was restored; bring hosts back that are missing (mount them, say), or say where they are \
+                 now: --from",
             )
         })?;
 
         let needs = |stored: &_, _: &[OsString]| Needs::of_restore(stored);
         let _prepared = low_disk::prepare(console, &settings, &target, &mut options, needs)?;
         let arguments = restore::arguments(&layout, &output, duplicity.version(), &options)?;
-        let ended = session::run(console, &duplicity, &environment, &target, &arguments)?;
-        let faults = Faults::of(&target, &ended.reports, Some(Event::Get));
-        faults.warn();
-        if let Some(failure) = session::failure(ended.status) {
+        let of = Some(Event::Get);
+        let ended = session::run(console, &duplicity, &environment, &target, of, &arguments)?;
+        let tally = &ended.tally;
+        tally.warn();
+        if let Some(failure) = ended.failure() {
             return Err(anyhow!(failure)).context("nothing was restored");
         }
         output.finish()?;
 
-        let outcome = Outcome::degraded_if(!faults.is_empty());
-        let bad: Vec<_> = (0..target.hosts.len())
-            .filter(|&position| faults.has(position))
-            .collect();
+        let outcome = Outcome::degraded_if(!tally.is_good());
         if outcome == Outcome::Degraded {
-            let hosts: Vec<_> = bad.iter().map(|&position| target.shown(position)).collect();
-            let hosts = hosts.join(", ");
+            let hosts = tally.bad_hosts(&target).join(", ");
             warn(format!(
                 "all was restored, but shares are missing or damaged on {hosts}"
             ));
         }
         let text = format!(
-            "{} is restored from {}",
+            "{} is restored from {}.\n{}.",
             self.target.display(),
-            layout.names().join(" ")
+            layout.names().join(" "),
+            tally.sum(ended.took)
         );
-        let json = json!({ "status": outcome.status(), "hosts": faults.to_json(&target, "good") });
+        let mut json = json!({
+            "status": outcome.status(),
+            "hosts": tally.hosts_json(&target, "good"),
+        });
+        if let Value::Object(json) = &mut json {
+            tally.add_to(json, ended.took);
+        }
         console
             .result(text, &json)
             .context("cannot print the result")?;

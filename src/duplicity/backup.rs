@@ -112,15 +112,27 @@ impl Plan {
         Ok(())
     }
 
-    /// Duplicity's arguments, with the user's options among them.
+    /// Duplicity's arguments, with the user's options among them. `first` if there can be nothing yet.
     ///
     /// # Errors
     /// The working folder is gone.
-    pub fn arguments(&self, version: &Version, options: &[OsString]) -> io::Result<Vec<OsString>> {
+    pub fn arguments(
+        &self,
+        version: &Version,
+        options: &[OsString],
+        first: bool,
+    ) -> io::Result<Vec<OsString>> {
         let says = options
             .first()
             .is_some_and(|first| ACTIONS.iter().any(|action| first == action));
-        let action = (!says && version.major >= SAYS_ACTION).then(|| OsString::from("backup"));
+        let action = match version.major {
+            _ if says => None,
+            // It would warn that it has nothing to go on with.
+            _ if first => Some("full"),
+            SAYS_ACTION.. => Some("backup"),
+            _ => None,
+        };
+        let action = action.map(OsString::from);
         let mut arguments: Vec<_> = action.into_iter().chain(options.iter().cloned()).collect();
         arguments.push(self.source.clone().into());
         arguments.push(self.layout.url()?.into());
@@ -218,7 +230,7 @@ mod tests {
         };
         let of = |major, options: &[&str]| {
             let options: Vec<_> = options.iter().map(OsString::from).collect();
-            plan.arguments(&version(major), &options)
+            plan.arguments(&version(major), &options, false)
                 .unwrap()
                 .join(OsStr::new(" "))
         };
@@ -231,5 +243,9 @@ mod tests {
             "backup --volsize 5 /tmp distdup:///h%7Bi%7D"
         );
         assert_eq!(of(3, &["full"]), "full /tmp distdup:///h%7Bi%7D");
+        for major in [0, 3] {
+            let first = plan.arguments(&version(major), &[], true).unwrap();
+            assert_eq!(first[0], "full");
+        }
     }
 }

@@ -8,14 +8,19 @@ use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use super::install::InstallError;
 use super::protocol::{RESIDENT, RUNTIME};
 use super::runtime::Runtime;
 
-const BACKEND: &str = include_str!("backend.py");
+pub(super) const BACKEND: &str = include_str!("backend.py");
 const LAUNCHER: &str = include_str!("launcher.py");
 
 /// The script that the launcher runs where Duplicity is not a module that can be called.
 const SCRIPT: &str = "DISTDUP_DUPLICITY";
+
+/// What Python says of the first folder of backends, which is the only one that is looked at.
+const TELL_BACKENDS: &str = "import os, sys, duplicity.backends as b; \
+     sys.stdout.buffer.write(os.fsencode(b.__path__[0]))";
 
 /// The oldest and the newest version that distdup is tested with.
 const TESTED: [&[u32]; 2] = [&[0, 8, 22], &[3, 2, 1]];
@@ -157,6 +162,29 @@ impl Duplicity {
             .env(RUNTIME, runtime.path())
             .env(SCRIPT, &self.script);
         Ok(command)
+    }
+
+    /// The folder in which it looks for backends.
+    pub(super) fn backends(&self) -> Result<PathBuf, InstallError> {
+        let output = Command::new(&self.interpreter.command[0])
+            .args(&self.interpreter.command[1..])
+            .args(["-c", TELL_BACKENDS])
+            // Where no folder is called duplicity.
+            .current_dir("/")
+            .stdin(Stdio::null())
+            .output()
+            .map_err(|source| InstallError::Python {
+                script: self.script.clone(),
+                source,
+            })?;
+        let folder = PathBuf::from(OsString::from_vec(output.stdout));
+        if folder.is_absolute() && folder.is_dir() {
+            return Ok(folder);
+        }
+        Err(InstallError::NoFolder {
+            script: self.script.clone(),
+            said: cut(&output.stderr),
+        })
     }
 
     /// Writes the Python files; returns the launcher's path.

@@ -3,7 +3,7 @@
 use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::io::{self, ErrorKind};
-use std::os::unix::ffi::OsStrExt;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{CWD, RenameFlags, renameat_with};
@@ -17,6 +17,12 @@ use super::passphrase;
 const PARTIAL: &str = ".partial";
 /// Duplicity's first generation whose actions are all to be said.
 const SAYS_ACTION: u32 = 2;
+
+/// Options that the second generation renamed: before and since.
+const RENAMED: &[[&str; 2]] = &[
+    ["--file-to-restore", "--path-to-restore"],
+    ["--do-not-restore-ownership", "--no-restore-ownership"],
+];
 
 /// Why there is nothing to restore. Messages leave the cause to `source`.
 #[derive(Debug, thiserror::Error)]
@@ -201,10 +207,29 @@ pub fn arguments(
         .first()
         .is_some_and(|first| ACTIONS.iter().any(|action| first == action));
     let action = (!says && version.major >= SAYS_ACTION).then(|| OsString::from("restore"));
-    let mut arguments: Vec<_> = action.into_iter().chain(options.iter().cloned()).collect();
+    let options = options.iter().map(|option| renamed(option, version));
+    let mut arguments: Vec<_> = action.into_iter().chain(options).collect();
     arguments.push(layout.url()?.into());
     arguments.push(output.path().into());
     Ok(arguments)
+}
+
+/// An option by the name that this version has for it.
+fn renamed(option: &OsStr, version: &Version) -> OsString {
+    let option = option.as_bytes();
+    for names in RENAMED {
+        let [name, other] = if version.major < SAYS_ACTION {
+            *names
+        } else {
+            [names[1], names[0]]
+        };
+        if let Some(value) = option.strip_prefix(other.as_bytes())
+            && (value.is_empty() || value.starts_with(b"="))
+        {
+            return OsString::from_vec([name.as_bytes(), value].concat());
+        }
+    }
+    OsStr::from_bytes(option).to_owned()
 }
 
 /// Renames, but never over what exists, where the file system can tell.
@@ -263,6 +288,26 @@ mod tests {
             of(folder.path().join("restore_x").to_str().unwrap()).unwrap(),
             Layout::In(backup)
         );
+    }
+
+    #[test]
+    fn options_have_the_names_of_the_version() {
+        let of = |major, option: &str| {
+            let text = String::new();
+            let version = Version { major, text };
+            renamed(OsStr::new(option), &version).into_string().unwrap()
+        };
+        for (old, new) in [
+            ("--file-to-restore", "--path-to-restore"),
+            ("--file-to-restore=a", "--path-to-restore=a"),
+            ("--do-not-restore-ownership", "--no-restore-ownership"),
+        ] {
+            for said in [old, new] {
+                assert_eq!((of(0, said), of(3, said)), (old.into(), new.into()));
+            }
+        }
+        assert_eq!(of(3, "--file-to-restores"), "--file-to-restores");
+        assert_eq!(of(0, "-r"), "-r");
     }
 
     #[test]

@@ -40,7 +40,7 @@ const fn golden(
     }
 }
 
-pub const GOLDEN: [Golden; 8] = [
+pub const GOLDEN: [Golden; 10] = [
     golden("copy", "copy", None, 1, 2),
     golden("xor", "xor", None, 2, 3),
     golden("xor", "xor", Some("3^5^6,2^4^6,1^4^5,1^2^3"), 6, 10),
@@ -55,6 +55,8 @@ pub const GOLDEN: [Golden; 8] = [
     golden("rs16-low", "rs16", Some("low"), 2, 3),
     golden("rs16-high", "rs16", Some("high"), 4, 6),
     golden("rs16-low", "rs16", Some("low"), 4, 6),
+    golden("rs8", "rs8", None, 2, 3),
+    golden("rs8", "rs8", None, 4, 6),
 ];
 
 impl Golden {

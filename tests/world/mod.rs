@@ -235,14 +235,18 @@ pub fn kill(id: u32, signal: &str) {
 /// Whether a folder in memory has something whose name begins so.
 pub fn is_in_memory(part: &str) -> bool {
     let part = part.trim_start_matches('/');
-    let parents = [
-        "/dev/shm".into(),
-        std::env::var_os("XDG_RUNTIME_DIR").unwrap_or_default(),
-    ];
-    parents
+    in_memory()
         .iter()
         .flat_map(fs::read_dir)
         .flatten()
         .flatten()
         .any(|entry| entry.file_name().to_string_lossy().starts_with(part))
+}
+
+/// Where runs of Duplicity may have their folders.
+pub fn in_memory() -> [OsString; 2] {
+    [
+        "/dev/shm".into(),
+        std::env::var_os("XDG_RUNTIME_DIR").unwrap_or_default(),
+    ]
 }

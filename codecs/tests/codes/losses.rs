@@ -104,7 +104,7 @@ fn sufficient_subset_is_minimal(subject: &Subject, available: ShardSet) {
             "{code:?} {available}: {subset}"
         );
     }
-    if code.id() == "rs16" {
+    if code.id().starts_with("rs") {
         assert!(subset.iter().eq(available.iter().take(subject.k())));
     }
 }
@@ -154,6 +154,13 @@ fn rs16_low() {
     }
 }
 
+#[test]
+fn rs8() {
+    for (k, n) in geometries() {
+        survives_what_it_should(&Subject::new("rs8", k, n, None), &[1, 63, 64, 129]);
+    }
+}
+
 /// The numbers that are in the documentation.
 #[test]
 fn xor_6_10_survives_so_many_losses() {
@@ -173,7 +180,12 @@ fn xor_6_10_survives_so_many_losses() {
 /// Shards that there are not do not help.
 #[test]
 fn indices_beyond_n_are_ignored() {
-    for (id, k, n) in [("copy", 1, 3), ("xor", 6, 10), ("rs16", 4, 6)] {
+    for (id, k, n) in [
+        ("copy", 1, 3),
+        ("xor", 6, 10),
+        ("rs16", 4, 6),
+        ("rs8", 4, 6),
+    ] {
         let code = Subject::new(id, k, n, None).code;
         let beyond: ShardSet = (n..256).collect();
         assert_eq!(code.reconstructible(beyond), ShardSet::EMPTY);

@@ -98,6 +98,13 @@ fn rs16() {
 }
 
 #[test]
+fn rs8() {
+    run(cases("cases", 12, 3000), |case| {
+        Subject::new("rs8", case.k, case.n, None)
+    });
+}
+
+#[test]
 fn xor() {
     run(cases("cases", 60, 3000), |case| {
         let equations = random_equations(case.k, case.n - case.k, case.seed);
@@ -126,7 +133,7 @@ fn any_params() {
         ..Config::with_cases(2000)
     };
     TestRunner::new(config)
-        .run(&(text, "xor|rs16|rs|copy"), |(text, name)| {
+        .run(&(text, "xor|rs16|rs8|rs|copy"), |(text, name)| {
             let geometry = Geometry::new(if name == "copy" { 1 } else { 6 }, 8).unwrap();
             match resolve(&name, geometry, Some(&text)) {
                 Ok(code) => {

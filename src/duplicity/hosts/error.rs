@@ -100,6 +100,24 @@ pub enum HostsError {
 }
 
 impl HostsError {
+    /// Whether what was asked for makes no sense, whatever the hosts are like.
+    pub fn is_usage(&self) -> bool {
+        match self {
+            Self::Names(_)
+            | Self::NotAFolder { .. }
+            | Self::Otherwise { .. }
+            | Self::SayK { .. }
+            | Self::Codec(_) => true,
+            Self::Store(error) => matches!(
+                error,
+                StoreError::HostCount { .. }
+                    | StoreError::MinShares { .. }
+                    | StoreError::SameHost { .. }
+            ),
+            _ => false,
+        }
+    }
+
     /// What is wrong with single hosts, where that is why.
     pub fn hosts(&self) -> &[HostError] {
         let Self::Store(error) = self else {
