@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context, anyhow};
 use clap::Args;
-use distdup::config::Settings;
+use distdup::config::{Setting, Settings};
 use distdup::control::Control;
 use distdup::duplicity::backup::{ACTIONS, Plan};
 use distdup::duplicity::hosts::{Standing, Target, Wish};
@@ -19,7 +19,7 @@ use super::code;
 use super::console::{Console, warn};
 use super::low_disk::{self, LowDisk};
 use super::session::{self, DuplicityArgs, Ended, HostArgs};
-use super::settings::{Selection, StoreArgs, source};
+use super::settings::{Selection, StoreArgs};
 use super::{Outcome, Usage, report};
 
 /// Back a folder up with Duplicity, to n hosts of which any n - k may be lost
@@ -56,15 +56,15 @@ environment or the configuration, or asks for it.";
 impl Backup {
     pub fn run(self, console: Console, selection: &Selection) -> anyhow::Result<Outcome> {
         let arguments = Settings {
-            source: source(self.source),
+            source: self.source.map(Setting::argument),
             low_disk: self.low_disk.setting(),
             ..self.store.settings().over(self.duplicity.which.settings())
         };
         let settings = arguments.over(selection.settings(console)?);
         let mut options = self.duplicity.options(&settings, ACTIONS);
-        let from = settings.source.as_ref().ok_or_else(nothing)?;
+        let source = settings.source.as_ref().ok_or_else(|| nothing(&settings))?;
         let layout = settings.layout().map_err(Usage::new)?;
-        let plan = Plan::new(&from.value, layout).map_err(Usage::new)?;
+        let plan = Plan::new(&source.value, layout).map_err(Usage::new)?;
         let duplicity = session::find(console, &settings)?;
         let wish = Wish {
             replace: self.replace_lost,
@@ -126,8 +126,14 @@ impl Backup {
     }
 }
 
-fn nothing() -> anyhow::Error {
-    Usage::say("nothing to back up: give SRC, or set source, or choose a profile that has one (-P)")
+fn nothing(settings: &Settings) -> anyhow::Error {
+    let choice = settings.choice.join(", ");
+    Usage::say(match choice.as_str() {
+        "" => "nothing to back up: give SRC, or set source in a configuration file".into(),
+        choice => {
+            format!("nothing to back up: give SRC, or choose a profile with -P, of: {choice}")
+        }
+    })
 }
 
 fn print(

@@ -77,14 +77,6 @@ impl Selection {
         Ok(config)
     }
 
-    /// The same where folders do not matter, so that it need not be said which profile.
-    pub fn of_any(&self, config: &Config) -> anyhow::Result<Settings> {
-        match self.profile {
-            Some(_) => self.of(config),
-            None => Ok(config.base().clone()),
-        }
-    }
-
     /// The profile of a file, or its only settings.
     pub fn of(&self, config: &Config) -> anyhow::Result<Settings> {
         Ok(config.profile(self.profile()).map_err(Usage::new)?)
@@ -136,11 +128,6 @@ impl StoreArgs {
             ..Settings::default()
         }
     }
-}
-
-/// What an argument says is to be backed up, as a setting.
-pub fn source(path: Option<PathBuf>) -> Option<Setting<PathBuf>> {
-    path.map(Setting::argument)
 }
 
 /// Hosts that arguments name, as a setting.

@@ -10,7 +10,8 @@ use super::environment::{self, Variable};
 use super::error::{ConfigError, Fault};
 use super::hosts::{self, Hosts};
 use super::reader::{Key, Reader, Value};
-use super::settings::{ALL, Setting, Settings, Shown};
+use super::settings::{ALL, Setting, Settings};
+use super::shown::Shown;
 use crate::duplicity::low_disk::Temporary;
 use distdup_codecs::MAX_SHARDS;
 

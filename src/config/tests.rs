@@ -200,8 +200,18 @@ fn a_profile_must_be_there_and_be_named_where_hosts_depend_on_it() {
         "there is no profile hoem in /etc/x/distdup.toml; did you mean home?"
     );
     assert!(error(Some("photos")).ends_with("there are home, mail"));
-    assert!(error(None).ends_with("say which profile, -P home, mail"));
-    assert!(!config.base().shown().is_empty());
+    let base = config.profile(None).unwrap();
+    let error = base.layout().unwrap_err().to_string();
+    assert!(
+        error.ends_with("choose a profile with -P, of: home, mail"),
+        "{error}"
+    );
+    // Other hosts have no need of it.
+    let arguments = Settings {
+        hosts: Some(Setting::argument(Hosts::Named(vec!["d{i}".into()]))),
+        ..Settings::default()
+    };
+    assert!(arguments.over(base).layout().is_ok());
     let error = parse(SHORT).unwrap().profile(Some("x")).unwrap_err();
     assert!(error.to_string().ends_with("there are none"), "{error}");
 }

@@ -22,6 +22,15 @@ pub enum HostsError {
         /// What there is.
         hosts: usize,
     },
+    /// Their folders depend on it.
+    #[error(
+        "the folders of the hosts have {{profile}} in them: choose a profile with -P, of: {}",
+        if known.is_empty() { "none that there are" } else { known }
+    )]
+    SayProfile {
+        /// The profiles that there are.
+        known: String,
+    },
     /// A kind of host that Duplicity cannot back up to yet.
     #[error(
         "{name} is no folder; hosts of a backup are folders so far (mount others, with sshfs say)"
