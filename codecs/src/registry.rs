@@ -13,9 +13,12 @@ use crate::xor::{MATLAND, Xor};
 /// All families, by id ascending.
 pub static FAMILIES: &[&dyn Family] = &[&Copy, &Rs16, &Rs8, &Xor];
 
-/// The Reed-Solomon families, each with the largest n for which it is the fastest there is,
-/// ascending.
-static REED_SOLOMON: &[(usize, &dyn Family)] = &[(MAX_SHARDS, &Rs16)];
+/// The Reed-Solomon families, each with the largest of min(k, n - k) for which it is the fastest there
+/// is, ascending.
+///
+/// Measured with AVX2 and 64 KiB shards; docs/PERFORMANCE.md has the figures. `rs8` encodes at least as
+/// fast up to 12, and always reconstructs faster; beyond, n log n wins.
+static REED_SOLOMON: &[(usize, &dyn Family)] = &[(12, &Rs8), (MAX_SHARDS, &Rs16)];
 
 /// All names that [`resolve`] knows beside the families' ids.
 pub static ALIASES: &[Alias] = &[
@@ -75,8 +78,9 @@ impl Alias {
             Some((_, _, params)) => Some(params),
         };
         let mut families = self.families.iter();
-        let found = families.find(|(most, _)| geometry.n() <= *most);
-        let (_, family) = found.expect("the last has n up to MAX_SHARDS");
+        let lesser = geometry.k().min(geometry.parity());
+        let found = families.find(|(most, _)| lesser <= *most);
+        let (_, family) = found.expect("the last has all");
         family.code(geometry, params)
     }
 
@@ -121,21 +125,41 @@ pub fn family(id: &str) -> Result<&'static dyn Family, CodecError> {
 /// # Errors
 ///
 /// [`CodecError::UnknownCodec`], which names what there is; [`CodecError::NamedGeometry`] and
-/// [`CodecError::NamedParams`] for an alias of one code; and those of [`Family::code`].
+/// [`CodecError::NamedParams`] for an alias of one code; [`CodecError::Unprotected`], since `params` of
+/// which that is true are a mistake, though shares made with such can be read; and those of
+/// [`Family::code`].
 pub fn resolve(
     name: &str,
     geometry: Geometry,
     params: Option<&str>,
 ) -> Result<Arc<dyn Code>, CodecError> {
-    if let Some(alias) = alias(name) {
-        return alias.code(geometry, params);
+    let code = if let Some(alias) = alias(name) {
+        alias.code(geometry, params)?
+    } else {
+        let aliases = ALIASES.iter().map(Alias::name);
+        let unknown = |_| CodecError::UnknownCodec {
+            name: quote(name),
+            known: ids().chain(aliases).collect::<Vec<_>>().join(", "),
+        };
+        family(name).map_err(unknown)?.code(geometry, params)?
+    };
+    match unprotected(&*code) {
+        Some(shard) if params.is_some() => Err(CodecError::Unprotected {
+            index: shard + 1,
+            equations: code.params().to_owned(),
+        }),
+        _ => Ok(code),
     }
-    let aliases = ALIASES.iter().map(Alias::name);
-    let family = family(name).map_err(|_| CodecError::UnknownCodec {
-        name: quote(name),
-        known: ids().chain(aliases).collect::<Vec<_>>().join(", "),
-    })?;
-    family.code(geometry, params)
+}
+
+/// A data shard that cannot be had again if it alone is lost.
+fn unprotected(code: &dyn Code) -> Option<usize> {
+    let geometry = code.geometry();
+    geometry.data().iter().find(|&shard| {
+        let mut others = geometry.shards();
+        others.remove(shard);
+        !code.reconstructible(others).contains(shard)
+    })
 }
 
 /// Whether `code` is one that a user may mean by `name`, whichever params it has if `name` is not that
@@ -241,12 +265,30 @@ mod tests {
     }
 
     #[test]
+    fn data_that_nothing_protects_is_refused_unless_it_was_stored_so() {
+        let geometry = Geometry::new(3, 5).unwrap();
+        for (params, index) in [("1^2,1", 3), ("2,2^3", 1), ("3,1^3", 2)] {
+            assert_eq!(
+                resolve("xor", geometry, Some(params)).map(|code| code.id()),
+                Err(CodecError::Unprotected {
+                    index,
+                    equations: params.into(),
+                })
+            );
+            let xor = family("xor").unwrap();
+            assert!(xor.code(geometry, Some(params)).is_ok());
+        }
+        assert!(resolve("copy", Geometry::new(1, 1).unwrap(), None).is_ok());
+    }
+
+    #[test]
     fn rs_is_a_reed_solomon_code_for_every_geometry() {
         assert!(REED_SOLOMON.is_sorted_by(|a, b| a.0 < b.0));
         for n in 2..=MAX_SHARDS {
             for k in [1, n / 2, n - 1].into_iter().filter(|&k| k > 0) {
                 let code = resolve("rs", Geometry::new(k, n).unwrap(), None).unwrap();
-                assert!(code.id().starts_with("rs"), "{}", code.id());
+                let fastest = if k.min(n - k) <= 12 { "rs8" } else { "rs16" };
+                assert_eq!(code.id(), fastest, "({k}, {n})");
             }
         }
     }

@@ -35,6 +35,7 @@ mod tally;
 mod verify;
 mod watch;
 mod why;
+mod zfec;
 
 use console::{Console, Verbosity, print_error};
 use settings::Selection;
@@ -238,7 +239,7 @@ impl Cli {
             }
             Command::Resident(command) => command.run(&selection),
             Command::Availability(command) => command.run(console, &selection),
-            Command::Compare(command) => command.run(console),
+            Command::Compare(command) => command.run(console, &selection),
             Command::Config(command) => {
                 return command
                     .run(console, &selection)

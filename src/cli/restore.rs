@@ -18,7 +18,7 @@ use super::console::{Console, warn};
 use super::low_disk::{self, LowDisk};
 use super::session::{self, DuplicityArgs, HostArgs};
 use super::settings::{Selection, hosts};
-use super::{Outcome, Usage};
+use super::{Outcome, Usage, report};
 
 /// Restore what Duplicity backed up, from enough of the hosts
 #[derive(Debug, Args)]
@@ -102,6 +102,15 @@ impl Restore {
         tally.warn();
         if let Some(failure) = ended.failure() {
             return Err(anyhow!(failure)).context("nothing was restored");
+        }
+        if let left_out @ 1.. = tally.left_out() {
+            let kept = output.keep();
+            return Err(anyhow!(
+                "Duplicity left {} out, and says which above; the rest is in {}",
+                report::count(left_out, "file"),
+                kept.display()
+            ))
+            .context("not all was restored");
         }
         output.finish()?;
 

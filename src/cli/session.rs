@@ -2,6 +2,7 @@
 
 use std::env;
 use std::ffi::{OsStr, OsString};
+use std::fmt::Display;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
@@ -241,21 +242,6 @@ pub fn run(
     })
 }
 
-/// Says of hosts that cannot be locked, and warns if a second backup at the same time could get by.
-pub fn note_unlocked(console: Console, target: &Target) {
-    let unguarded = target.is_unguarded();
-    for error in &target.unlocked {
-        let text = with_causes(error);
-        if unguarded {
-            warn(format!(
-                "{text}: a second backup at the same time would not be noticed"
-            ));
-        } else {
-            console.detail(text);
-        }
-    }
-}
-
 /// A signal that we were sent.
 #[derive(Debug, Clone, Copy)]
 struct Caught {
@@ -309,8 +295,23 @@ fn tell(console: Console, record: &Record) {
     }
 }
 
+/// Says of hosts that cannot be locked, and warns if a second backup at the same time could get by.
+pub fn note_unlocked(console: Console, target: &Target) {
+    let unguarded = target.is_unguarded();
+    for error in &target.unlocked {
+        let text = with_causes(error);
+        if unguarded {
+            warn(format!(
+                "{text}: a second backup at the same time would not be noticed"
+            ));
+        } else {
+            console.detail(text);
+        }
+    }
+}
+
 /// Why there is no store to use, and `what` that means; warns of the hosts that keep it from being used.
-pub fn no_store(error: HostsError, what: &'static str) -> anyhow::Error {
+pub fn no_store(error: HostsError, what: impl Display + Send + Sync + 'static) -> anyhow::Error {
     if error.is_usage() {
         return Usage::new(error).into();
     }
