@@ -846,6 +846,7 @@ mod tests {
         store
             .put(b"object", Box::new(input), None, &control)
             .unwrap();
+        drop((store, target)); // they hold the hosts
 
         let matland = "3^5^6,2^4^6,1^4^5,1^2^3";
         for wish in [
