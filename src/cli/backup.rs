@@ -36,9 +36,9 @@ pub struct Backup {
     #[arg(long)]
     replace_lost: bool,
     #[command(flatten)]
-    low_disk: LowDisk,
-    #[command(flatten)]
     hosts: HostArgs,
+    #[command(flatten)]
+    low_disk: LowDisk,
     #[command(flatten)]
     duplicity: DuplicityArgs,
 }
@@ -144,13 +144,21 @@ fn print(
     let losses = losses(&*target.code, standing);
     // Hosts that took the place of lost ones cannot say what there was before them.
     let unsure = standing.listed + 1 < target.spec.min_shares();
-    let outcome = Outcome::degraded_if(!tally.is_good() || standing.lacking > 0 || unsure);
+    let outcome = Outcome::degraded_if(
+        !tally.is_good() || tally.left_out() > 0 || standing.lacking > 0 || unsure,
+    );
     let lacking = tally.bad_hosts(target);
     if !lacking.is_empty() {
         warn(format!(
             "not all of this backup is on {}: see to it, or, if it is lost for good, make it anew with \
              --replace-lost",
             lacking.join(", ")
+        ));
+    }
+    if let left_out @ 1.. = tally.left_out() {
+        warn(format!(
+            "Duplicity could not read {}, and says which above: the backup is without",
+            report::count(left_out, "file")
         ));
     }
     if standing.lacking > 0 {

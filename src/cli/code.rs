@@ -38,6 +38,11 @@ impl CodeArgs {
         }
     }
 
+    /// Whether it can be rs8.
+    pub fn is_rs8(&self) -> bool {
+        ["rs", "rs8"].contains(&self.choice().codec())
+    }
+
     /// Shares in all, as far as it follows from what is given.
     pub fn n(&self, hosts: Option<usize>) -> Option<usize> {
         self.choice().n(hosts)
