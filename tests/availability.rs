@@ -506,3 +506,42 @@ fn the_table_in_the_docs_is_what_the_program_says() {
     }
     assert_eq!(count, 16);
 }
+
+/// The prototype's figures in docs/AVAILABILITY.md, as its scripts print them, and the commands beside.
+#[test]
+fn the_prototypes_scripts_are_answered() {
+    let docs = include_str!("../docs/AVAILABILITY.md");
+    let (_, table) = docs.split_once("## The prototype's scripts").unwrap();
+    let rows = table
+        .lines()
+        .filter(|line| line.starts_with("| `avail") || line.starts_with("| the"));
+    let mut exact = 0;
+    for row in rows {
+        let cells: Vec<_> = row.split(" | ").collect();
+        let options = cells[2].trim_matches(['`', ' ', '|']);
+        let answer = ask(options.strip_prefix("distdup availability").unwrap());
+        let Some(printed) = cells[1]
+            .split(',')
+            .next()
+            .and_then(|text| text.parse::<f64>().ok())
+        else {
+            continue;
+        };
+        let readable = &answer["results"][0]["readable"];
+        let found = readable["probability"].as_f64().unwrap();
+        if cells[1].contains("another") {
+            // Both are estimates from 100,000 trials: four of their deviations apart at most.
+            let deviation = (2.0 * (1.0 - printed) / 1e5).sqrt();
+            assert!((found - printed).abs() < 4.0 * deviation, "{row} {found}");
+        } else {
+            assert!((found - printed).abs() < 6e-13, "{row} {found}");
+            exact += 1;
+        }
+    }
+    assert_eq!(exact, 8);
+    let sizes = ask("--codec xor:matland --patterns")["patterns"].clone();
+    let recoverable = |lost: usize| sizes["sizes"][lost]["recoverable"].to_string();
+    let all: Vec<_> = (0..5).map(recoverable).collect();
+    let impossible = sizes["not_recoverable"].as_array().unwrap().len();
+    assert!(table.contains(&format!("{}; {impossible} impossible", all.join(", "))));
+}

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use self::kernel::{Kernel, Matrix};
 use self::points::Interpolation;
-use crate::code::{Code, Coder, Family, Shard};
+use crate::code::{Code, Coder, Family, Operations, Shard};
 use crate::error::{CodecError, quote};
 use crate::geometry::{Geometry, MAX_SHARDS, ShardSet};
 use crate::stripe::{check_encode, check_reconstruct, check_recoverable};
@@ -119,6 +119,15 @@ impl Code for ReedSolomon {
     fn scratch_bytes(&self, _shard_len: usize) -> usize {
         // The solutions: no shards, only what to multiply them by.
         SOLUTIONS * (size_of::<Solution>() + self.geometry.k() * self.geometry.parity())
+    }
+
+    /// Every parity shard is a sum of multiples of all data shards.
+    fn operations(&self) -> Option<Operations> {
+        let (k, parity) = (self.geometry.k(), self.geometry.parity());
+        Some(Operations {
+            additions: (k - 1) * parity,
+            multiplications: k * parity,
+        })
     }
 
     fn coder(&self) -> Box<dyn Coder> {

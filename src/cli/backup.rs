@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 
 use super::console::{Console, warn};
 use super::low_disk::{self, LowDisk};
-use super::session::{self, DuplicityArgs, Ended};
+use super::session::{self, DuplicityArgs, Ended, HostArgs};
 use super::settings::{Selection, StoreArgs};
 use super::{Outcome, Usage, report};
 
@@ -36,6 +36,8 @@ pub struct Backup {
     replace_lost: bool,
     #[command(flatten)]
     low_disk: LowDisk,
+    #[command(flatten)]
+    hosts: HostArgs,
     #[command(flatten)]
     duplicity: DuplicityArgs,
 }
@@ -65,6 +67,7 @@ impl Backup {
         let duplicity = session::find(console, &settings)?;
         let wish = Wish {
             replace: self.replace_lost,
+            access: self.hosts.access(),
             ..settings.wish()
         };
         // Before a folder is made.
@@ -78,6 +81,7 @@ impl Backup {
             .map_err(|error| {
                 session::no_store(error, "there are no hosts that could be backed up to")
             })?;
+        session::note_unlocked(console, &target);
         // A store that was there may have more.
         plan.check_hosts(&target.hosts).map_err(Usage::new)?;
         for host in &target.made {
@@ -190,7 +194,7 @@ fn print(
 }
 
 /// How many more hosts may be lost, whichever they are; `None` if not even those that are lost may.
-fn losses(code: &dyn Code, standing: Standing) -> Option<usize> {
+pub(super) fn losses(code: &dyn Code, standing: Standing) -> Option<usize> {
     let all = survival::of(code, (0..code.geometry().n()).collect())?;
     // Of a code that not any k shards are enough for, this is the least that can be promised.
     let losses = all.losses.checked_sub(standing.worst?)?;
@@ -198,7 +202,7 @@ fn losses(code: &dyn Code, standing: Standing) -> Option<usize> {
     Some(losses.min(standing.listed))
 }
 
-fn in_words(losses: Option<usize>, standing: Standing, n: usize) -> String {
+pub(super) fn in_words(losses: Option<usize>, standing: Standing, n: usize) -> String {
     match (losses, standing.worst) {
         (Some(0), _) => "none of the hosts that are left may be lost".into(),
         (Some(losses), Some(0)) => {

@@ -8,6 +8,7 @@ use clap::Args;
 use distdup::config::{Setting, Settings};
 use distdup::control::Control;
 use distdup::duplicity::command::Command;
+use distdup::duplicity::hosts::Access;
 use distdup::duplicity::install::{self, Change, Installed};
 use serde_json::json;
 
@@ -88,7 +89,7 @@ impl Duplicity {
         let target = if command.writes() {
             layout.existing_or_new(&settings.wish(), &control)
         } else {
-            layout.existing(&control)
+            layout.existing(Access::default(), &control)
         };
         let target = target.map_err(|error| {
             session::no_store(error, "Duplicity was not started; bring hosts back that are missing (mount them, say), or say where they \

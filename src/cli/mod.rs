@@ -10,6 +10,7 @@ use serde_json::json;
 
 mod availability;
 mod backup;
+mod cleanup;
 mod code;
 mod codecs;
 mod compare;
@@ -18,6 +19,7 @@ mod console;
 mod decode;
 mod duplicity;
 mod encode;
+mod heal;
 mod inspect;
 mod low_disk;
 mod names;
@@ -28,6 +30,7 @@ mod restore;
 mod session;
 mod settings;
 mod size;
+mod status;
 mod tally;
 mod verify;
 mod watch;
@@ -66,6 +69,9 @@ enum Command {
     Codecs(codecs::Codecs),
     Backup(backup::Backup),
     Restore(restore::Restore),
+    Status(status::Status),
+    Heal(heal::Heal),
+    Cleanup(cleanup::Cleanup),
     Duplicity(duplicity::Duplicity),
     Resident(resident::Resident),
     Availability(Box<availability::Availability>),
@@ -82,6 +88,9 @@ impl Command {
                 | Self::Restore(_)
                 | Self::Duplicity(_)
                 | Self::Resident(_)
+                | Self::Status(_)
+                | Self::Heal(_)
+                | Self::Cleanup(_)
                 | Self::Availability(_)
                 | Self::Config(_)
         )
@@ -219,6 +228,9 @@ impl Cli {
             Command::Codecs(command) => command.run(console),
             Command::Backup(command) => command.run(console, &selection),
             Command::Restore(command) => command.run(console, &selection),
+            Command::Status(command) => command.run(console, &selection),
+            Command::Heal(command) => command.run(console, &selection),
+            Command::Cleanup(command) => command.run(console, &selection),
             Command::Duplicity(command) => {
                 return command
                     .run(console, &selection)
@@ -226,7 +238,7 @@ impl Cli {
             }
             Command::Resident(command) => command.run(&selection),
             Command::Availability(command) => command.run(console, &selection),
-            Command::Compare(command) => command.run(console),
+            Command::Compare(command) => command.run(console, &selection),
             Command::Config(command) => {
                 return command
                     .run(console, &selection)

@@ -7,14 +7,16 @@ use anyhow::{Context, anyhow};
 use clap::Args;
 use distdup::config::Settings;
 use distdup::control::Control;
+use distdup::duplicity::hosts::HostsError;
 use distdup::duplicity::low_disk::Needs;
 use distdup::duplicity::protocol::Event;
-use distdup::duplicity::restore::{self, ACTIONS, Output, RestoreError, layout};
+use distdup::duplicity::restore::{self, ACTIONS, Archive, Output, RestoreError, layout};
+use distdup::quote::with_causes;
 use serde_json::{Value, json};
 
 use super::console::{Console, warn};
 use super::low_disk::{self, LowDisk};
-use super::session::{self, DuplicityArgs};
+use super::session::{self, DuplicityArgs, HostArgs};
 use super::settings::{Selection, hosts};
 use super::{Outcome, Usage};
 
@@ -29,6 +31,11 @@ pub struct Restore {
     /// Hosts: folders; in any order, or once with {i} [default: those set, or backup_NAME/distdup{i}]
     #[arg(long, value_name = "HOST")]
     from: Vec<OsString>,
+    /// Restore the newest that is left, where too few hosts are left to say whether it is the newest
+    #[arg(long)]
+    allow_stale: bool,
+    #[command(flatten)]
+    hosts: HostArgs,
     #[command(flatten)]
     low_disk: LowDisk,
     #[command(flatten)]
@@ -62,16 +69,30 @@ impl Restore {
         let duplicity = session::find(console, &settings)?;
         let environment = session::environment(&settings, &options)?;
         let (control, _) = Control::new();
-        let target = layout.existing(&control).map_err(|error| {
-            session::no_store(
-                error,
-                "nothing was restored; bring hosts back that are missing (mount them, say), or say where they are \
-                 now: --from",
-            )
-        })?;
+        let access = self.hosts.access_to(self.allow_stale);
+        let cannot = |error: HostsError| {
+            let hint = if error.may_be_stale() {
+                "--allow-stale restores the newest that is left"
+            } else {
+                "bring hosts back that are missing (mount them, say), or say where they are now: --from"
+            };
+            session::no_store(error, format!("nothing was restored; {hint}"))
+        };
+        let target = layout.existing(access, &control).map_err(cannot)?;
+        if let Some((count, error)) = target.unreadable(&control).map_err(cannot)? {
+            let error = with_causes(&error);
+            warn(format!(
+                "{count} objects cannot be read; of one of them: {error}"
+            ));
+        }
 
         let needs = |stored: &_, _: &[OsString]| Needs::of_restore(stored);
         let _prepared = low_disk::prepare(console, &settings, &target, &mut options, needs)?;
+        // What Duplicity keeps of the backup stays as it is: by what is left now it would throw away
+        // what it knows of the rest.
+        let archive = self.allow_stale.then(Archive::create).transpose();
+        let archive = archive.context("cannot make a folder for Duplicity")?;
+        options.extend(archive.iter().flat_map(Archive::options));
         let arguments = restore::arguments(&layout, &output, duplicity.version(), &options)?;
         let of = Some(Event::Get);
         let ended = session::run(console, &duplicity, &environment, &target, of, &arguments)?;
@@ -82,8 +103,13 @@ impl Restore {
         }
         output.finish()?;
 
-        let outcome = Outcome::degraded_if(!tally.is_good());
-        if outcome == Outcome::Degraded {
+        let outcome = Outcome::degraded_if(!tally.is_good() || self.allow_stale);
+        if self.allow_stale {
+            warn(
+                "what was restored may be outdated: a newer backup may be on hosts that are missing",
+            );
+        }
+        if !tally.is_good() {
             let hosts = tally.bad_hosts(&target).join(", ");
             warn(format!(
                 "all was restored, but shares are missing or damaged on {hosts}"

@@ -2,6 +2,7 @@
 
 use std::env;
 use std::ffi::{OsStr, OsString};
+use std::fmt::Display;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
@@ -14,13 +15,14 @@ use clap::Args;
 use crossbeam_channel::{Receiver, never, select, tick, unbounded};
 use distdup::config::{Setting, Settings};
 use distdup::duplicity::environment::Environment;
-use distdup::duplicity::hosts::{HostsError, Target};
+use distdup::duplicity::hosts::{Access, HostsError, Target};
 use distdup::duplicity::launch::Duplicity;
 use distdup::duplicity::log::{Level, Record};
 use distdup::duplicity::passphrase;
 use distdup::duplicity::protocol::Event;
 use distdup::duplicity::session::{News, Output, Session};
 use distdup::quote::with_causes;
+use distdup::store::Stale;
 use rustix::process::{Pid, Signal, kill_process};
 use signal_hook::consts::{SIGINT, SIGUSR1};
 use signal_hook::iterator::exfiltrator::WithRawSiginfo;
@@ -28,11 +30,39 @@ use signal_hook::iterator::{Handle, SignalsInfo};
 
 use super::Usage;
 use super::console::{Console, Verbosity, warn};
+use super::size::parse_seconds;
 use super::tally::Tally;
 use super::watch::{REDRAW, answer, redraw, stops};
 
 /// Duplicity's option that has it do nothing.
 const DRY_RUN: &str = "--dry-run";
+
+/// How hosts are dealt with.
+#[derive(Debug, Args)]
+pub struct HostArgs {
+    /// A host that says or takes nothing for so long counts as down [default: 30; in a share, 60]
+    #[arg(long, value_name = "SECONDS", value_parser = parse_seconds)]
+    host_timeout: Option<Duration>,
+}
+
+impl HostArgs {
+    /// The same, to read or write what is current.
+    pub fn access(&self) -> Access {
+        Access {
+            host_timeout: self.host_timeout,
+            stale: Stale::Refuse,
+        }
+    }
+
+    /// The same, to take what may be stale if so.
+    pub fn access_to(&self, stale: bool) -> Access {
+        let stale = if stale { Stale::Allow } else { Stale::Refuse };
+        Access {
+            stale,
+            ..self.access()
+        }
+    }
+}
 
 /// Which Duplicity.
 #[derive(Debug, Args)]
@@ -265,8 +295,23 @@ fn tell(console: Console, record: &Record) {
     }
 }
 
+/// Says of hosts that cannot be locked, and warns if a second backup at the same time could get by.
+pub fn note_unlocked(console: Console, target: &Target) {
+    let unguarded = target.is_unguarded();
+    for error in &target.unlocked {
+        let text = with_causes(error);
+        if unguarded {
+            warn(format!(
+                "{text}: a second backup at the same time would not be noticed"
+            ));
+        } else {
+            console.detail(text);
+        }
+    }
+}
+
 /// Why there is no store to use, and `what` that means; warns of the hosts that keep it from being used.
-pub fn no_store(error: HostsError, what: &'static str) -> anyhow::Error {
+pub fn no_store(error: HostsError, what: impl Display + Send + Sync + 'static) -> anyhow::Error {
     if error.is_usage() {
         return Usage::new(error).into();
     }

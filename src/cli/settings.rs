@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use distdup::config::{Config, Hosts, Setting, Settings};
+use distdup::duplicity::hosts::Layout;
 use distdup::quote::for_shell;
 
 use super::Usage;
@@ -34,7 +35,7 @@ pub struct StoreArgs {
     /// Hosts in all [default: 3, or as the backup there has it]
     #[arg(short, value_name = "N")]
     n: Option<usize>,
-    /// rs, rs16, xor or copy; see `distdup codecs` [default: rs, or as the backup there has it]
+    /// rs, rs8, rs16, xor or copy; see `distdup codecs` [default: rs, or as the backup there has it]
     #[arg(short, long)]
     codec: Option<String>,
     /// Go on while this many hosts can be written [default: K + (N - K) / 2]
@@ -84,6 +85,17 @@ impl Selection {
             Some(config) => self.of(&config),
             None => Ok(Settings::default()),
         }
+    }
+
+    /// The hosts that arguments name, or else those that are set.
+    pub fn layout(&self, console: Console, names: Vec<OsString>) -> anyhow::Result<Layout> {
+        let settings = Settings {
+            hosts: hosts(names),
+            ..Settings::default()
+        };
+        let settings = settings.over(self.settings(console)?);
+        let layout = settings.layout().map_err(Usage::new)?;
+        layout.ok_or_else(|| Usage::say("say where the hosts are, here or in distdup.toml"))
     }
 
     /// The same in words for a command line.

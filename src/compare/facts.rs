@@ -157,6 +157,9 @@ mod tests {
         // Three transforms of four points: two layers of two butterflies each.
         let operations = facts.operations.unwrap();
         assert_eq!((operations.additions, operations.multiplications), (28, 12));
+        // A matrix of six by four.
+        let operations = of("rs8", 6, 10, None).operations.unwrap();
+        assert_eq!((operations.additions, operations.multiplications), (20, 24));
         // Nobody goes through the 2^100 sets of these.
         assert_eq!(of("rs16", 60, 100, None).losses.unwrap().len(), 41);
     }

@@ -14,7 +14,7 @@ use super::hosts::{Host, Hosts};
 use super::secret::SecretError;
 use crate::availability::Group;
 use crate::duplicity::environment::Environment;
-use crate::duplicity::hosts::{HostsError, Layout, NamedFolder, Wish};
+use crate::duplicity::hosts::{Access, HostsError, Layout, NamedFolder, Wish};
 use crate::duplicity::low_disk::Temporary;
 
 /// Options that are for all of Duplicity's commands.
@@ -148,6 +148,7 @@ impl Settings {
             codec: value(self.codec.as_ref()),
             min_shares: value(self.min_shares.as_ref()),
             replace: false,
+            access: Access::default(),
         }
     }
 

@@ -153,7 +153,7 @@ fn profiles_share_what_stands_at_the_top() {
         n: Some(3),
         codec: Some("xor".into()),
         min_shares: Some(9),
-        replace: false,
+        ..Wish::default()
     };
     assert_eq!(home.wish(), wish);
 

@@ -24,7 +24,7 @@ use crate::encode::{EncodeError, SinkFailure, SinkOutcome};
 use crate::input::{FileInput, Input};
 use crate::quote::with_causes;
 use crate::sink::fifo::FifoSink;
-use crate::store::{HostShare, PutReport, Reason, ShareState, Stale, Store, StoreError};
+use crate::store::{HostShare, PutReport, Reason, ShareState, Store, StoreError};
 
 /// How long whoever started Duplicity may leave a report unread.
 const REPORT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -236,7 +236,7 @@ impl<'a, W: Write> Resident<'a, W> {
         let (control, _) = Control::new();
         // The backend has it open before it asks; if not now, it is gone, and would be waited for.
         let output = Box::new(FifoSink::with_reader(fifo));
-        match self.store.get(name, output, Stale::Refuse, &control) {
+        match self.store.get(name, output, &control) {
             Ok(report) => {
                 let faulty = report.hosts.iter().filter(|share| share.is_faulty());
                 let length = report.totals.length;

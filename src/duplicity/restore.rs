@@ -12,6 +12,7 @@ use rustix::io::Errno;
 use super::hosts::{HostsError, Layout};
 use super::launch::Version;
 use super::passphrase;
+use super::private::PrivateFolder;
 
 /// What a restored tree is called until it is whole.
 const PARTIAL: &str = ".partial";
@@ -190,6 +191,25 @@ impl Drop for Output {
             }
             Place::Over => {}
         }
+    }
+}
+
+/// An archive of Duplicity's for one restore, in the temporary folder; it goes when this does.
+#[derive(Debug)]
+pub struct Archive(PrivateFolder);
+
+impl Archive {
+    /// Makes it, empty.
+    ///
+    /// # Errors
+    /// The temporary folder cannot be written to.
+    pub fn create() -> io::Result<Self> {
+        Ok(Self(PrivateFolder::create_in(&std::env::temp_dir())?))
+    }
+
+    /// The options by which Duplicity uses it.
+    pub fn options(&self) -> [OsString; 2] {
+        ["--archive-dir".into(), self.0.path().into()]
     }
 }
 

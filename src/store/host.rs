@@ -29,6 +29,10 @@ pub trait Host: Send + Sync + Debug {
     /// ([`io::ErrorKind::AlreadyExists`]).
     fn sink(&self, key: &Key) -> Box<dyn Sink>;
 
+    /// A sink for the same share as under a key that exists, where that is damaged: what was there
+    /// stays, and can be read, until `finish` puts what was written in its place.
+    fn replacement(&self, key: &Key) -> Box<dyn Sink>;
+
     /// A source for a key. Opening it fails with [`io::ErrorKind::NotFound`] where there is no such
     /// key or no host.
     fn source(&self, key: &Key) -> Box<dyn Source>;
@@ -38,6 +42,13 @@ pub trait Host: Send + Sync + Debug {
     /// # Errors
     /// [`HostError::NoSuchKey`] where nothing does, on a host that is otherwise in order.
     fn delete(&self, key: &Key) -> Result<(), HostError>;
+
+    /// Makes it a host that was there from the beginning: its stamp's `since` is 0 from now on. It is
+    /// the caller's judgement that it has all that it could have been given.
+    ///
+    /// # Errors
+    /// As [`list`](Host::list).
+    fn settle(&self) -> Result<(), HostError>;
 
     /// What writers that ended without finishing left behind, and what others are writing now.
     ///

@@ -48,21 +48,21 @@ pub(super) struct Kernel {
     pub(super) name: &'static str,
     /// Whether this machine has the instructions.
     is_available: fn() -> bool,
-    /// The shortest shards that it can work on, in bytes.
-    shortest: usize,
-    /// Sets bytes `range` of each output to the sum of the products of the sources and their factors.
+    /// Bytes that it works on at a time.
+    step: usize,
+    /// Sets bytes `range` of each output to the sum of the products of the sources and their
+    /// factors; or adds that sum to them, if the last argument is true.
     ///
-    /// There are 1 to [`MOST_OUTPUTS`] outputs, and for each source as many factors as outputs. It
-    /// may as well set bytes before `range`, to what they have to be.
+    /// There are 1 to [`MOST_OUTPUTS`] outputs, and for each source as many factors as outputs.
     ///
     /// # Safety
     ///
-    /// `is_available` said so, and all sources and outputs are at least as long as `range.end`,
-    /// which is at least `shortest`.
+    /// `is_available` said so; all sources and outputs are at least as long as `range.end`, and the
+    /// length of the range is a multiple of `step`.
     sums: Sums,
 }
 
-type Sums = unsafe fn(&[u8], &[&[u8]], &mut [&mut [u8]], Range<usize>);
+type Sums = unsafe fn(&[u8], &[&[u8]], &mut [&mut [u8]], Range<usize>, bool);
 
 impl fmt::Debug for Kernel {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -125,22 +125,26 @@ impl Matrix {
                 && outputs.iter().all(|output| output.len() == len),
             "all shards have one length"
         );
-        let kernel = if len < kernel.shortest {
+        let kernel = if len < kernel.step {
             &plain::KERNEL
         } else {
             kernel
         };
-        for block in blocks(len, sources.len(), outputs.len()) {
-            let mut factors = self.factors.as_slice();
-            for group in groups(outputs.len()) {
-                let (ours, others) = factors.split_at(group.len() * sources.len());
-                #[allow(unsafe_code, reason = "the call of a kernel")]
-                // SAFETY: kernels come from `available` alone. Lengths were checked above. A block
-                // ends at `len` or behind 512 bytes or more, which is enough for any kernel.
-                unsafe {
-                    (kernel.sums)(ours, sources, &mut outputs[group], block.clone());
-                };
-                factors = others;
+        for block in blocks(len, kernel.step) {
+            for (at, batch) in sources.chunks(MOST_SOURCES).enumerate() {
+                let mut factors = self.factors.as_slice();
+                for group in groups(outputs.len()) {
+                    let (ours, others) = factors.split_at(group.len() * sources.len());
+                    let ours =
+                        &ours[group.len() * MOST_SOURCES * at..][..group.len() * batch.len()];
+                    let (outputs, block) = (&mut outputs[group], block.clone());
+                    #[allow(unsafe_code, reason = "the call of a kernel")]
+                    // SAFETY: kernels come from `available` alone; lengths were checked above.
+                    unsafe {
+                        (kernel.sums)(ours, batch, outputs, block, at > 0);
+                    };
+                    factors = others;
+                }
             }
         }
     }
@@ -152,20 +156,23 @@ fn groups(outputs: usize) -> impl Iterator<Item = Range<usize>> {
     (0..count).map(move |group| outputs * group / count..outputs * (group + 1) / count)
 }
 
-/// Bytes of all sources that are to stay in cache from one group of outputs to the next.
-const CACHED: usize = 16 << 10;
+/// Sources that are read at a time: processors foresee what is read next in so many places, and keep
+/// in cache what is at the same offset in so many pages.
+const MOST_SOURCES: usize = 16;
 
-/// The bytes of a shard, cut so that all sources of a block fit in cache, where they are read more
-/// than once.
-fn blocks(len: usize, sources: usize, outputs: usize) -> impl Iterator<Item = Range<usize>> {
-    let size = if outputs <= MOST_OUTPUTS {
-        len
-    } else {
-        (CACHED / sources).next_multiple_of(512)
-    };
-    (0..len)
-        .step_by(size)
-        .map(move |start| start..len.min(start + size))
+/// Bytes of a shard that are worked on before those behind them, so that they are still in cache for
+/// the next group of outputs.
+const BLOCK: usize = 4096;
+
+/// The bytes of a shard in blocks, each a multiple of `step` bytes. The last may begin before the
+/// end of the one before it: what it does again comes out the same.
+fn blocks(len: usize, step: usize) -> impl Iterator<Item = Range<usize>> {
+    let whole = len - len % step;
+    let last = (whole < len).then(|| len - step..len);
+    (0..whole)
+        .step_by(BLOCK)
+        .map(move |start| start..whole.min(start + BLOCK))
+        .chain(last)
 }
 
 #[cfg(test)]
@@ -257,7 +264,11 @@ mod tests {
     fn every_number_of_outputs_and_sources() {
         for kernel in available() {
             for outputs in 1..=if cfg!(miri) { 5 } else { 13 } {
-                for sources in 1..=if cfg!(miri) { 2 } else { 9 } {
+                for sources in if cfg!(miri) {
+                    vec![1, 17]
+                } else {
+                    vec![1, 2, 9, 16, 17, 33]
+                } {
                     check(kernel, &rows(outputs, sources), 131, 1);
                 }
             }
@@ -268,8 +279,8 @@ mod tests {
     #[cfg_attr(miri, ignore = "as the others, but longer")]
     fn several_blocks() {
         for kernel in available() {
-            for (outputs, sources) in [(9, 200), (5, 32), (6, 3)] {
-                for len in [511, 512, 513, 1100] {
+            for (outputs, sources) in [(9, 100), (5, 32), (1, 17), (6, 3)] {
+                for len in [1023, 1024, 1025, 2200] {
                     check(kernel, &rows(outputs, sources), len, 3);
                 }
             }
@@ -277,13 +288,16 @@ mod tests {
     }
 
     #[test]
-    fn blocks_cover_every_byte_once_and_none_but_the_last_is_short() {
-        let shortest = KERNELS.iter().map(|kernel| kernel.shortest).max().unwrap();
-        for (sources, outputs) in [(1, 1), (1, 255), (32, 32), (200, 4), (200, 56), (251, 5)] {
-            for len in [1, 511, 512, 513, 5000] {
-                let blocks: Vec<_> = blocks(len, sources, outputs).collect();
-                assert!(blocks[0].len() == len || blocks[0].len() >= shortest);
-                assert!(blocks.into_iter().flatten().eq(0..len));
+    fn blocks_cover_every_byte_in_whole_steps() {
+        for step in KERNELS.iter().map(|kernel| kernel.step) {
+            assert!(BLOCK.is_multiple_of(step));
+            for len in [step, step + 1, 511, 1023, 1024, 1025, 5000] {
+                let mut covered = vec![false; len];
+                for block in blocks(len, step) {
+                    assert!(!block.is_empty() && block.len().is_multiple_of(step));
+                    covered[block].fill(true);
+                }
+                assert!(covered.into_iter().all(|covered| covered));
             }
         }
     }

@@ -12,6 +12,12 @@ use crate::cli::size::show_size;
 /// Unavailabilities that differ by less than this part are the same.
 const SAME: f64 = 1e-6;
 
+/// Fewer runs have no spread to speak of.
+const LEAST_RUNS: usize = 3;
+
+/// What is faster by less than this, nobody notices.
+const NOTICED: f64 = 1.05;
+
 /// What is less likely than this is not what happens: the model leaves out what is more likely.
 const BEYOND_THE_MODEL: f64 = 1e-9;
 
@@ -117,7 +123,7 @@ impl Situation {
             let better = one.storage < best.storage && !same(one.storage, best.storage)
                 || same(one.storage, best.storage)
                     && (one.is_less_down_than(best)
-                        || !best.is_less_down_than(one) && one.encode.is_above(&best.encode));
+                        || !best.is_less_down_than(one) && one.is_faster_than(best));
             if better { one } else { best }
         })
     }
@@ -142,7 +148,7 @@ impl Situation {
 
     fn hosts_are_the_limit(&self, candidate: &Candidate) -> bool {
         self.most_of_hosts(candidate)
-            .is_some_and(|most| candidate.encode.low() > most)
+            .is_some_and(|most| candidate.encode.low() > most && candidate.is_measured())
     }
 }
 
@@ -152,6 +158,16 @@ impl Candidate {
             (Some(own), Some(others)) => own < others && !same(own, others),
             _ => false,
         }
+    }
+
+    /// In every run than the other in any, and so that it is noticed.
+    fn is_faster_than(&self, other: &Self) -> bool {
+        let (own, others) = (&self.encode, &other.encode);
+        own.low() > others.high() && own.median() >= NOTICED * others.median() && self.is_measured()
+    }
+
+    fn is_measured(&self) -> bool {
+        self.encode.runs() >= LEAST_RUNS
     }
 
     fn down(&self) -> String {
@@ -215,7 +231,7 @@ fn as_good(situation: &Situation) -> Option<String> {
         let unavailable = one.unavailable.zip(choice.unavailable);
         same(one.storage, choice.storage)
             && unavailable.is_some_and(|(a, b)| same(a, b))
-            && choice.encode.is_above(&one.encode)
+            && choice.is_faster_than(one)
     })?;
     Some(format!(
         "{} survives the same, and encodes {} times as fast as {} on this machine.",
@@ -235,20 +251,20 @@ fn speed(situation: &Situation) -> Option<String> {
             slow.title
         )
     };
-    Some(if rival.encode.is_above(&choice.encode) {
+    Some(if rival.is_faster_than(choice) {
         says(rival, choice)
-    } else if choice.encode.is_above(&rival.encode) {
+    } else if choice.is_faster_than(rival) {
         says(choice, rival)
     } else {
         format!(
-            "Whether {} or {} encodes faster on this machine, these runs do not say.",
+            "Whether {} or {} encodes faster on this machine, the runs do not say.",
             choice.title, rival.title
         )
     })
 }
 
 fn limit(situation: &Situation) -> Option<String> {
-    let choice = situation.choice()?;
+    let choice = situation.choice().filter(|choice| choice.is_measured())?;
     let title = &choice.title;
     let Some((speed, most)) = situation.host_speed.zip(situation.most_of_hosts(choice)) else {
         return Some(format!(
@@ -275,7 +291,7 @@ fn limit(situation: &Situation) -> Option<String> {
 fn verdict(situation: &Situation) -> Option<String> {
     let (choice, rival) = situation.rival()?;
     let (own, other) = (&choice.title, &rival.title);
-    if !rival.encode.is_above(&choice.encode) {
+    if !rival.is_faster_than(choice) {
         Some(format!("So choose {own}: nothing here speaks for {other}."))
     } else if situation.hosts_are_the_limit(choice) {
         Some(format!(
@@ -379,8 +395,12 @@ mod tests {
             storage,
             unavailable: Some(unavailable),
             loss: Some(unavailable / 100.0),
-            encode: Spread::new(speeds.map(|speed| speed * 1e6).to_vec()),
+            encode: runs(&[speeds[0], f64::midpoint(speeds[0], speeds[1]), speeds[1]]),
         }
+    }
+
+    fn runs(speeds: &[f64]) -> Spread {
+        Spread::new(speeds.iter().map(|speed| speed * 1e6).collect())
     }
 
     fn among(candidates: Vec<Candidate>) -> Situation {
@@ -513,6 +533,23 @@ mod tests {
             &["rs8 survives the same, and encodes 2.0 times as fast as rs16"],
         );
         assert_eq!(says(&twins([11.0, 22.0], [10.0, 11.0]), "as good"), None);
+    }
+
+    #[test]
+    fn few_runs_and_small_differences_say_nothing() {
+        let pair = |rs: &[f64], xor: &[f64]| {
+            let mut situation = rs_and_xor([1.0, 1.0], [1.0, 1.0]);
+            situation.candidates[0].encode = runs(rs);
+            situation.candidates[1].encode = runs(xor);
+            situation
+        };
+        let faster = "xor encodes";
+        let speed = |situation: &Situation| says(situation, "speed").unwrap();
+        assert!(speed(&pair(&[100.0; 3], &[105.1; 3])).starts_with(faster));
+        assert!(!speed(&pair(&[100.0; 3], &[104.9; 3])).starts_with(faster));
+        assert!(!speed(&pair(&[100.0; 2], &[200.0; 2])).starts_with(faster));
+        assert_eq!(says(&pair(&[100.0; 2], &[200.0; 2]), "limit"), None);
+        assert!(says(&pair(&[100.0; 3], &[200.0; 3]), "limit").is_some());
     }
 
     #[test]

@@ -14,6 +14,7 @@ use distdup_codecs::Geometry;
 use super::availability::answer::seconds;
 use super::availability::model::{Model, days};
 use super::console::Console;
+use super::settings::Selection;
 use super::size::parse_size;
 use super::watch::CLEAR;
 use super::{Outcome, Usage, names};
@@ -77,7 +78,7 @@ pub struct Compare {
     /// Write a page with figures and drawings there, too
     #[arg(long, value_name = "FILE")]
     html: Option<OsString>,
-    /// Replace that page if it exists
+    /// Replace that file if it exists
     #[arg(long, requires = "html")]
     force: bool,
     #[command(flatten)]
@@ -93,10 +94,9 @@ struct Down {
 
 const AFTER_HELP: &str = "\
 Examples:
-  distdup compare --hosts 10
+  distdup compare --hosts 10                  or -P home, the hosts of distdup.toml
   distdup compare backup.tar -k 6 -n 10 --codec rs,xor --host-speed 100MB
-
-What is measured and how, what the fields mean, and how the advice follows: docs/COMPARE.md.";
+How it is measured, and how the advice follows, is said in docs/COMPARE.md.";
 
 /// Losses of a host a year, where nothing else is said.
 const LOSS_RATE: f64 = 0.02;
@@ -115,7 +115,8 @@ struct Comparison {
 }
 
 impl Compare {
-    pub fn run(mut self, console: Console) -> anyhow::Result<Outcome> {
+    pub fn run(mut self, console: Console, selection: &Selection) -> anyhow::Result<Outcome> {
+        self.adopt(console, selection)?;
         self.model.assume_loss_rate(LOSS_RATE);
         let runs = self.runs.unwrap_or(if self.quick { 3 } else { 7 });
         if runs == 0 {
@@ -152,6 +153,24 @@ impl Compare {
             .as_deref()
             .map(|path| names::sink(path, options))
             .transpose()
+    }
+
+    /// Takes the hosts that are set, if nothing is said of hosts.
+    fn adopt(&mut self, console: Console, selection: &Selection) -> anyhow::Result<()> {
+        let said = [self.hosts, self.model.count(), self.n];
+        if said.iter().any(Option::is_some) || !self.geometry.is_empty() {
+            return Ok(());
+        }
+        let Some(config) = selection.config(console)? else {
+            return Ok(());
+        };
+        let settings = selection.of(&config)?;
+        let hosts = settings.listed_hosts().unwrap_or_default();
+        if hosts.is_empty() {
+            return Ok(());
+        }
+        let groups = settings.groups.iter().map(|group| group.value.clone());
+        self.model.adopt(hosts, groups.collect())
     }
 
     /// Those there are, or as many as the codes have shares.

@@ -17,7 +17,8 @@ use crate::cli::availability::model::Model;
 use crate::cli::code;
 use crate::cli::console::{Console, warn};
 
-/// As many shares are parity, where nothing is said: one, two, three or four.
+/// As many shares are parity, where nothing is said: one, two, three, four; and half or two thirds of
+/// all.
 const USUAL_PARITY: usize = 4;
 
 /// And as many copies, beside.
@@ -29,7 +30,7 @@ const BY_CHANCE: Method = Method::MonteCarlo {
     seed: 1,
 };
 
-/// A code, and what it was called.
+/// A code, and what it was called when it was asked for: `rs` stands for one of several.
 #[derive(Debug, Clone)]
 pub struct Named {
     pub name: String,
@@ -105,7 +106,10 @@ pub fn codes(command: &Compare, hosts: usize, console: Console) -> anyhow::Resul
             match code::code(name, geometry, equations) {
                 Ok(code) => {
                     if known.insert((code.id(), code.params().to_owned(), geometry)) {
-                        found.push(named(name, code));
+                        found.push(Named {
+                            name: name.clone(),
+                            code,
+                        });
                     }
                 }
                 Err(error) if equations.is_some() => return Err(error),
@@ -133,15 +137,6 @@ pub fn codes(command: &Compare, hosts: usize, console: Console) -> anyhow::Resul
         ));
     }
     Ok(found)
-}
-
-fn named(name: &str, code: Arc<dyn Code>) -> Named {
-    // rs stands for something; xor:NAME is a name for equations.
-    let name = if name.contains(':') { name } else { code.id() };
-    Named {
-        name: name.to_owned(),
-        code,
-    }
 }
 
 fn storage(code: &Arc<dyn Code>) -> f64 {
@@ -183,7 +178,7 @@ fn usual_geometries(hosts: usize) -> anyhow::Result<Vec<Geometry>> {
             "{hosts} hosts leave nothing to choose: with two or more, one may be lost"
         )));
     }
-    let parity = (1..=USUAL_PARITY.min(hosts - 1)).chain([hosts / 2]);
+    let parity = (1..=USUAL_PARITY.min(hosts - 1)).chain([hosts / 2, hosts * 2 / 3]);
     let mut pairs: Vec<_> = parity.map(|parity| (hosts - parity, hosts)).collect();
     pairs.extend((2..=USUAL_COPIES.min(hosts)).map(|copies| (1, copies)));
     pairs.sort_unstable();

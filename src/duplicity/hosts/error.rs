@@ -3,7 +3,7 @@
 use distdup_codecs::CodecError;
 
 use crate::sink::set::SetError;
-use crate::store::{HostError, StoreError};
+use crate::store::{HostError, LockError, StoreError};
 
 /// Why there is no store to work with. Messages leave the cause to `source`.
 #[derive(Debug, thiserror::Error)]
@@ -94,6 +94,9 @@ pub enum HostsError {
     /// The store says no.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// Another one writes to a host.
+    #[error(transparent)]
+    Busy(#[from] LockError),
     /// A host says no.
     #[error(transparent)]
     Host(#[from] HostError),
@@ -116,6 +119,17 @@ impl HostsError {
             ),
             _ => false,
         }
+    }
+
+    /// Whether there may be something left to read, if only nobody insisted on the newest.
+    pub fn may_be_stale(&self) -> bool {
+        let Self::Store(error) = self else {
+            return false;
+        };
+        matches!(
+            error,
+            StoreError::TooManySilent { .. } | StoreError::Unknown { .. }
+        )
     }
 
     /// What is wrong with single hosts, where that is why.

@@ -9,6 +9,7 @@ use std::io;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use distdup_codecs::{Code, Geometry, family};
 use serde::{Deserialize, Serialize};
@@ -19,8 +20,8 @@ use crate::control::Control;
 use crate::quote::quote;
 use crate::sink::set;
 use crate::store::{
-    DEFAULT_HOST_TIMEOUT, Discovered, FolderHost, Host, HostError, ObjectEntry, ObjectState,
-    Origin, Store, StoreError, StoreOptions,
+    DEFAULT_HOST_TIMEOUT, Discovered, FolderHost, FolderLock, Host, HostError, LockError,
+    ObjectEntry, ObjectState, Origin, Stale, Store, StoreError, StoreOptions,
 };
 
 /// What a host's folder is called, before its number, where nothing else was said.
@@ -67,6 +68,10 @@ pub struct StoreSpec {
     k: usize,
     n: usize,
     min_shares: usize,
+    #[serde(default)]
+    host_timeout: Option<Duration>,
+    #[serde(default)]
+    stale: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -88,6 +93,17 @@ pub struct Wish {
     pub min_shares: Option<usize>,
     /// Make hosts anew where they are missing from a store that exists.
     pub replace: bool,
+    /// How hosts are asked.
+    pub access: Access,
+}
+
+/// How hosts are asked.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Access {
+    /// A host that says or takes nothing for so long counts as down; `None` for the defaults.
+    pub host_timeout: Option<Duration>,
+    /// Whether to read what may be stale, because nothing better is left.
+    pub stale: Stale,
 }
 
 /// A store that is not there yet.
@@ -101,7 +117,7 @@ pub struct Design {
     pub least: usize,
 }
 
-/// A store to back up to.
+/// A store to back up to, or to restore from.
 #[derive(Debug)]
 pub struct Target {
     /// How to open it.
@@ -114,6 +130,11 @@ pub struct Target {
     pub silent: Vec<HostError>,
     /// Hosts that were made now.
     pub made: Vec<String>,
+    /// Hosts that could not be locked: on these a second backup at the same time would not be noticed.
+    pub unlocked: Vec<LockError>,
+    store: Store,
+    /// Held as long as the target is, and by the processes started meanwhile.
+    locks: Vec<FolderLock>,
 }
 
 /// What the objects of a store can still lose, as far as keys tell: a share that is there may be
@@ -189,12 +210,19 @@ impl Layout {
         }
     }
 
-    /// All hosts whose folders exist.
-    fn found(&self) -> Result<Vec<NamedFolder>, HostsError> {
+    /// All hosts whose folders exist, and those that do not say.
+    fn found(&self, patience: Duration) -> Result<Vec<NamedFolder>, HostsError> {
         let n = self.count().unwrap_or(MAX_HOSTS);
-        let mut found = self.hosts(Some(n))?;
-        found.retain(|host| host.folder.is_dir());
-        Ok(found)
+        let hosts = self.hosts(Some(n))?;
+        let stamps = FolderHost::stamps(&folder_hosts(&hosts), patience);
+        let exists = |stamp: &Result<_, _>| match stamp {
+            Err(HostError::Down { source, .. }) => source.kind() != io::ErrorKind::NotFound,
+            _ => true,
+        };
+        let found = hosts.into_iter().zip(stamps);
+        Ok(found
+            .filter_map(|(host, stamp)| exists(&stamp).then_some(host))
+            .collect())
     }
 
     /// For messages, and for the command that restores.
@@ -250,19 +278,40 @@ impl Layout {
     ///
     /// # Errors
     /// There is none, or too little of it.
-    pub fn existing(&self, control: &Control) -> Result<Target, HostsError> {
-        let found = stores(&self.found()?);
+    pub fn existing(&self, access: Access, control: &Control) -> Result<Target, HostsError> {
+        let patience = access.patience();
+        let found = stores(&self.found(patience)?);
         if found.is_empty() {
             return Err(HostsError::None {
                 name: self.names().join(" "),
             });
         }
-        let Some(discovered) = Store::discover(&found, DEFAULT_HOST_TIMEOUT, control)? else {
+        let Some(discovered) = Store::discover(&found, patience, control)? else {
             return Err(HostsError::Empty {
                 hosts: names(&found),
             });
         };
-        self.open(discovered.code, discovered.min_shares, control)
+        self.open(discovered.code, discovered.min_shares, access, control)
+    }
+
+    /// The same for whoever looks for what killed writers left, who may have got no share done.
+    ///
+    /// # Errors
+    /// There is no host, or too little is left of the store.
+    pub fn existing_or_empty(
+        &self,
+        access: Access,
+        control: &Control,
+    ) -> Result<Target, HostsError> {
+        match self.existing(access, control) {
+            Err(HostsError::Empty { .. }) => {
+                // Without a share it makes no difference how they were to be written.
+                let n = self.found(access.patience())?.len();
+                let code = family("copy")?.code(Geometry::new(1, n)?, None)?;
+                self.open(code, n, access, control)
+            }
+            result => result,
+        }
     }
 
     /// The store that is there or that is now made, to write to.
@@ -270,23 +319,25 @@ impl Layout {
     /// # Errors
     /// What is there is something else than wished for, or too little of it.
     pub fn existing_or_new(&self, wish: &Wish, control: &Control) -> Result<Target, HostsError> {
-        let found = stores(&self.found()?);
-        if let Some(discovered) = Store::discover(&found, DEFAULT_HOST_TIMEOUT, control)? {
+        let access = wish.access;
+        let patience = access.patience();
+        let found = stores(&self.found(patience)?);
+        if let Some(discovered) = Store::discover(&found, patience, control)? {
             wish.agrees_with(&discovered)?;
             let n = discovered.code.geometry().n();
             let hosts = self.hosts(Some(n))?;
             let made = if wish.replace {
-                make(&without_stamp(&hosts), Origin::Replacement)?
+                make(&without_stamp(&hosts, patience), Origin::Replacement)?
             } else {
                 Vec::new()
             };
-            let target = self.open(discovered.code, discovered.min_shares, control)?;
-            return Target { made, ..target }.that_can_be_written();
+            let target = self.open(discovered.code, discovered.min_shares, access, control)?;
+            return Target { made, ..target }.for_writing();
         }
 
         // Before anything is made.
         let Design { hosts, code, least } = self.design(wish)?;
-        let missing = without_stamp(&hosts);
+        let missing = without_stamp(&hosts, patience);
         let made = if missing.len() == hosts.len() {
             make(&missing, Origin::NewStore)?
         } else if missing.is_empty() {
@@ -298,8 +349,8 @@ impl Layout {
                 missing: names(&stores(&missing)),
             });
         };
-        let target = self.open(code, least, control)?;
-        Target { made, ..target }.that_can_be_written()
+        let target = self.open(code, least, access, control)?;
+        Target { made, ..target }.for_writing()
     }
 
     /// What a new store here would be.
@@ -319,7 +370,8 @@ impl Layout {
             .min_shares
             .unwrap_or_else(|| crate::encode::default_min_shares(&*code));
         let hosts = self.hosts(Some(n))?;
-        Store::new(stores(&hosts), options(Arc::clone(&code), least))?;
+        let options = options(Arc::clone(&code), least, wish.access);
+        Store::new(stores(&hosts), options)?;
         Ok(Design { hosts, code, least })
     }
 
@@ -327,6 +379,7 @@ impl Layout {
         &self,
         code: Arc<dyn Code>,
         least: usize,
+        access: Access,
         control: &Control,
     ) -> Result<Target, HostsError> {
         let geometry = code.geometry();
@@ -349,6 +402,8 @@ impl Layout {
             k: geometry.k(),
             n: geometry.n(),
             min_shares: least,
+            host_timeout: access.host_timeout,
+            stale: access.stale == Stale::Allow,
         };
         // By full names, as the resident has them.
         let store = spec.open()?;
@@ -359,12 +414,16 @@ impl Layout {
             hosts,
             silent,
             made: Vec::new(),
+            unlocked: Vec::new(),
+            store,
+            locks: Vec::new(),
         })
     }
 }
 
 impl Target {
-    fn that_can_be_written(self) -> Result<Self, HostsError> {
+    /// To write to, by nobody else.
+    fn for_writing(mut self) -> Result<Self, HostsError> {
         let (n, least) = (self.spec.n, self.spec.min_shares);
         let up = n - self.silent.len();
         if up < least {
@@ -377,7 +436,44 @@ impl Target {
             }
             .into());
         }
+        self.lock(false)?;
         Ok(self)
+    }
+
+    /// Keeps other writers away for as long as the target is there, and until the processes that were
+    /// started meanwhile have ended. `force` as in [`FolderHost::lock`].
+    ///
+    /// # Errors
+    /// Another one writes to one of the hosts.
+    pub fn lock(&mut self, force: bool) -> Result<(), HostsError> {
+        let hosts = folder_hosts(&self.spec.hosts());
+        for lock in FolderHost::lock_all(&hosts, force, self.spec.access().patience()) {
+            match lock {
+                Ok(lock) => self.locks.push(lock),
+                Err(error @ (LockError::Held { .. } | LockError::Elsewhere { .. })) => {
+                    return Err(error.into());
+                }
+                Err(LockError::Host(_)) => {} // down, and told so already
+                Err(error) => self.unlocked.push(error),
+            }
+        }
+        Ok(())
+    }
+
+    /// Its store.
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// Whether all hosts that are up are locked, and nobody can fail to see it.
+    pub fn is_surely_alone(&self) -> bool {
+        let locked = self.locks.iter().filter(|lock| !lock.shared).count();
+        locked + self.silent.len() == self.hosts.len()
+    }
+
+    /// Whether so few hosts could be locked that another writer may have locked enough others.
+    pub fn is_unguarded(&self) -> bool {
+        self.locks.len() < self.spec.min_shares
     }
 
     /// How its objects stand now.
@@ -385,7 +481,7 @@ impl Target {
     /// # Errors
     /// Too few hosts are left to tell.
     pub fn standing(&self, control: &Control) -> Result<Standing, HostsError> {
-        let list = self.spec.open()?.list(control)?;
+        let list = self.store.list(control)?;
         let lacks = |object: &ObjectEntry| match object.state {
             ObjectState::Readable { shares, n, .. } => Some(n.saturating_sub(shares)),
             ObjectState::Unreadable(_) => None,
@@ -399,6 +495,26 @@ impl Target {
                 .try_fold(0, |worst, lacks| Some(worst.max(lacks?))),
             listed: list.may_fall_silent,
         })
+    }
+
+    /// How many objects cannot be read, and why one of them cannot; `None` if all can be, as far as keys
+    /// tell.
+    ///
+    /// # Errors
+    /// Not a single one can be read, or too few hosts are left to tell.
+    pub fn unreadable(&self, control: &Control) -> Result<Option<(usize, StoreError)>, HostsError> {
+        let objects = self.store.list(control)?.objects;
+        let is_unreadable =
+            |object: &&ObjectEntry| matches!(object.state, ObjectState::Unreadable(_));
+        let count = objects.iter().filter(is_unreadable).count();
+        let Some(first) = objects.iter().find(is_unreadable) else {
+            return Ok(None);
+        };
+        match self.store.query(&first.name, control) {
+            Ok(_) => Ok(None), // a host has come back
+            Err(error) if count == objects.len() => Err(error.into()),
+            Err(error) => Ok(Some((count, error))),
+        }
     }
 
     /// The host of that full name, by its position.
@@ -461,7 +577,7 @@ impl StoreSpec {
         let code = family(&self.codec)?.code(geometry, params)?;
         Ok(Store::new(
             stores(&self.hosts()),
-            options(code, self.min_shares),
+            options(code, self.min_shares, self.access()),
         )?)
     }
 
@@ -472,6 +588,17 @@ impl StoreSpec {
             folder: OsString::from_vec(host.folder.0.clone()).into(),
         };
         self.hosts.iter().map(host).collect()
+    }
+
+    fn access(&self) -> Access {
+        Access {
+            host_timeout: self.host_timeout,
+            stale: if self.stale {
+                Stale::Allow
+            } else {
+                Stale::Refuse
+            },
+        }
     }
 
     /// As many hosts as must take everything.
@@ -508,17 +635,31 @@ impl Wish {
     }
 }
 
-fn options(code: Arc<dyn Code>, least: usize) -> StoreOptions {
+impl Access {
+    fn patience(self) -> Duration {
+        self.host_timeout.unwrap_or(DEFAULT_HOST_TIMEOUT)
+    }
+}
+
+fn options(code: Arc<dyn Code>, least: usize, access: Access) -> StoreOptions {
     let mut options = StoreOptions::new(code);
     options.encode.min_shares = Some(least);
+    options.stale = access.stale;
+    if let Some(timeout) = access.host_timeout {
+        options.host_timeout = timeout;
+        options.encode.sink_timeout = timeout;
+        options.decode.source_timeout = timeout;
+    }
     options
 }
 
 fn stores(hosts: &[NamedFolder]) -> Vec<Arc<dyn Host>> {
-    hosts
-        .iter()
-        .map(|host| Arc::new(folder_host(host)) as Arc<dyn Host>)
-        .collect()
+    let hosts = folder_hosts(hosts).into_iter();
+    hosts.map(|host| Arc::new(host) as Arc<dyn Host>).collect()
+}
+
+fn folder_hosts(hosts: &[NamedFolder]) -> Vec<FolderHost> {
+    hosts.iter().map(folder_host).collect()
 }
 
 fn folder_host(host: &NamedFolder) -> FolderHost {
@@ -533,10 +674,19 @@ fn names(hosts: &[Arc<dyn Host>]) -> String {
         .join(", ")
 }
 
-/// Those that were never made a host, or are gone.
-fn without_stamp(hosts: &[NamedFolder]) -> Vec<NamedFolder> {
-    let lacks = |host: &&NamedFolder| folder_host(host).list("").is_err();
-    hosts.iter().filter(lacks).cloned().collect()
+/// Those that were never made a host, or are gone; not those that do not say.
+fn without_stamp(hosts: &[NamedFolder], patience: Duration) -> Vec<NamedFolder> {
+    let lacks = |stamp| {
+        matches!(
+            stamp,
+            Err(HostError::Down { .. } | HostError::NotAHost { .. })
+        )
+    };
+    let stamps = FolderHost::stamps(&folder_hosts(hosts), patience);
+    let stamps = hosts.iter().zip(stamps);
+    stamps
+        .filter_map(|(host, stamp)| lacks(stamp).then(|| host.clone()))
+        .collect()
 }
 
 fn make(hosts: &[NamedFolder], origin: Origin) -> Result<Vec<String>, HostsError> {
@@ -603,14 +753,14 @@ mod tests {
         let layout = Layout::In(folder.path().join("backup_x"));
         let (control, _) = Control::new();
         assert!(matches!(
-            layout.existing(&control),
+            layout.existing(Access::default(), &control),
             Err(HostsError::None { .. })
         ));
         let target = layout.existing_or_new(&Wish::default(), &control).unwrap();
         assert_eq!((target.made.len(), target.silent.len()), (3, 0));
         assert_eq!(target.spec.open().unwrap().shape().k, 2);
         assert!(matches!(
-            layout.existing(&control),
+            layout.existing(Access::default(), &control),
             Err(HostsError::Empty { .. })
         ));
 
@@ -642,7 +792,14 @@ mod tests {
         };
         let target = layout.existing_or_new(&again, &control).unwrap();
         assert_eq!((target.made.len(), target.silent.len()), (1, 0));
-        assert_eq!(layout.existing(&control).unwrap().silent.len(), 0);
+        assert_eq!(
+            layout
+                .existing(Access::default(), &control)
+                .unwrap()
+                .silent
+                .len(),
+            0
+        );
     }
 
     #[test]

@@ -18,14 +18,20 @@ use super::vector::{self, Factor, Vector};
 pub(super) static KERNEL: Kernel = Kernel {
     name: "avx2",
     is_available: || is_x86_feature_detected!("avx2"),
-    shortest: vector::step::<__m256i>(),
+    step: vector::step::<__m256i>(),
     sums,
 };
 
 #[target_feature(enable = "avx2")]
-unsafe fn sums(factors: &[u8], sources: &[&[u8]], outputs: &mut [&mut [u8]], range: Range<usize>) {
+unsafe fn sums(
+    factors: &[u8],
+    sources: &[&[u8]],
+    outputs: &mut [&mut [u8]],
+    range: Range<usize>,
+    add: bool,
+) {
     // SAFETY: as for `Kernel::sums`.
-    unsafe { vector::sums::<__m256i>(factors, sources, outputs, range) }
+    unsafe { vector::sums::<__m256i>(factors, sources, outputs, range, add) }
 }
 
 // SAFETY, all blocks: AVX2 is there, and the callers' pointers are good for 32 bytes.

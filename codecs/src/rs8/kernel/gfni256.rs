@@ -17,14 +17,20 @@ use super::vector::{self, Factor, Vector};
 pub(super) static KERNEL: Kernel = Kernel {
     name: "gfni256",
     is_available: || is_x86_feature_detected!("gfni") && is_x86_feature_detected!("avx2"),
-    shortest: vector::step::<Affine>(),
+    step: vector::step::<Affine>(),
     sums,
 };
 
 #[target_feature(enable = "gfni,avx2")]
-unsafe fn sums(factors: &[u8], sources: &[&[u8]], outputs: &mut [&mut [u8]], range: Range<usize>) {
+unsafe fn sums(
+    factors: &[u8],
+    sources: &[&[u8]],
+    outputs: &mut [&mut [u8]],
+    range: Range<usize>,
+    add: bool,
+) {
     // SAFETY: as for `Kernel::sums`.
-    unsafe { vector::sums::<Affine>(factors, sources, outputs, range) }
+    unsafe { vector::sums::<Affine>(factors, sources, outputs, range, add) }
 }
 
 /// AVX2's register, by another name than for AVX2 alone.

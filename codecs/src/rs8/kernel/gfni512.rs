@@ -15,14 +15,20 @@ use super::vector::{self, Factor, Vector};
 pub(super) static KERNEL: Kernel = Kernel {
     name: "gfni512",
     is_available: || is_x86_feature_detected!("gfni") && is_x86_feature_detected!("avx512f"),
-    shortest: vector::step::<__m512i>(),
+    step: vector::step::<__m512i>(),
     sums,
 };
 
 #[target_feature(enable = "gfni,avx512f")]
-unsafe fn sums(factors: &[u8], sources: &[&[u8]], outputs: &mut [&mut [u8]], range: Range<usize>) {
+unsafe fn sums(
+    factors: &[u8],
+    sources: &[&[u8]],
+    outputs: &mut [&mut [u8]],
+    range: Range<usize>,
+    add: bool,
+) {
     // SAFETY: as for `Kernel::sums`.
-    unsafe { vector::sums::<__m512i>(factors, sources, outputs, range) }
+    unsafe { vector::sums::<__m512i>(factors, sources, outputs, range, add) }
 }
 
 // SAFETY, all blocks: GFNI and AVX-512F are there, and the callers' pointers are good for 64 bytes.

@@ -16,14 +16,20 @@ use super::vector::{self, Factor, Vector};
 pub(super) static KERNEL: Kernel = Kernel {
     name: "neon",
     is_available: || is_aarch64_feature_detected!("neon"),
-    shortest: vector::step::<uint8x16_t>(),
+    step: vector::step::<uint8x16_t>(),
     sums,
 };
 
 #[target_feature(enable = "neon")]
-unsafe fn sums(factors: &[u8], sources: &[&[u8]], outputs: &mut [&mut [u8]], range: Range<usize>) {
+unsafe fn sums(
+    factors: &[u8],
+    sources: &[&[u8]],
+    outputs: &mut [&mut [u8]],
+    range: Range<usize>,
+    add: bool,
+) {
     // SAFETY: as for `Kernel::sums`.
-    unsafe { vector::sums::<uint8x16_t>(factors, sources, outputs, range) }
+    unsafe { vector::sums::<uint8x16_t>(factors, sources, outputs, range, add) }
 }
 
 // SAFETY, all blocks: NEON is there, and the callers' pointers are good for 16 bytes.

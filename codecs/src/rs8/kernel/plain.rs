@@ -8,7 +8,7 @@ use crate::rs8::field::times;
 pub(super) static KERNEL: Kernel = Kernel {
     name: "plain",
     is_available: || true,
-    shortest: 1,
+    step: 1,
     sums,
 };
 
@@ -25,11 +25,19 @@ static PRODUCTS: [[u8; 256]; 256] = {
     products
 };
 
-fn sums(factors: &[u8], sources: &[&[u8]], outputs: &mut [&mut [u8]], range: Range<usize>) {
+fn sums(
+    factors: &[u8],
+    sources: &[&[u8]],
+    outputs: &mut [&mut [u8]],
+    range: Range<usize>,
+    add: bool,
+) {
     let width = outputs.len();
     for (at, output) in outputs.iter_mut().enumerate() {
         let output = &mut output[range.clone()];
-        output.fill(0);
+        if !add {
+            output.fill(0);
+        }
         for (factor, source) in factors[at..].iter().step_by(width).zip(sources) {
             let products = &PRODUCTS[usize::from(*factor)];
             for (sum, byte) in output.iter_mut().zip(&source[range.clone()]) {

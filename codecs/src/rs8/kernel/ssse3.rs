@@ -15,14 +15,20 @@ use super::vector::{self, Factor, Vector};
 pub(super) static KERNEL: Kernel = Kernel {
     name: "ssse3",
     is_available: || is_x86_feature_detected!("ssse3"),
-    shortest: vector::step::<__m128i>(),
+    step: vector::step::<__m128i>(),
     sums,
 };
 
 #[target_feature(enable = "ssse3")]
-unsafe fn sums(factors: &[u8], sources: &[&[u8]], outputs: &mut [&mut [u8]], range: Range<usize>) {
+unsafe fn sums(
+    factors: &[u8],
+    sources: &[&[u8]],
+    outputs: &mut [&mut [u8]],
+    range: Range<usize>,
+    add: bool,
+) {
     // SAFETY: as for `Kernel::sums`.
-    unsafe { vector::sums::<__m128i>(factors, sources, outputs, range) }
+    unsafe { vector::sums::<__m128i>(factors, sources, outputs, range, add) }
 }
 
 // SAFETY, all blocks: SSSE3 is there, and the callers' pointers are good for 16 bytes.

@@ -34,7 +34,7 @@ pub(super) trait Vector: Copy {
     unsafe fn add_product(self, x: Self::Multiplicand, factor: Self::Loaded) -> Self;
 }
 
-/// Bytes that are worked on at a time, and so the shortest shard.
+/// Bytes that are worked on at a time.
 pub(super) const fn step<V: Vector>() -> usize {
     2 * V::BYTES
 }
@@ -43,21 +43,22 @@ pub(super) const fn step<V: Vector>() -> usize {
 ///
 /// # Safety
 ///
-/// As there, with [`step`] for `shortest`.
+/// As there.
 #[inline(always)]
 pub(super) unsafe fn sums<V: Vector>(
     factors: &[u8],
     sources: &[&[u8]],
     outputs: &mut [&mut [u8]],
     range: Range<usize>,
+    add: bool,
 ) {
     // SAFETY: handed on as it is.
     unsafe {
         match outputs {
-            [a] => group::<V, 1>(factors, sources, [a], range),
-            [a, b] => group::<V, 2>(factors, sources, [a, b], range),
-            [a, b, c] => group::<V, 3>(factors, sources, [a, b, c], range),
-            [a, b, c, d] => group::<V, 4>(factors, sources, [a, b, c, d], range),
+            [a] => group::<V, 1>(factors, sources, [a], range, add),
+            [a, b] => group::<V, 2>(factors, sources, [a, b], range, add),
+            [a, b, c] => group::<V, 3>(factors, sources, [a, b, c], range, add),
+            [a, b, c, d] => group::<V, 4>(factors, sources, [a, b, c, d], range, add),
             _ => unreachable!("groups have at most {} outputs", super::MOST_OUTPUTS),
         }
     }
@@ -69,15 +70,17 @@ unsafe fn group<V: Vector, const R: usize>(
     sources: &[&[u8]],
     outputs: [&mut [u8]; R],
     range: Range<usize>,
+    add: bool,
 ) {
     let (factors, _) = factors.as_chunks::<R>();
     let outputs = outputs.map(<[u8]>::as_mut_ptr);
-    for at in range.clone().step_by(step::<V>()) {
-        // The last step may do again what the one before it did: all outputs are set, none is added to.
-        let at = at.min(range.end - step::<V>());
-        // SAFETY: all sources and outputs have at least `range.end` bytes, that is `step` from `at`.
+    for at in range.step_by(step::<V>()) {
+        // SAFETY: the range is one of whole steps, and all sources and outputs reach to its end.
         unsafe {
             let mut sums = [[V::zero(); 2]; R];
+            if add {
+                sums = outputs.map(|o| [V::load(o.add(at)), V::load(o.add(at + V::BYTES))]);
+            }
             for (factors, source) in factors.iter().zip(sources) {
                 let source = source.as_ptr().add(at);
                 let low = V::load(source).multiplicand();

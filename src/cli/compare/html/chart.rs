@@ -98,6 +98,9 @@ impl Label {
     }
 }
 
+/// Labels are up to so many lines away from their marks.
+const FARTHEST: usize = 14;
+
 /// Finds a place for `text` near (x, y), within `bounds`, where nothing of `taken` is, and takes it.
 /// The nearest is the first; where all are taken, the last is.
 pub fn place(
@@ -109,8 +112,8 @@ pub fn place(
 ) -> Label {
     let width = width_of(text);
     let mut last = None;
-    for distance in [0.0, 14.0, 28.0, 42.0, 56.0] {
-        let side = gap + distance / 2.0;
+    for distance in (0..FARTHEST).map(|step| real(step) * TEXT) {
+        let side = gap + (distance / 2.0).min(TEXT);
         for (left, middle) in [
             (x + side, y - distance),
             (x - side - width, y - distance),

@@ -45,8 +45,26 @@ pub fn figure(rows: &[Row], down: &Down) -> Markup {
                 "Less is better in both. Along the line, nothing here takes less space and is readable more \
                  often. The dashed line is what was said to be acceptable."
             }
+            (legend(rows))
             @for size in SIZES {
                 (drawing(rows, &points, down, size))
+            }
+        }
+    }
+}
+
+/// Which mark is which code's.
+fn legend(rows: &[Row]) -> Markup {
+    let mut names: Vec<&str> = rows.iter().map(|row| row.judged.name.as_str()).collect();
+    names.sort_by_key(|name| look(rows, name));
+    names.dedup();
+    html! {
+        ul.legend aria-hidden="true" {
+            @for name in names {
+                li {
+                    svg viewBox="0 0 16 16" width="16" height="16" { (mark(look(rows, name), 8.0, 8.0, RADIUS)) }
+                    (name)
+                }
             }
         }
     }
@@ -134,7 +152,7 @@ impl Scale {
 }
 
 fn drawing(rows: &[Row], points: &[Point], down: &Down, size: Size) -> Markup {
-    let height = if size.name == "wide" { 430.0 } else { 400.0 };
+    let height = if size.name == "wide" { 430.0 } else { 480.0 };
     let area = Area {
         left: 44.0,
         top: 34.0,
@@ -154,7 +172,7 @@ fn drawing(rows: &[Row], points: &[Point], down: &Down, size: Size) -> Markup {
             (axes(&scale))
             (allowed(&scale, down))
             (front(&corners(&scale, points)))
-            (marks(rows, points, &scale, down))
+            (marks(rows, points, &scale, down, size))
         }
     }
 }
@@ -269,13 +287,13 @@ fn front(corners: &[(f64, f64)]) -> Markup {
     html! { path.front d=(path) {} }
 }
 
-fn marks(rows: &[Row], points: &[Point], scale: &Scale, down: &Down) -> Markup {
-    // Codes at one place stand side by side and share a label.
+fn marks(rows: &[Row], points: &[Point], scale: &Scale, down: &Down, size: Size) -> Markup {
+    // Codes at nearly one place stand side by side and share a label.
     let mut places: Vec<Vec<&Point>> = Vec::new();
     for point in points {
         let near = |other: &Point| {
             (scale.x(other.storage) - scale.x(point.storage)).abs() < 1.0
-                && (scale.y(other.unavailable) - scale.y(point.unavailable)).abs() < 1.0
+                && (scale.y(other.unavailable) - scale.y(point.unavailable)).abs() < 2.0 * RADIUS
         };
         match places.iter_mut().find(|place| near(place[0])) {
             Some(place) => place.push(point),
@@ -319,7 +337,7 @@ fn marks(rows: &[Row], points: &[Point], scale: &Scale, down: &Down) -> Markup {
     let labels: Vec<_> = places
         .iter()
         .map(|points| {
-            let text = names(rows, points);
+            let text = names(rows, points, size);
             let label = place(
                 &text,
                 center(points),
@@ -344,7 +362,7 @@ fn marks(rows: &[Row], points: &[Point], scale: &Scale, down: &Down) -> Markup {
                     title { (row.title()) ": " (of_a_year(&row.answer.figures.readable)) " a year" }
                     g data-row=(point.row) data-field=[point.exact.then_some("/readable/unavailability")]
                         data-value=(point.unavailable) {
-                        (mark(look(rows, &row.name), x, y, RADIUS))
+                        (mark(look(rows, &row.name), x, scale.y(point.unavailable), RADIUS))
                     }
                 }
             }
@@ -353,17 +371,21 @@ fn marks(rows: &[Row], points: &[Point], scale: &Scale, down: &Down) -> Markup {
     }
 }
 
-/// `rs16, xor (9, 10)`.
-fn names(rows: &[Row], points: &[&Point]) -> String {
+/// `rs16, xor (9, 10)`, or, where there is no room, `(9, 10)`.
+fn names(rows: &[Row], points: &[&Point], size: Size) -> String {
     let geometry = |point: &Point| rows[point.row].judged.code.geometry();
     let name = |(i, point): (usize, &&Point)| {
-        let name = &rows[point.row].judged.name;
+        let name = match size.name {
+            "wide" => rows[point.row].judged.name.as_str(),
+            _ => "",
+        };
         let exact = if point.exact { "" } else { " at most" };
         match points.get(i + 1) {
-            Some(next) if geometry(next) == geometry(point) => name.clone(),
+            Some(next) if geometry(next) == geometry(point) => name.to_owned(),
             _ => format!("{name} {}{exact}", geometry(point)),
         }
     };
-    let names: Vec<_> = points.iter().enumerate().map(name).collect();
-    names.join(", ")
+    let names = points.iter().enumerate().map(name);
+    let names: Vec<_> = names.filter(|name| !name.is_empty()).collect();
+    names.join(", ").trim_start().to_owned()
 }
