@@ -15,6 +15,7 @@ use distdup::survival;
 use distdup_codecs::Code;
 use serde_json::{Value, json};
 
+use super::code;
 use super::console::{Console, warn};
 use super::low_disk::{self, LowDisk};
 use super::session::{self, DuplicityArgs, Ended, HostArgs};
@@ -35,9 +36,9 @@ pub struct Backup {
     #[arg(long)]
     replace_lost: bool,
     #[command(flatten)]
-    low_disk: LowDisk,
-    #[command(flatten)]
     hosts: HostArgs,
+    #[command(flatten)]
+    low_disk: LowDisk,
     #[command(flatten)]
     duplicity: DuplicityArgs,
 }
@@ -81,6 +82,9 @@ impl Backup {
             .map_err(|error| {
                 session::no_store(error, "there are no hosts that could be backed up to")
             })?;
+        if wish.equations.is_some() {
+            code::warn_of_copies(&*target.code);
+        }
         session::note_unlocked(console, &target);
         // A store that was there may have more.
         plan.check_hosts(&target.hosts).map_err(Usage::new)?;
@@ -146,13 +150,21 @@ fn print(
     let losses = losses(&*target.code, standing);
     // Hosts that took the place of lost ones cannot say what there was before them.
     let unsure = standing.listed + 1 < target.spec.min_shares();
-    let outcome = Outcome::degraded_if(!tally.is_good() || standing.lacking > 0 || unsure);
+    let outcome = Outcome::degraded_if(
+        !tally.is_good() || tally.left_out() > 0 || standing.lacking > 0 || unsure,
+    );
     let lacking = tally.bad_hosts(target);
     if !lacking.is_empty() {
         warn(format!(
             "not all of this backup is on {}: see to it, or, if it is lost for good, make it anew with \
              --replace-lost",
             lacking.join(", ")
+        ));
+    }
+    if let left_out @ 1.. = tally.left_out() {
+        warn(format!(
+            "Duplicity could not read {}, and says which above: the backup is without",
+            report::count(left_out, "file")
         ));
     }
     if standing.lacking > 0 {

@@ -64,6 +64,8 @@ pub struct Settings {
     pub groups: Vec<Setting<Group>>,
     /// The code's name.
     pub codec: Option<Setting<String>>,
+    /// Its parity equations.
+    pub equations: Option<Setting<String>>,
     /// Data shares.
     pub k: Option<Setting<usize>>,
     /// All shares.
@@ -104,13 +106,18 @@ impl Settings {
         fn either<T>(own: Vec<T>, others: Vec<T>) -> Vec<T> {
             if own.is_empty() { others } else { own }
         }
+        // Equations are those of a codec, and go with it.
+        let says_which = self.codec.is_some() || self.equations.is_some();
+        let which = if says_which { &self } else { &others };
+        let (codec, equations) = (which.codec.clone(), which.equations.clone());
         Self {
             profile: self.profile.or(others.profile),
             choice: either(self.choice, others.choice),
             source: self.source.or(others.source),
             hosts: self.hosts.or(others.hosts),
             groups: either(self.groups, others.groups),
-            codec: self.codec.or(others.codec),
+            codec,
+            equations,
             k: self.k.or(others.k),
             n: self.n.or(others.n),
             min_shares: self.min_shares.or(others.min_shares),
@@ -146,6 +153,7 @@ impl Settings {
             k: value(self.k.as_ref()),
             n: value(self.n.as_ref()),
             codec: value(self.codec.as_ref()),
+            equations: value(self.equations.as_ref()),
             min_shares: value(self.min_shares.as_ref()),
             replace: false,
             access: Access::default(),

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::keys;
 use super::settings::{Origin, Settings};
-use crate::duplicity::hosts::{DEFAULT_CODEC, Layout};
+use crate::duplicity::hosts::Layout;
 use crate::duplicity::launch::Duplicity;
 
 /// A setting as it stands in a file.
@@ -35,7 +35,7 @@ impl Settings {
         let geometry = design.as_ref().map(|design| design.code.geometry());
         let duplicity = Duplicity::on_path().map(|path| json!(path.to_string_lossy()));
         let values = [
-            ("codec", Some(json!(DEFAULT_CODEC))),
+            ("codec", Some(json!(self.wish().choice().codec()))),
             ("k", geometry.map(|geometry| json!(geometry.k()))),
             ("n", geometry.map(|geometry| json!(geometry.n()))),
             ("min_shares", design.map(|design| json!(design.least))),
