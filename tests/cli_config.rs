@@ -80,7 +80,7 @@ fn a_profile_needs_no_more_words() {
     assert!(ran.err.contains("made host nas"), "{}", ran.err);
     let text = ran.text();
     assert!(
-        text.contains("is backed up to nas cellar friend, rs16 (2, 3)"),
+        text.contains("is backed up to nas cellar friend, rs8 (2, 3)"),
         "{text}"
     );
     assert!(
@@ -111,7 +111,7 @@ fn a_profile_needs_no_more_words() {
     let line = "distdup backup -P other -k 2 tree -o 'd{i}' -n 3 && distdup restore -P home out2 --from 'd{i}'";
     let ran = run(&desk, 0, line);
     assert!(
-        ran.text().contains("backed up to d{i}, rs16 (2, 3)"),
+        ran.text().contains("backed up to d{i}, rs8 (2, 3)"),
         "{}",
         ran.text()
     );
