@@ -4,6 +4,7 @@
 //!   [`verify`](mod@verify) are the operations, each one function.
 //! - [`input`], [`sink`] and [`source`] are where bytes come from and go to: traits, and what
 //!   implements them. They fail, and the operations know what to do about it.
+//! - [`zfec`] reads and writes the shares of another program.
 //! - [`format`](mod@format) is what stands in a share; docs/FORMAT.md is normative.
 //! - [`availability`] is how likely it is that what was written can be read again.
 //! - [`compare`] is what codes cost: how fast they are on this machine, and what they take.
@@ -14,6 +15,7 @@
 //! before a byte of it goes out, and nothing counts as complete that is not.
 
 pub mod availability;
+pub mod choice;
 pub mod command;
 pub mod compare;
 pub mod config;
@@ -36,3 +38,4 @@ pub mod source;
 pub mod store;
 pub mod survival;
 pub mod verify;
+pub mod zfec;

@@ -15,6 +15,7 @@ use distdup::survival;
 use distdup_codecs::Code;
 use serde_json::{Value, json};
 
+use super::code;
 use super::console::{Console, warn};
 use super::low_disk::{self, LowDisk};
 use super::session::{self, DuplicityArgs, Ended, HostArgs};
@@ -35,9 +36,9 @@ pub struct Backup {
     #[arg(long)]
     replace_lost: bool,
     #[command(flatten)]
-    low_disk: LowDisk,
-    #[command(flatten)]
     hosts: HostArgs,
+    #[command(flatten)]
+    low_disk: LowDisk,
     #[command(flatten)]
     duplicity: DuplicityArgs,
 }
@@ -81,6 +82,9 @@ impl Backup {
             .map_err(|error| {
                 session::no_store(error, "there are no hosts that could be backed up to")
             })?;
+        if wish.equations.is_some() {
+            code::warn_of_copies(&*target.code);
+        }
         session::note_unlocked(console, &target);
         // A store that was there may have more.
         plan.check_hosts(&target.hosts).map_err(Usage::new)?;

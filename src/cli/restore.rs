@@ -71,12 +71,14 @@ impl Restore {
         let (control, _) = Control::new();
         let access = self.hosts.access_to(self.allow_stale);
         let cannot = |error: HostsError| {
-            let hint = if error.may_be_stale() {
-                "--allow-stale restores the newest that is left"
+            let what = if error.may_be_stale() {
+                "nothing was restored; bring hosts back that are missing (mount them, say), say where they are \
+                 now (--from), or restore the newest that is left: --allow-stale"
             } else {
-                "bring hosts back that are missing (mount them, say), or say where they are now: --from"
+                "nothing was restored; bring hosts back that are missing (mount them, say), or say where they are \
+                 now: --from"
             };
-            session::no_store(error, format!("nothing was restored; {hint}"))
+            session::no_store(error, what)
         };
         let target = layout.existing(access, &control).map_err(cannot)?;
         if let Some((count, error)) = target.unreadable(&control).map_err(cannot)? {

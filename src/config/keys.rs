@@ -58,6 +58,18 @@ static TOP: &[Entry] = &[
         show: |settings| one("codec", settings.codec.as_ref(), |name| json!(name)),
     },
     Entry {
+        name: "equations",
+        read: |reader, settings, key, value| {
+            let equations = reader.string(value, "equations in quotes, such as '1^2,1^3'")?;
+            settings.equations = Some(reader.setting(&key.span(), equations));
+            Ok(())
+        },
+        show: |settings| {
+            let equations = settings.equations.as_ref();
+            one("equations", equations, |text| json!(text))
+        },
+    },
+    Entry {
         name: "k",
         read: |reader, settings, key, value| {
             settings.k = Some(reader.setting(&key.span(), reader.count(value, MAX_SHARDS)?));

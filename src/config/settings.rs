@@ -16,7 +16,7 @@ use super::secret::SecretError;
 use crate::availability::Group;
 use crate::duplicity::backup::{BackupError, Plan};
 use crate::duplicity::environment::Environment;
-use crate::duplicity::hosts::{Access, DEFAULT_CODEC, HostsError, Layout, NamedFolder, Wish};
+use crate::duplicity::hosts::{Access, HostsError, Layout, NamedFolder, Wish};
 use crate::duplicity::launch::{Duplicity, FindError};
 use crate::duplicity::low_disk::Temporary;
 
@@ -65,6 +65,8 @@ pub struct Settings {
     pub groups: Vec<Setting<Group>>,
     /// The code's name.
     pub codec: Option<Setting<String>>,
+    /// Its parity equations.
+    pub equations: Option<Setting<String>>,
     /// Data shares.
     pub k: Option<Setting<usize>>,
     /// All shares.
@@ -131,6 +133,10 @@ impl Settings {
             others.extend(own);
             others
         }
+        // Equations are those of a codec, and go with it.
+        let says_which = self.codec.is_some() || self.equations.is_some();
+        let which = if says_which { &self } else { &others };
+        let (codec, equations) = (which.codec.clone(), which.equations.clone());
         Self {
             profile: self.profile.or(others.profile),
             source: self.source.or(others.source),
@@ -140,7 +146,8 @@ impl Settings {
             } else {
                 self.groups
             },
-            codec: self.codec.or(others.codec),
+            codec,
+            equations,
             k: self.k.or(others.k),
             n: self.n.or(others.n),
             min_shares: self.min_shares.or(others.min_shares),
@@ -172,6 +179,7 @@ impl Settings {
             k: value(self.k.as_ref()),
             n: value(self.n.as_ref()),
             codec: value(self.codec.as_ref()),
+            equations: value(self.equations.as_ref()),
             min_shares: value(self.min_shares.as_ref()),
             replace: false,
             access: Access::default(),
@@ -250,7 +258,7 @@ impl Settings {
         let geometry = design.as_ref().map(|design| design.code.geometry());
         let duplicity = Duplicity::on_path().map(|path| json!(path.to_string_lossy()));
         let values = [
-            ("codec", Some(json!(DEFAULT_CODEC))),
+            ("codec", Some(json!(self.wish().choice().codec()))),
             ("k", geometry.map(|geometry| json!(geometry.k()))),
             ("n", geometry.map(|geometry| json!(geometry.n()))),
             ("min_shares", design.map(|design| json!(design.least))),

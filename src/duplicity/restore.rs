@@ -211,7 +211,7 @@ impl Archive {
     /// # Errors
     /// The temporary folder cannot be written to.
     pub fn create() -> io::Result<Self> {
-        Ok(Self(PrivateFolder::create_in(&std::env::temp_dir())?))
+        PrivateFolder::create_in(&std::env::temp_dir()).map(Self)
     }
 
     /// The options by which Duplicity uses it.

@@ -94,6 +94,17 @@ pub enum HostsError {
 }
 
 impl HostsError {
+    /// Whether there may be something left to read, if only nobody insisted on the newest.
+    pub fn may_be_stale(&self) -> bool {
+        let Self::Store(error) = self else {
+            return false;
+        };
+        matches!(
+            error,
+            StoreError::TooManySilent { .. } | StoreError::Unknown { .. }
+        )
+    }
+
     /// Whether what was asked for makes no sense, whatever the hosts are like.
     pub fn is_usage(&self) -> bool {
         match self {
@@ -110,17 +121,6 @@ impl HostsError {
             ),
             _ => false,
         }
-    }
-
-    /// Whether there may be something left to read, if only nobody insisted on the newest.
-    pub fn may_be_stale(&self) -> bool {
-        let Self::Store(error) = self else {
-            return false;
-        };
-        matches!(
-            error,
-            StoreError::TooManySilent { .. } | StoreError::Unknown { .. }
-        )
     }
 
     /// What is wrong with single hosts, where that is why.
