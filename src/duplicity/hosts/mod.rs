@@ -801,9 +801,11 @@ mod tests {
         store
             .put(b"object", Box::new(input), None, &control)
             .unwrap();
+        drop((store, target)); // they hold the hosts
         let target = layout.existing_or_new(&wish(2, 3), &control).unwrap();
         assert_eq!((target.made.len(), target.silent.len()), (0, 1));
         assert!(!lost.exists());
+        drop(target);
         let error = layout.existing_or_new(&wish(3, 5), &control).unwrap_err();
         assert!(
             error.to_string().contains("k = 2, and 3 is asked for"),
@@ -846,6 +848,7 @@ mod tests {
         store
             .put(b"object", Box::new(input), None, &control)
             .unwrap();
+        drop((store, target)); // they hold the hosts
 
         let matland = "3^5^6,2^4^6,1^4^5,1^2^3";
         for wish in [
