@@ -6,7 +6,7 @@
 
 #![allow(clippy::unwrap_used)]
 
-use distdup_codecs::{Code, Geometry, Shard, ShardSet, family};
+use distdup_codecs::{Code, Geometry, Shard, ShardSet, family, rs8};
 use divan::counter::BytesCount;
 use divan::{Bencher, black_box};
 use std::fmt;
@@ -30,7 +30,7 @@ impl fmt::Display for Case {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { id, k, n, len, .. } = self;
         let params = match (*id, self.params) {
-            ("rs16", Some(rate)) => rate,
+            ("rs16" | "rs8", Some(rate_or_kernel)) => rate_or_kernel,
             _ => "",
         };
         write!(f, "{id} {params} ({k}, {n}) {} KiB", len / 1024)
@@ -40,6 +40,9 @@ impl fmt::Display for Case {
 impl Case {
     fn code(&self) -> Arc<dyn Code> {
         let geometry = Geometry::new(self.k, self.n).unwrap();
+        if let ("rs8", Some(kernel)) = (self.id, self.params) {
+            return rs8::with_kernel(geometry, kernel).unwrap();
+        }
         family(self.id)
             .unwrap()
             .code(geometry, self.params)
@@ -79,6 +82,17 @@ fn cases() -> Vec<Case> {
                 n,
                 len,
             });
+        }
+        for (k, n) in [(2, 3), (4, 6), (6, 10), (10, 14), (32, 64)] {
+            for kernel in rs8::kernels() {
+                cases.push(Case {
+                    id: "rs8",
+                    params: Some(kernel),
+                    k,
+                    n,
+                    len,
+                });
+            }
         }
         cases.push(Case {
             id: "copy",

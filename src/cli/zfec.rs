@@ -27,13 +27,13 @@ impl Format {
     /// What the sources hold: what was said, or else what their names say.
     pub fn of(said: Option<Self>, names: &[OsString]) -> anyhow::Result<Self> {
         let is_fec = |name: &&OsString| name.as_encoded_bytes().ends_with(b".fec");
-        let named = || {
+        let mixed = || {
             names
                 .iter()
                 .find(is_fec)
                 .zip(names.iter().find(|name| !is_fec(name)))
         };
-        match (said, named()) {
+        match (said, mixed()) {
             (Some(said), _) => Ok(said),
             (None, Some((fec, other))) => Err(Usage::say(format!(
                 "{} seems to be a share of zfec's and {} one of distdup's: give shares of one kind, \
