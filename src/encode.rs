@@ -12,8 +12,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use crossbeam_channel::{Receiver, Sender, bounded};
-use distdup_codecs::{Code, CodecError};
+use distdup_codecs::{Code, CodecError, ShardSet};
 
+use crate::catalogue::catalogue;
 use crate::control::Control;
 use crate::format::digest::StreamDigest;
 use crate::format::{Common, CommonError, Identity, Totals};
@@ -141,6 +142,14 @@ pub enum EncodeError {
         #[source]
         source: CodecError,
     },
+    /// A stripe that was encoded does not decode to what was read; see [`EncodeOptions::verify`].
+    #[error("stripe {stripe} was encoded wrong: shares {from} do not give it back")]
+    Corrupted {
+        /// Which.
+        stripe: u64,
+        /// The shares that it was decoded from.
+        from: ShardSet,
+    },
     /// Too few sinks are left.
     #[error(
         "{} of {} sinks failed, and at least {least} must take everything",
@@ -156,6 +165,39 @@ pub enum EncodeError {
     /// Asked to stop.
     #[error("stopped before the end")]
     Cancelled,
+}
+
+catalogue! {
+    EncodeError {
+        Self::SinkCount { .. } => "output-count":
+            "Nothing was read or written."
+            "Give one -o for each share, or one with {i} in it.";
+        Self::MinShares { .. } => "min-shares":
+            "Nothing was read or written."
+            "Leave --min-shares out, or give a number between the two.";
+        Self::System { .. } => "no-resources":
+            "Nothing was written."
+            "See what limits threads and memory (ulimit -a), and run the same command again.";
+        Self::Input { .. } => "input-failed":
+            "The stream has no end that counts: no share was completed, and none passes for complete."
+            "Mend the input, and run the same command again.";
+        Self::Codec { .. } => "codec-failed":
+            "No share was completed, and none passes for complete."
+            "Test the machine's memory; if it is good, this is a mistake in distdup: please report it.";
+        Self::Corrupted { .. } => "encoded-wrong":
+            "What was encoded does not give the stream back. No share was completed, and none passes for complete."
+            "Test the machine's memory and processor, and encode on another machine.";
+        Self::TooFewSinks { .. } => "too-few-outputs":
+            "Too few shares are complete to count. Those that are complete are whole, and too few."
+            "Mend the outputs that are named, and run the same command again with --force; or accept fewer by --min-shares.";
+        Self::Cancelled => "encode-stopped":
+            "Nothing that was being written passes for complete."
+            "Run the same command again.";
+    }
+    passing {
+        Self::Common(error) => error;
+        Self::Memory(error) => error;
+    }
 }
 
 fn failures(sinks: &[SinkOutcome]) -> usize {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use distdup_codecs::ShardSet;
 
+use crate::catalogue::catalogue;
 use crate::control::Control;
 use crate::decode::{DecodeError, DecodeOptions, GatherError, SourceOutcome, gather};
 use crate::encode::{DEFAULT_TIMEOUT, SinkOutcome};
@@ -48,6 +49,21 @@ pub enum RepairError {
         /// What became of each.
         sinks: Vec<SinkOutcome>,
     },
+}
+
+catalogue! {
+    RepairError {
+        Self::NothingMissing { .. } => "nothing-missing":
+            "All shares are there, and nothing was written."
+            "Nothing needs to be done.";
+        Self::AllFailed { .. } => "repair-failed":
+            "The shares that were read are as they were, and no share was written."
+            "Mend the outputs that are named, and run the same command again.";
+    }
+    passing {
+        Self::Decode(error) => error;
+        Self::Sinks(error) => error;
+    }
 }
 
 /// Rebuilds shares from `sources`. Once it is known what they are of and which shares they claim to

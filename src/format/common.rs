@@ -9,6 +9,7 @@ use distdup_codecs::{Code, CodecError, Geometry};
 use serde::{Deserialize, Serialize};
 use serde_bytes::{ByteArray, ByteBuf};
 
+use crate::catalogue::catalogue;
 use super::digest::Digest;
 
 /// Most bytes of a stripe's data.
@@ -150,6 +151,23 @@ pub enum CommonError {
         /// Its id.
         codec: &'static str,
     },
+}
+
+catalogue! {
+    CommonError {
+        Self::Malformed(_) => "header-malformed":
+            "It was not used, and is as it was."
+            "Look which program wrote it; docs/FORMAT.md says what a header is.";
+        Self::Feature(_) | Self::Digest(_) => "newer-feature":
+            "It was not used, and is as it was."
+            "Take the distdup that wrote it, or a newer one.";
+        Self::Range { .. } | Self::Unit { .. } => "out-of-range":
+            "Nothing was read or written, or the share that says so was not used."
+            "Choose another --shard-size, -k or -n.";
+    }
+    passing {
+        Self::Codec(error) => error;
+    }
 }
 
 impl Common {

@@ -1,5 +1,6 @@
 //! What became of a sink.
 
+use crate::catalogue::catalogue;
 use std::io;
 use std::time::Duration;
 
@@ -36,6 +37,23 @@ pub enum SinkFailure {
         /// For how long.
         waited: Duration,
     },
+}
+
+catalogue! {
+    SinkFailure {
+        Self::Open(_) => "output-not-opened":
+            "This share was not written; the others were."
+            "Mend it, then write this share by distdup repair.";
+        Self::Write { .. } => "output-broke":
+            "This share is not complete and does not pass for complete; the others were written."
+            "Make room or mend it, then write this share by distdup repair.";
+        Self::Finish { .. } => "output-not-completed":
+            "Nobody vouches for this share; the others were written."
+            "Mend it, then write this share by distdup repair.";
+        Self::TimedOut { .. } => "output-stalled":
+            "This share is not complete and does not pass for complete; the others were written."
+            "See what its reader waits for, or give it longer by --sink-timeout; then distdup repair.";
+    }
 }
 
 /// What became of one sink.
