@@ -103,10 +103,7 @@ pub static CATALOGUE: &[Chapter] = &[
 
 /// What is said of an error: by the outermost of it and its causes of which anything is, in
 /// `chapters` or in [`CATALOGUE`].
-pub fn entry_of(
-    error: &(dyn Error + 'static),
-    chapters: &[Chapter],
-) -> Option<&'static Entry> {
+pub fn entry_of(error: &(dyn Error + 'static), chapters: &[Chapter]) -> Option<&'static Entry> {
     let mut next = Some(error);
     while let Some(error) = next {
         let mut all = chapters.iter().chain(CATALOGUE);

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use clap::Args;
+use distdup::catalogue::Catalogued;
 use distdup::decode::{
     DecodeOptions, DecodeReport, SalvageReport, SourceFailure, SourceOutcome, decode, salvage,
 };
@@ -14,6 +15,7 @@ use distdup::sink::Options;
 use serde_json::json;
 
 use super::console::{Console, warn};
+use super::failure::Finding;
 use super::size::{parse_seconds, parse_size, show_size, show_time};
 use super::watch::Watch;
 use super::{Outcome, names, report};
@@ -23,7 +25,7 @@ use super::{Outcome, names, report};
 #[command(after_help = AFTER_HELP)]
 pub struct Decode {
     #[command(flatten)]
-    sources: Sources,
+    pub sources: Sources,
     /// Where the stream goes: a path, fd:N, exec:COMMAND, or - for standard output
     #[arg(short, long = "output", value_name = "OUT", default_value = "-")]
     output: OsString,
@@ -138,7 +140,7 @@ impl Decode {
                 && matches!(source.failure, Some(SourceFailure::OtherStream(_)))
         };
         let used = || done.sources.iter().filter(|source| !is_stray(source));
-        report::sources(console, used());
+        report::sources(console, &done.common, used());
         if !done.is_proven() {
             warn("no share has a good trailer: the stream may never have been completed");
         }
@@ -168,7 +170,8 @@ impl Decode {
             let given = report::count(used().count(), "share");
             let _ = write!(
                 text,
-                "; of {given}, {bad} could not be used or in part only: see distdup repair"
+                "; of {given}, {bad} could not be used or in part only: see {}",
+                report::command("why", used().map(|source| &source.name), [""; 0])
             );
         }
         console
@@ -183,10 +186,14 @@ fn print_part(
     part: &SalvageReport,
     elapsed: Duration,
 ) -> anyhow::Result<Outcome> {
-    report::sources(console, &part.sources);
+    report::sources(console, &part.common, &part.sources);
+    let finding = Finding::Salvaged {
+        missing: part.missing_bytes(),
+    };
     let mut object = report::stream_json(&part.common);
     for (key, value) in [
-        ("status", json!(Outcome::Failed.status())),
+        ("status", json!("failed")),
+        ("code", json!(finding.entry().map(|entry| entry.code))),
         ("length", json!(part.length)),
         ("written", json!(part.written)),
         ("missing_bytes", json!(part.missing_bytes())),
@@ -228,5 +235,5 @@ fn print_part(
     console
         .result(text, &object.into())
         .context("cannot print the result")?;
-    Ok(Outcome::Failed)
+    Err(finding.into())
 }

@@ -30,7 +30,7 @@ pub struct Encode {
     input: Option<PathBuf>,
     /// Where shares go, a path, fd:N or exec:COMMAND: n times, or once with {i} for 0, 1, ...
     #[arg(short, long = "output", value_name = "DEST", required = true)]
-    output: Vec<OsString>,
+    pub output: Vec<OsString>,
     /// Shares that suffice
     #[arg(short, value_name = "K")]
     k: Option<usize>,

@@ -5,13 +5,13 @@ use std::io;
 use std::path::Path;
 use std::time::Duration;
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use clap::Args;
 use distdup::format::Common;
 use distdup::place::Place;
 use distdup::quote::quote;
 use distdup::repair::{RepairError, RepairReport, repair};
-use distdup::sink::{self, Options, Sink, set};
+use distdup::sink::{self, Options, Sink, SinkError, set};
 use distdup::source;
 use distdup::verify::{Verdict, verify};
 use distdup_codecs::ShardSet;
@@ -28,7 +28,7 @@ use super::{Outcome, names, report};
 #[command(after_help = AFTER_HELP)]
 pub struct Repair {
     #[command(flatten)]
-    sources: Sources,
+    pub sources: Sources,
     /// Where shares go: once with {i} for the index, or as many as are to be written
     #[arg(short, long = "output", value_name = "DEST", required = true)]
     output: Vec<OsString>,
@@ -74,9 +74,7 @@ impl Repair {
         match result {
             Ok(done) => print(console, &done, at_risk, elapsed),
             Err(RepairError::NothingMissing { .. }) if at_risk => {
-                bail!(
-                    "nothing was repaired: all that is damaged exists (use --force to replace it)"
-                )
+                Err(SinkError::Exists).context("nothing was repaired: all that is damaged exists")
             }
             Err(RepairError::NothingMissing { n }) => {
                 let json = json!({ "status": Outcome::Done.status(), "written": [] });
@@ -240,7 +238,7 @@ fn print(
     at_risk: bool,
     elapsed: Duration,
 ) -> anyhow::Result<Outcome> {
-    report::sources(console, &done.sources);
+    report::sources(console, &done.common, &done.sources);
     report::sinks(console, &done.sinks);
     let failed = done
         .sinks

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use anyhow::Context;
 use clap::Args;
+use distdup::catalogue::Catalogued;
 use distdup::decode::{DecodeOptions, try_out};
 use distdup::format::Common;
 use distdup::source;
@@ -14,6 +15,7 @@ use distdup_codecs::ShardSet;
 use serde_json::{Value, json};
 
 use super::console::Console;
+use super::failure::Finding;
 use super::size::show_size;
 use super::watch::Watch;
 use super::{Outcome, names, report};
@@ -24,7 +26,7 @@ use super::{Outcome, names, report};
 pub struct Verify {
     /// Shares: paths, fd:N, exec:COMMAND, or - for standard input
     #[arg(value_name = "SHARE", required = true)]
-    shares: Vec<OsString>,
+    pub shares: Vec<OsString>,
 }
 
 const AFTER_HELP: &str = "\
@@ -56,11 +58,27 @@ impl Verify {
         };
         drop(watch);
 
-        let json = sets.json(&verdicts, whole == verdicts.len(), restorable);
+        let finding = Finding::NotWhole {
+            bad: verdicts.len() - whole,
+            all: verdicts.len(),
+        };
+        let mut json = sets.json(&verdicts, whole == verdicts.len(), restorable);
+        if restorable == Restorable::No && whole < verdicts.len() {
+            json["code"] = json!(finding.entry().map(|entry| entry.code));
+        }
         let mut text = text(&verdicts, &sets);
         if restorable == Restorable::FromAllTogether {
-            text +=
-                "\ntogether, damaged ones included, they give the stream back: see distdup repair";
+            text += "\ntogether, damaged ones included, they give the stream back";
+        }
+        if restorable != Restorable::No && whole < verdicts.len() {
+            let all = verdicts.iter().map(|verdict| &verdict.outcome.name);
+            let bad = verdicts.iter().filter(|verdict| !verdict.is_whole());
+            let bad = bad.map(|verdict| &verdict.outcome.name);
+            let _ = write!(
+                text,
+                "\nrepair: {} --force",
+                report::command("repair", all, bad)
+            );
         }
         console
             .result(text, &json)
@@ -68,7 +86,7 @@ impl Verify {
         match verdicts.len() - whole {
             0 => Ok(Outcome::Done),
             _ if restorable != Restorable::No => Ok(Outcome::Degraded),
-            _ => Ok(Outcome::Failed),
+            _ => Err(finding.into()),
         }
     }
 
@@ -120,7 +138,7 @@ impl<'a> Sets<'a> {
     fn json(&self, verdicts: &[Verdict], all_whole: bool, restorable: Restorable) -> Value {
         let status = match restorable {
             _ if all_whole => Outcome::Done.status(),
-            Restorable::No => Outcome::Failed.status(),
+            Restorable::No => "failed",
             _ => Outcome::Degraded.status(),
         };
         let share = |verdict: &Verdict| {
@@ -165,7 +183,12 @@ fn text(verdicts: &[Verdict], sets: &Sets<'_>) -> String {
                 let _ = writeln!(text, "{title}: NOT WHOLE");
             }
         }
-        for fault in report::faults(&verdict.outcome) {
+        let length = verdict.totals.map(|totals| totals.length);
+        let faults = match &verdict.common {
+            Some(common) => report::faults(&verdict.outcome, common, length),
+            None => report::remarks(&verdict.outcome),
+        };
+        for fault in faults {
             let _ = writeln!(text, "  {fault}");
         }
         if verdict.following > 0 {

@@ -1,6 +1,7 @@
 //! `common`: what all n shares of a stream say alike, byte for byte.
 
 use std::fmt;
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -9,8 +10,8 @@ use distdup_codecs::{Code, CodecError, Geometry};
 use serde::{Deserialize, Serialize};
 use serde_bytes::{ByteArray, ByteBuf};
 
-use crate::catalogue::catalogue;
 use super::digest::Digest;
+use crate::catalogue::catalogue;
 
 /// Most bytes of a stripe's data.
 pub const MAX_STRIPE: u64 = 64 << 20;
@@ -171,6 +172,13 @@ catalogue! {
 }
 
 impl Common {
+    /// The bytes of the stream, which has that length if it is known, in some stripes.
+    pub fn bytes_of(&self, stripes: &Range<u64>, length: Option<u64>) -> Range<u64> {
+        let end = length.unwrap_or(u64::MAX);
+        let at = |stripe: u64| stripe.saturating_mul(self.stripe_len() as u64).min(end);
+        at(stripes.start)..at(stripes.end)
+    }
+
     /// Puts together what a stream's shares are to say.
     ///
     /// # Errors

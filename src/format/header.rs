@@ -4,9 +4,9 @@ use ciborium::tag::Required;
 use serde::{Deserialize, Serialize};
 use serde_bytes::{ByteArray, Bytes as ByteSlice};
 
-use crate::catalogue::catalogue;
 use super::common::{Common, CommonError};
 use super::digest::{Digest, Hasher};
+use crate::catalogue::catalogue;
 
 /// Version of the format that this library writes and reads.
 pub const VERSION: u8 = 1;

@@ -2,8 +2,8 @@
 
 use std::io::{self, Read};
 
-use crate::catalogue::catalogue;
 use super::Input;
+use crate::catalogue::catalogue;
 
 /// An input that must be exactly as long as promised.
 #[derive(Debug)]

@@ -66,7 +66,7 @@ catalogue! {
             "See what its host is waiting for, or give it longer by --source-timeout.";
         Self::NoShare(_) => "share-unknown":
             "It was not used."
-            "Look what it is: distdup inspect SHARE...";
+            "Look what it says of itself: distdup inspect NAME";
         Self::OtherStream(_) => "share-of-another-stream":
             "It was not used."
             "Give the shares of one stream only, or say which by --stream.";
@@ -189,7 +189,7 @@ catalogue! {
     ChooseError {
         Self::NoShares { .. } => "no-shares":
             "Nothing can be had from these, and nothing was written."
-            "Look whether the names are right, and what stands there: distdup inspect SHARE...";
+            "Look whether the names are right, and what each says of itself: distdup inspect NAME";
         Self::Ambiguous { .. } => "several-streams":
             "Nothing was written."
             "Run the same command again with --stream and one of those that are listed.";
