@@ -85,6 +85,7 @@ pub static CATALOGUE: &[Chapter] = &[
     Chapter::of::<crate::decode::GatherError>("Reading a stream back"),
     Chapter::of::<crate::decode::DecodeError>("Decoding"),
     Chapter::of::<crate::repair::RepairError>("Repairing"),
+    Chapter::of::<crate::repair::ReadBack>("Reading back"),
     Chapter::of::<crate::decode::SourceFailure>("A share that is read"),
     Chapter::of::<crate::encode::SinkFailure>("A share that is written"),
     Chapter::of::<crate::format::header::HeaderFault>("A share's header"),

@@ -16,11 +16,12 @@ use distdup_codecs::{Code, CodecError, ShardSet};
 
 use crate::catalogue::catalogue;
 use crate::control::Control;
-use crate::format::digest::StreamDigest;
+use crate::format::digest::{Digest, StreamDigest};
 use crate::format::{Common, CommonError, Identity, Totals};
 use crate::input::Input;
 use crate::pipeline::budget::{self, TooLittleMemory};
 use crate::pipeline::pool::{Borrower, Buffer, Pool};
+use crate::pipeline::proof::Proof;
 use crate::pipeline::spread::{Failed, Rule, Spread, SpreadError};
 pub use crate::pipeline::spread::{SinkFailure, SinkOutcome};
 use crate::pipeline::stripe::{self, Encoded};
@@ -48,6 +49,9 @@ pub struct EncodeOptions {
     pub sink_timeout: Duration,
     /// Who the stream is; `None`: someone new.
     pub identity: Option<Identity>,
+    /// Whether each stripe is decoded, before it goes out, from shares drawn by lot, and held
+    /// against what was read: finds processors and memory that err.
+    pub verify: bool,
 }
 
 impl EncodeOptions {
@@ -61,6 +65,7 @@ impl EncodeOptions {
             min_shares: None,
             sink_timeout: DEFAULT_TIMEOUT,
             identity: None,
+            verify: false,
         }
     }
 }
@@ -243,7 +248,8 @@ pub fn encode(
         None => Identity::fresh(None).map_err(system("random bytes"))?,
     };
     let workers = options.workers.max(1);
-    let spare = geometry.n() - least;
+    // A proof has room for as many shards as are lost at most, which is less than a stripe.
+    let spare = geometry.n() - least + if options.verify { workers } else { 0 };
     let shard_len =
         budget::encode_shard_len(&**code, options.shard_len, options.memory, workers, spare)?;
     let common = Arc::new(Common::new(&identity, Arc::clone(code), shard_len, least)?);
@@ -253,8 +259,10 @@ pub fn encode(
         least,
         recoverable: true,
         timeout: options.sink_timeout,
+        check: None,
     };
-    let stages = Stages::start(input, &common, &pool, workers).map_err(system("threads"))?;
+    let stages =
+        Stages::start(input, &common, &pool, workers, options.verify).map_err(system("threads"))?;
     let mut spread = Spread::open(
         sinks.into_iter().enumerate(),
         &common,
@@ -311,6 +319,8 @@ struct Filled {
     stripe: u64,
     data_len: u32,
     last: bool,
+    /// Digest of its data, where it is to be proved.
+    read: Option<Digest>,
     buffer: Buffer,
 }
 
@@ -323,7 +333,7 @@ struct Ready {
 /// Reader and workers, running.
 struct Stages {
     /// One from each worker; stripe i comes from worker i mod workers.
-    ready: Vec<Receiver<Result<Ready, (u64, CodecError)>>>,
+    ready: Vec<Receiver<Result<Ready, EncodeError>>>,
     /// The input's length once its end is confirmed, or why there is none and how many bytes came
     /// before: an end without this was none.
     end: Receiver<Result<u64, (u64, io::Error)>>,
@@ -335,6 +345,7 @@ impl Stages {
         common: &Arc<Common>,
         pool: &Pool,
         workers: usize,
+        proves: bool,
     ) -> io::Result<Self> {
         let mut to_workers = Vec::with_capacity(workers);
         let mut ready = Vec::with_capacity(workers);
@@ -346,7 +357,7 @@ impl Stages {
             let common = Arc::clone(common);
             thread::Builder::new()
                 .name(format!("encode {worker}"))
-                .spawn(move || work(common, &filled, &to_router))?;
+                .spawn(move || work(&common, &filled, &to_router))?;
         }
         let (report, end) = bounded(1);
         let reader = Reader {
@@ -354,6 +365,7 @@ impl Stages {
             common: Arc::clone(common),
             pool: pool.borrower(),
             to_workers,
+            proves,
         };
         thread::Builder::new().name("read".into()).spawn(move || {
             // If nobody listens any more, the run has ended otherwise.
@@ -369,9 +381,7 @@ impl Stages {
             let Some(ready) = spread.wait_for(ready)? else {
                 break;
             };
-            let Ready { encoded, frames } = ready.map_err(|(stripe, source)| {
-                Stopped::Error(EncodeError::Codec { stripe, source })
-            })?;
+            let Ready { encoded, frames } = ready.map_err(Stopped::Error)?;
             stream.push(encoded.claim.digest, encoded.claim.data_len);
             spread.stripe(|share| encoded.frame(&frames, share))?;
             control
@@ -390,25 +400,36 @@ impl Stages {
 }
 
 fn work(
-    common: Arc<Common>,
+    common: &Arc<Common>,
     filled: &Receiver<Filled>,
-    ready: &Sender<Result<Ready, (u64, CodecError)>>,
+    ready: &Sender<Result<Ready, EncodeError>>,
 ) {
-    let mut encoder = stripe::Encoder::new(common);
-    for Filled {
-        stripe,
-        data_len,
-        last,
-        mut buffer,
-    } in filled
-    {
-        let result = encoder
-            .encode(stripe, data_len, last, buffer.as_mut())
-            .map(|encoded| Ready {
-                encoded,
-                frames: buffer.freeze(),
-            })
-            .map_err(|error| (stripe, error));
+    let mut encoder = stripe::Encoder::new(Arc::clone(common));
+    let mut proof: Option<Proof> = None;
+    for filled in filled {
+        let Filled {
+            stripe,
+            data_len,
+            last,
+            read,
+            mut buffer,
+        } = filled;
+        let mut encode = || {
+            let encoded = encoder
+                .encode(stripe, data_len, last, buffer.as_mut())
+                .map_err(|source| EncodeError::Codec { stripe, source })?;
+            if let Some(read) = read {
+                proof
+                    .get_or_insert_with(|| Proof::new(Arc::clone(common)))
+                    .check(stripe, &encoded, buffer.as_ref(), read)
+                    .map_err(|from| EncodeError::Corrupted { stripe, from })?;
+            }
+            Ok(encoded)
+        };
+        let result = encode().map(|encoded| Ready {
+            encoded,
+            frames: buffer.freeze(),
+        });
         if ready.send(result).is_err() {
             return;
         }
@@ -421,6 +442,8 @@ struct Reader {
     common: Arc<Common>,
     pool: Borrower,
     to_workers: Vec<Sender<Filled>>,
+    /// Whether stripes will be held against what is read.
+    proves: bool,
 }
 
 impl Reader {
@@ -448,10 +471,12 @@ impl Reader {
                 self.hand_on(before).map_err(|error| (total, error))?;
             }
             if data_len > 0 {
+                let digest = |buffer| stripe::data_digest(&self.common, buffer, data_len);
                 held = Some(Filled {
                     stripe,
                     data_len,
                     last,
+                    read: self.proves.then(|| digest(buffer.as_mut())),
                     buffer,
                 });
             }

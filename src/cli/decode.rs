@@ -49,7 +49,8 @@ pub struct Sources {
     /// Which stream, where the shares are of several (32 hexadecimal digits)
     #[arg(long, value_name = "ID")]
     pub stream: Option<StreamId>,
-    /// Give a share up that gives nothing for so long
+    /// Give a share up that gives nothing for so long; one that does not even open, after a quarter
+    /// of it if the others suffice
     #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = parse_seconds)]
     pub source_timeout: Duration,
     /// Memory for buffers in all [default: 64MiB]

@@ -67,6 +67,9 @@ pub struct Encode {
     /// Do not wait until shares are on disk
     #[arg(long)]
     no_sync: bool,
+    /// Decode each stripe from shares drawn by lot before it goes out
+    #[arg(long)]
+    verify: bool,
     #[command(flatten)]
     tuning: Tuning,
     /// With --from-command
@@ -171,6 +174,7 @@ impl Encode {
         options.workers = self.tuning.workers.unwrap_or(options.workers);
         options.min_shares = self.min_shares;
         options.sink_timeout = self.sink_timeout;
+        options.verify = self.verify;
         options
     }
 

@@ -46,7 +46,8 @@ Examples:
   distdup repair host[01345]/home.share -o host2/home.share
   distdup repair s* -o 's{i}' --force     also replaces those that are damaged
 
-Files are verified first. What is written is byte for byte what was there before.";
+Files are verified first. What is written is byte for byte what was there before. Files are read
+back before they get their names; pipes and commands cannot be.";
 
 impl Repair {
     pub fn run(self, console: Console) -> anyhow::Result<Outcome> {
@@ -270,8 +271,20 @@ fn print(
                 .map(|sink| sink.index),
         )
         .collect();
+    let unread = |sink: &&distdup::encode::SinkOutcome| sink.failure.is_none() && !sink.read_back;
+    for sink in done.sinks.iter().filter(unread) {
+        warn(format!(
+            "share {}, {}: cannot be read back to see that it was kept",
+            sink.index, sink.name
+        ));
+    }
+    let kept = if done.sinks.iter().any(|sink| unread(&sink)) {
+        ""
+    } else {
+        " and read back"
+    };
     let text = format!(
-        "{} written ({} in {}); {}",
+        "{} written{kept} ({} in {}); {}",
         report::count(written, "share"),
         show_size(done.totals.length),
         show_time(elapsed),

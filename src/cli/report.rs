@@ -20,6 +20,7 @@ pub fn sinks(console: Console, sinks: &[SinkOutcome]) {
         name,
         index,
         bytes,
+        read_back: _,
         failure,
     } in sinks
     {
@@ -37,6 +38,7 @@ pub fn sinks_json(sinks: &[SinkOutcome]) -> Value {
             "index": sink.index,
             "name": sink.name,
             "bytes": sink.bytes,
+            "read_back": sink.read_back,
             "failure": sink.failure.as_ref().map(|failure| with_causes(failure)),
             "code": sink.failure.as_ref().and_then(code_of),
         })

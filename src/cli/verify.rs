@@ -10,7 +10,7 @@ use distdup::catalogue::Catalogued;
 use distdup::decode::{DecodeOptions, try_out};
 use distdup::format::Common;
 use distdup::source;
-use distdup::verify::{Verdict, verify};
+use distdup::verify::{Subset, Verdict, verify_subset};
 use distdup_codecs::ShardSet;
 use serde_json::{Value, json};
 
@@ -27,12 +27,29 @@ pub struct Verify {
     /// Shares: paths, fd:N, exec:COMMAND, or - for standard input
     #[arg(value_name = "SHARE", required = true)]
     pub shares: Vec<OsString>,
+    /// Read only so much of each share, spread out over it: 10%
+    #[arg(long, value_name = "PERCENT", value_parser = parse_percent)]
+    subset: Option<u32>,
+    /// With --subset: which stripes; others each time unless given
+    #[arg(long, value_name = "NUMBER", requires = "subset")]
+    seed: Option<u64>,
+}
+
+/// `10%`, `0.5%`: parts of a million.
+fn parse_percent(text: &str) -> Result<u32, String> {
+    let number: Option<f64> = text.strip_suffix('%').unwrap_or(text).parse().ok();
+    let part = number.filter(|percent| *percent > 0.0 && *percent <= 100.0);
+    // Rounded up to a whole number between 1 and a million.
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+    part.map(|percent| (percent * 10_000.0).ceil() as u32)
+        .ok_or_else(|| "expected a part above 0 % and up to 100 %".into())
 }
 
 const AFTER_HELP: &str = "\
 Examples:
   distdup verify host2/home.share
   distdup verify host*/home.share     also says what the set can still lose
+  distdup verify --subset 5% s*       a sample, other stripes each time: what is rare it may miss
 
 Exits 0 if every share is whole, 3 if some are not and the stream can be restored from the good
 ones, 1 otherwise.";
@@ -41,7 +58,9 @@ impl Verify {
     pub fn run(self, console: Console) -> anyhow::Result<Outcome> {
         let sources = names::sources(&self.shares)?;
         let watch = Watch::start(console, None, "share")?;
-        let verdicts = verify(sources, &watch.control).context("stopped by a signal")?;
+        let subset = self.subset()?;
+        let verdicts =
+            verify_subset(sources, subset, &watch.control).context("stopped by a signal")?;
         let sets = Sets::of(&verdicts);
         let whole = verdicts.iter().filter(|verdict| verdict.is_whole()).count();
         let restorable = if sets.suffice() {
@@ -63,6 +82,7 @@ impl Verify {
             all: verdicts.len(),
         };
         let mut json = sets.json(&verdicts, whole == verdicts.len(), restorable);
+        json["seed"] = json!(subset.map(|subset| subset.seed));
         if restorable == Restorable::No && whole < verdicts.len() {
             json["code"] = json!(finding.entry().map(|entry| entry.code));
         }
@@ -88,6 +108,17 @@ impl Verify {
             _ if restorable != Restorable::No => Ok(Outcome::Degraded),
             _ => Err(finding.into()),
         }
+    }
+
+    fn subset(&self) -> anyhow::Result<Option<Subset>> {
+        let Some(per_million) = self.subset else {
+            return Ok(None);
+        };
+        let seed = match self.seed {
+            Some(seed) => seed,
+            None => getrandom::u64().context("the system gave no random bytes")?,
+        };
+        Ok(Some(Subset { per_million, seed }))
     }
 
     /// Whether all of them can be read a second time.
@@ -144,7 +175,8 @@ impl<'a> Sets<'a> {
         let share = |verdict: &Verdict| {
             let mut share = report::source_json(&verdict.outcome);
             share["stream"] = json!(verdict.common.as_ref().map(|it| it.stream().to_string()));
-            share["whole"] = json!(verdict.is_whole());
+            share["whole"] = json!(verdict.is_whole() && !verdict.sampled);
+            share["sampled"] = json!(verdict.sampled);
             share["length"] = json!(verdict.totals.map(|totals| totals.length));
             share["following_bytes"] = json!(verdict.following);
             share
@@ -177,7 +209,16 @@ fn text(verdicts: &[Verdict], sets: &Sets<'_>) -> String {
             (Some(common), Some(totals)) if verdict.is_whole() => {
                 let n = common.geometry().n();
                 let length = show_size(totals.length);
-                let _ = writeln!(text, "{title}: whole, of {n}; its stream has {length}");
+                let frames = verdict.outcome.frames;
+                let _ = if verdict.sampled {
+                    let all = totals.stripes;
+                    writeln!(
+                        text,
+                        "{title}: no damage in {frames} of {all} frames; its stream has {length}"
+                    )
+                } else {
+                    writeln!(text, "{title}: whole, of {n}; its stream has {length}")
+                };
             }
             _ => {
                 let _ = writeln!(text, "{title}: NOT WHOLE");
@@ -199,15 +240,21 @@ fn text(verdicts: &[Verdict], sets: &Sets<'_>) -> String {
             );
         }
     }
+    let by_sample = if verdicts.iter().any(|verdict| verdict.sampled) {
+        ", by the sample"
+    } else {
+        ""
+    };
     if verdicts.len() > 1 {
         for (common, good) in &sets.0 {
             let _ = writeln!(
                 text,
-                "stream {}, {}: {} of {} shares whole; {}",
+                "stream {}, {}: {} of {} shares whole{}; {}",
                 common.stream(),
                 report::code(common),
                 good.len(),
                 common.geometry().n(),
+                by_sample,
                 report::survival(common, *good)
             );
         }

@@ -65,6 +65,8 @@ pub struct SinkOutcome {
     pub index: usize,
     /// Bytes that it took.
     pub bytes: u64,
+    /// Whether it was read back and is what was written. A pipe or a command cannot be.
+    pub read_back: bool,
     /// Why it was dropped, if it was.
     pub failure: Option<SinkFailure>,
 }
