@@ -354,10 +354,10 @@ impl Stages {
             let (to_router, from_worker) = bounded(1);
             to_workers.push(to_worker);
             ready.push(from_worker);
-            let common = Arc::clone(common);
+            let running = Worker::new(Arc::clone(common));
             thread::Builder::new()
                 .name(format!("encode {worker}"))
-                .spawn(move || work(&common, &filled, &to_router))?;
+                .spawn(move || running.run(&filled, &to_router))?;
         }
         let (report, end) = bounded(1);
         let reader = Reader {
@@ -399,14 +399,32 @@ impl Stages {
     }
 }
 
-fn work(
-    common: &Arc<Common>,
-    filled: &Receiver<Filled>,
-    ready: &Sender<Result<Ready, EncodeError>>,
-) {
-    let mut encoder = stripe::Encoder::new(Arc::clone(common));
-    let mut proof: Option<Proof> = None;
-    for filled in filled {
+/// Encodes stripes, and proves them where that is asked for.
+struct Worker {
+    common: Arc<Common>,
+    encoder: stripe::Encoder,
+    /// Made with the first stripe that is to be proved.
+    proof: Option<Proof>,
+}
+
+impl Worker {
+    fn new(common: Arc<Common>) -> Self {
+        Self {
+            encoder: stripe::Encoder::new(Arc::clone(&common)),
+            proof: None,
+            common,
+        }
+    }
+
+    fn run(mut self, filled: &Receiver<Filled>, ready: &Sender<Result<Ready, EncodeError>>) {
+        for filled in filled {
+            if ready.send(self.encode(filled)).is_err() {
+                return;
+            }
+        }
+    }
+
+    fn encode(&mut self, filled: Filled) -> Result<Ready, EncodeError> {
         let Filled {
             stripe,
             data_len,
@@ -414,25 +432,20 @@ fn work(
             read,
             mut buffer,
         } = filled;
-        let mut encode = || {
-            let encoded = encoder
-                .encode(stripe, data_len, last, buffer.as_mut())
-                .map_err(|source| EncodeError::Codec { stripe, source })?;
-            if let Some(read) = read {
-                proof
-                    .get_or_insert_with(|| Proof::new(Arc::clone(common)))
-                    .check(stripe, &encoded, buffer.as_ref(), read)
-                    .map_err(|from| EncodeError::Corrupted { stripe, from })?;
-            }
-            Ok(encoded)
-        };
-        let result = encode().map(|encoded| Ready {
+        let encoded = self
+            .encoder
+            .encode(stripe, data_len, last, buffer.as_mut())
+            .map_err(|source| EncodeError::Codec { stripe, source })?;
+        if let Some(read) = read {
+            self.proof
+                .get_or_insert_with(|| Proof::new(Arc::clone(&self.common)))
+                .check(stripe, &encoded, buffer.as_ref(), read)
+                .map_err(|from| EncodeError::Corrupted { stripe, from })?;
+        }
+        Ok(Ready {
             encoded,
             frames: buffer.freeze(),
-        });
-        if ready.send(result).is_err() {
-            return;
-        }
+        })
     }
 }
 

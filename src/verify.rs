@@ -1,6 +1,7 @@
 //! Operations verify and inspect: what shares say, and whether it is true.
 
 use std::io;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::thread;
 
@@ -248,13 +249,6 @@ struct Reading<F> {
     tell: F,
 }
 
-/// What came of a look at a stripe's frame.
-enum Step {
-    /// The next stripe to look at.
-    Next(u64),
-    End(End),
-}
-
 impl<F: FnMut(Option<usize>, Seen)> Reading<F> {
     fn run(&mut self) -> Result<End, SourceFailure> {
         let mut buffer = vec![0; self.frames.frame_len()];
@@ -282,13 +276,18 @@ impl<F: FnMut(Option<usize>, Seen)> Reading<F> {
                 });
             }
             match self.look(stripe, &mut buffer)? {
-                Step::Next(next) => stripe = next,
-                Step::End(end) => return Ok(end),
+                ControlFlow::Continue(next) => stripe = next,
+                ControlFlow::Break(end) => return Ok(end),
             }
         }
     }
 
-    fn look(&mut self, stripe: u64, buffer: &mut [u8]) -> Result<Step, SourceFailure> {
+    /// Looks at a stripe's frame, and says which stripe is next.
+    fn look(
+        &mut self,
+        stripe: u64,
+        buffer: &mut [u8],
+    ) -> Result<ControlFlow<End, u64>, SourceFailure> {
         let found = match self.frames.read(stripe, buffer) {
             Ok(found) => found,
             // A bad sector spoils its own frames alone, unless there is no end to bad ones.
@@ -296,7 +295,7 @@ impl<F: FnMut(Option<usize>, Seen)> Reading<F> {
                 let what = format!("unreadable: {error}");
                 self.bad(stripe, 1, FrameState::Damaged, what);
                 self.unreadable += 1;
-                return Ok(Step::Next(stripe + 1));
+                return Ok(ControlFlow::Continue(stripe + 1));
             }
             Err(error) => return Err(SourceFailure::Read(error)),
         };
@@ -304,7 +303,7 @@ impl<F: FnMut(Option<usize>, Seen)> Reading<F> {
         Ok(match found {
             Found::Frame(checked) => {
                 self.good(&checked);
-                Step::Next(stripe + 1)
+                ControlFlow::Continue(stripe + 1)
             }
             Found::Fault(fault) => {
                 // Not one by one: how many are missing is only what some frame or trailer says.
@@ -314,7 +313,7 @@ impl<F: FnMut(Option<usize>, Seen)> Reading<F> {
                     _ => stripe + 1,
                 };
                 self.bad(stripe, next - stripe, fault.kind.into(), fault.to_string());
-                Step::Next(next)
+                ControlFlow::Continue(next)
             }
             Found::End(end) => {
                 // Frames that the trailer tells of, and that are not there, are bad ones too.
@@ -324,7 +323,7 @@ impl<F: FnMut(Option<usize>, Seen)> Reading<F> {
                     let what = "missing: the share ends before it".into();
                     self.bad(stripe, missing, FrameState::Missing, what);
                 }
-                Step::End(end)
+                ControlFlow::Break(end)
             }
         })
     }

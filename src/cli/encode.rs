@@ -67,9 +67,6 @@ pub struct Encode {
     /// Do not wait until shares are on disk
     #[arg(long)]
     no_sync: bool,
-    /// Decode each stripe from shares drawn by lot before it goes out
-    #[arg(long)]
-    verify: bool,
     #[command(flatten)]
     tuning: Tuning,
     /// With --from-command
@@ -89,6 +86,9 @@ struct Tuning {
     /// Threads that encode [default: one per processor]
     #[arg(long, value_name = "COUNT")]
     workers: Option<usize>,
+    /// Decode each stripe from shares drawn by lot before it goes out
+    #[arg(long)]
+    verify: bool,
 }
 
 const AFTER_HELP: &str = "\
@@ -174,7 +174,7 @@ impl Encode {
         options.workers = self.tuning.workers.unwrap_or(options.workers);
         options.min_shares = self.min_shares;
         options.sink_timeout = self.sink_timeout;
-        options.verify = self.verify;
+        options.verify = self.tuning.verify;
         options
     }
 

@@ -143,8 +143,7 @@ mod tests {
     impl Stripe {
         fn check(&mut self, number: u64, hurt: impl FnOnce(&mut [u8])) -> Result<(), ShardSet> {
             let last = (self.data_len as usize) < self.common.stripe_len();
-            let mut encoder = Encoder::new(Arc::clone(&self.common));
-            let encoded = encoder
+            let encoded = Encoder::new(Arc::clone(&self.common))
                 .encode(number, self.data_len, last, &mut self.buffer)
                 .unwrap();
             hurt(&mut self.buffer);
