@@ -7,6 +7,7 @@
 //! - [`format`](mod@format) is what stands in a share; docs/FORMAT.md is normative.
 //! - [`availability`] is how likely it is that what was written can be read again.
 //! - [`compare`] is what codes cost: how fast they are on this machine, and what they take.
+//! - [`config`] is the configuration file.
 //! - The codes themselves are a crate of their own, [`distdup_codecs`].
 //!
 //! What is written is what was read, or it is an error: every stripe is held against its digest
@@ -16,6 +17,7 @@ pub mod availability;
 pub mod catalogue;
 pub mod command;
 pub mod compare;
+pub mod config;
 pub mod control;
 pub mod decode;
 pub mod descriptor;

@@ -34,9 +34,11 @@ fn readable_to_twelve_digits() {
         ("--codec rs -k 6 -n 10", 0.999_999_276_582_272_4),
         ("--codec rs -k 10 -n 14", 0.999_994_623_550_703_1),
         ("--codec xor:matland", 0.999_918_998_668_663_2),
+        ("--codec xor -k 6 -n 10", 0.999_934_220_213_283_3),
         ("--codec copy -n 2", 0.999_603_99),
         ("--codec copy -n 3", 0.999_992_119_401),
         ("--codec xor:matland -a 0.9", 0.926_390_827_256_96),
+        ("--codec xor -k 6 -n 10 -a 0.9", 0.933_577_780_604_542_9),
         ("--codec rs -k 6 -n 10 -a 0.9", 0.973_367_543_881_997),
     ] {
         let answer = ask(options);
@@ -194,11 +196,11 @@ fn tables_have_a_row_for_every_code() {
         text.contains("1.51e-4") && text.contains("9.74e-18"),
         "{text}"
     );
-    // Only some k have built-in equations, which is said.
+    // Only some k have equations of their own, which is said.
     desk.complains(
         0,
-        "distdup availability --codec xor -n 10",
-        &["left out", "k = 1, 2, 3"],
+        "distdup availability --codec xor -n 12",
+        &["left out", "k = 2, 3"],
     );
 }
 
@@ -223,14 +225,26 @@ fn a_year_in_words() {
 }
 
 #[test]
-fn patterns_are_those_that_decode() {
-    let answer = ask("--codec xor:matland --patterns");
+fn all_1024_subsets_of_the_best_xor_code() {
+    patterns_are_those_that_decode("xor", [1, 10, 45, 112, 136, 0]);
+}
+
+#[test]
+fn all_1024_subsets_of_the_prototypes_code() {
+    patterns_are_those_that_decode("xor:matland", [1, 10, 45, 110, 125, 0]);
+}
+
+#[test]
+fn all_1024_subsets_of_reed_solomon() {
+    patterns_are_those_that_decode("rs", [1, 10, 45, 120, 210, 0]);
+}
+
+/// Every set of ten shares decodes where `--patterns` says so; else what is missing is named.
+fn patterns_are_those_that_decode(codec: &str, of_each_size: [u64; 6]) {
+    let answer = ask(&format!("--codec {codec} -k 6 -n 10 --patterns"));
     let sizes = answer["patterns"]["sizes"].as_array().unwrap();
-    let recoverable: Vec<_> = sizes
-        .iter()
-        .map(|s| s["recoverable"].as_u64().unwrap())
-        .collect();
-    assert_eq!(recoverable, [1, 10, 45, 110, 125, 0]);
+    let recoverable = sizes.iter().map(|s| s["recoverable"].as_u64().unwrap());
+    assert!(recoverable.eq(of_each_size), "{sizes:?}");
     let hopeless: Vec<Vec<usize>> = answer["patterns"]["not_recoverable"]
         .as_array()
         .unwrap()
@@ -239,27 +253,41 @@ fn patterns_are_those_that_decode() {
         .collect();
 
     let desk = Desk::with_input(1000);
-    desk.exits(0, "distdup encode -q --codec xor -k 6 -n 10 -o 's{i}' in");
-    // All sets of shares, in the order of the numbers whose bits they are.
-    let line = "\
-        set=1; while [ $set -lt 1024 ]; do \
-            shares=; i=0; \
-            while [ $i -lt 10 ]; do \
-                [ $((set >> i & 1)) = 0 ] || shares=\"$shares s$i\"; i=$((i + 1)); \
-            done; \
-            if distdup decode -q $shares 2>/dev/null > out; then cmp in out && echo $set; fi; \
-            set=$((set + 1)); \
-        done";
-    let decoded = desk.exits(0, line).text().to_owned();
-    let decoded: Vec<usize> = decoded.lines().map(|set| set.parse().unwrap()).collect();
-    let expected: Vec<usize> = (1..1024)
-        .filter(|set| {
-            let lost: Vec<usize> = (0..10).filter(|share| set >> share & 1 == 0).collect();
-            lost.len() <= 4 && !hopeless.contains(&lost)
-        })
-        .collect();
-    assert_eq!(decoded, expected);
-    assert_eq!(decoded.len(), 291);
+    desk.exits(
+        0,
+        &format!("distdup encode -q --codec {codec} -k 6 -n 10 -o 's{{i}}' in"),
+    );
+    let shares = |set: usize| (0..10).filter(move |share| set >> share & 1 == 1);
+    let decode = |set: usize| {
+        let names: Vec<_> = shares(set).map(|share| format!("s{share}")).collect();
+        desk.sh(&format!("exec distdup decode {}", names.join(" ")))
+    };
+    let ran: Vec<_> = (1..1024).map(decode).collect();
+    let decoded = |set: usize| ran[set - 1].code == Some(0);
+    for (set, ran) in (1..).zip(&ran) {
+        let lost: Vec<usize> = shares(!set & 1023).collect();
+        assert_eq!(
+            decoded(set),
+            lost.len() <= 4 && !hopeless.contains(&lost),
+            "{set:b} {ran:?}"
+        );
+        if decoded(set) {
+            assert!(ran.out == desk.read("in"), "{set:b} gives something else");
+            continue;
+        }
+        assert_eq!(ran.code, Some(1), "{set:b} {ran:?}");
+        let more = lost.iter().find(|share| decoded(set | 1 << **share));
+        let text = match more {
+            Some(share) => format!("do not suffice; share {share} as well would"),
+            None => format!(
+                "at least {} more are needed, of shares {lost:?}",
+                lost.len().saturating_sub(4).max(2)
+            ),
+        };
+        assert!(ran.err.contains(&text), "{set:b} {text} {ran:?}");
+    }
+    let sets = (1..1024).filter(|set| decoded(*set)).count() as u64;
+    assert_eq!(sets, of_each_size.iter().sum::<u64>());
 }
 
 #[test]
@@ -348,8 +376,8 @@ fn codes_that_cannot_be() {
             ["data shard 3", "put it"],
         ),
         (
-            "--codec xor -k 3 -n 7",
-            ["no equations of its own", "(3, 7)"],
+            "--codec xor -k 3 -n 12",
+            ["no equations of its own", "(3, 12)"],
         ),
         (
             "--codec xor:best -k 6 -n 10",
@@ -358,6 +386,14 @@ fn codes_that_cannot_be() {
         (
             "--codec xor:matland -k 4 -n 6",
             ["k = 6 and n = 10", "(4, 6)"],
+        ),
+        (
+            "--codec xor:matland --equations 1,2,3,4",
+            ["xor:matland", "not at all"],
+        ),
+        (
+            "--codec rs -k 3 -n 4 --equations 1^2^3",
+            ["rs16 does not know", "1^2^3"],
         ),
         ("--codec zfec -n 5", ["\"zfec\"", "copy"]),
     ] {
@@ -468,5 +504,44 @@ fn the_table_in_the_docs_is_what_the_program_says() {
         }
         count += 1;
     }
-    assert_eq!(count, 14);
+    assert_eq!(count, 16);
+}
+
+/// The prototype's figures in docs/AVAILABILITY.md, as its scripts print them, and the commands beside.
+#[test]
+fn the_prototypes_scripts_are_answered() {
+    let docs = include_str!("../docs/AVAILABILITY.md");
+    let (_, table) = docs.split_once("## The prototype's scripts").unwrap();
+    let rows = table
+        .lines()
+        .filter(|line| line.starts_with("| `avail") || line.starts_with("| the"));
+    let mut exact = 0;
+    for row in rows {
+        let cells: Vec<_> = row.split(" | ").collect();
+        let options = cells[2].trim_matches(['`', ' ', '|']);
+        let answer = ask(options.strip_prefix("distdup availability").unwrap());
+        let Some(printed) = cells[1]
+            .split(',')
+            .next()
+            .and_then(|text| text.parse::<f64>().ok())
+        else {
+            continue;
+        };
+        let readable = &answer["results"][0]["readable"];
+        let found = readable["probability"].as_f64().unwrap();
+        if cells[1].contains("another") {
+            // Both are estimates from 100,000 trials: four of their deviations apart at most.
+            let deviation = (2.0 * (1.0 - printed) / 1e5).sqrt();
+            assert!((found - printed).abs() < 4.0 * deviation, "{row} {found}");
+        } else {
+            assert!((found - printed).abs() < 6e-13, "{row} {found}");
+            exact += 1;
+        }
+    }
+    assert_eq!(exact, 8);
+    let sizes = ask("--codec xor:matland --patterns")["patterns"].clone();
+    let recoverable = |lost: usize| sizes["sizes"][lost]["recoverable"].to_string();
+    let all: Vec<_> = (0..5).map(recoverable).collect();
+    let impossible = sizes["not_recoverable"].as_array().unwrap().len();
+    assert!(table.contains(&format!("{}; {impossible} impossible", all.join(", "))));
 }

@@ -29,7 +29,7 @@ fn geometries_that_cannot_be() {
         ("-k 3 -n 3", "3 data shards in 3 shards leave no parity"),
         ("-k 4 -n 3", "4 data shards in 3 shards"),
         ("-k 2 -n 257", "n <= 256"),
-        ("--codec xor -k 3 -n 7", "(6, 10)"),
+        ("--codec xor -k 3 -n 12", "(3, 12)"),
         (
             "--codec xor -k 3 -n 5 --equations 1^2",
             "1 equations for 2 parity shards",

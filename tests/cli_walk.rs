@@ -230,7 +230,7 @@ fn json_is_one_object_whatever_happens() {
     assert_eq!(json["length"], LEN);
     assert_eq!(
         (&json["codec"], &json["k"], &json["n"]),
-        (&"rs16".into(), &2.into(), &3.into())
+        (&"rs8".into(), &2.into(), &3.into())
     );
     assert_eq!(json["shares"][2]["name"], "s2");
     assert_eq!(json["shares"][2]["bytes"], desk.read("s2").len());

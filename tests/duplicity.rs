@@ -18,8 +18,8 @@ use serde_json::{Value, json};
 mod world;
 
 use world::{
-    DISTDUP, PLAIN, SMALL_VOLUMES, World, assert_exit, is_in_memory, kill, processes, random,
-    stderr, stdout, wait_until,
+    DISTDUP, PLAIN, SMALL_VOLUMES, World, assert_exit, in_memory, is_in_memory, kill, processes,
+    random, stderr, stdout, wait_until,
 };
 
 #[test]
@@ -121,10 +121,11 @@ fn the_action_and_one_file_of_the_past_can_be_asked_for() {
         let full = [&["backup", "test", "--", "full"], &PLAIN[1..]].concat();
         assert_exit(&world.run(&full), 0);
         assert_eq!(world.shares(0, "duplicity-full.").len(), 4);
+        // By the name that the other generation has for it.
         let option = if world.duplicity.is_some() {
-            "--path-to-restore"
-        } else {
             "--file-to-restore"
+        } else {
+            "--path-to-restore"
         };
         let hosts: Vec<_> = (0..3).map(|i| format!("backup_test/distdup{i}")).collect();
         let from = ["--from", &hosts[2], "--from", &hosts[0]];
@@ -239,7 +240,7 @@ fn the_kind_of_a_backup_stays() {
     );
     assert_exit(&world.backup(PLAIN), 0);
     let output = world.run(&[&["backup", "-k", "2", "test"], PLAIN].concat());
-    assert_exit(&output, 1);
+    assert_exit(&output, 2);
     assert!(
         stderr(&output).contains("k = 4, and 2 is asked for"),
         "{}",
@@ -284,8 +285,15 @@ fn what_cannot_begin_leaves_nothing() {
             2,
             "is no folder",
         ),
-        (&["backup", "test", "-k", "3", "-n", "3"], 1, "no hosts"),
-        (&["backup", "test", "-n", "5"], 1, "(-k)"),
+        (&["backup", "test", "-k", "3", "-n", "3"], 2, "no parity"),
+        (&["backup", "test", "-n", "5"], 2, "(-k)"),
+        (&["backup", "test", "-c", "rot13"], 2, "rot13"),
+        (
+            &["backup", "test", "--min-shares", "4"],
+            2,
+            "min_shares is 4",
+        ),
+        (&["backup", "test", "-o", "one"], 2, "error"),
         (&["restore", "somewhere"], 2, "--from"),
         (
             &["restore", "restore_test"],
@@ -327,15 +335,140 @@ fn no_host_may_be_inside_of_the_source() {
 }
 
 #[test]
-fn what_stored_nothing_is_no_backup() {
+fn a_dry_run_stores_nothing_and_says_so() {
     for world in World::each() {
-        let output = world.backup(&["--", "--no-encryption", "--dry-run"]);
-        assert_exit(&output, 1);
+        let dry = ["--", "--no-encryption", "--dry-run"];
+        let output = world.backup(&dry);
+        assert_exit(&output, 0);
+        let said = stdout(&output);
+        assert!(said.contains("nothing was stored"), "{said}");
+        assert!(said.contains("NewFiles"), "{said}"); // what would be done is Duplicity's to say
+        assert!(world.shares(0, "").is_empty());
+        assert_exit(&world.backup(PLAIN), 0);
+        let before = world.shares(0, "");
+        fs::write(world.path("test/new"), "new").unwrap();
+        let output = world.backup(&dry);
+        assert_exit(&output, 0);
+        assert!(!stdout(&output).contains("is backed up"), "{output:?}");
+        assert_eq!(world.shares(0, ""), before);
+    }
+}
+
+#[test]
+fn results_are_told_in_our_terms() {
+    for world in World::each() {
+        let output = world.run(&[&["--json", "backup", "test"], SMALL_VOLUMES].concat());
+        assert_exit(&output, 0);
+        let result: Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert_eq!(
+            (&result["volumes"], &result["objects"]),
+            (&json!(3), &json!(5))
+        );
+        assert!(result["seconds"].as_f64().unwrap() > 0.0);
+        // 2 of 3 shares hold the bytes; headers come on top.
+        let bytes = result["bytes"].as_u64().unwrap();
+        for (i, host) in result["hosts"].as_array().unwrap().iter().enumerate() {
+            let files = world.shares(i, "").into_iter();
+            let on_host: u64 = files.map(|file| fs::metadata(file).unwrap().len()).sum();
+            assert_eq!(
+                (&host["bytes"], &host["shares"]),
+                (&json!(on_host), &json!(5))
+            );
+            assert!(
+                on_host > bytes / 2 && on_host < bytes * 55 / 100,
+                "{result}"
+            );
+        }
+
+        let output = world.run(&[&["--json", "restore", "restore_test"], PLAIN].concat());
+        world.is_restored(&output, 0);
+        let restored: Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert_eq!(restored["volumes"], 3);
+        assert!(restored["bytes"].as_u64().unwrap() > 2_500_000);
+
+        fs::write(world.path("test/new"), random(100_000)).unwrap();
+        let output = world.without(&[1], || {
+            world.run(&[&["--json", "backup", "test"], SMALL_VOLUMES].concat())
+        });
+        assert_exit(&output, 3);
+        let result: Value = serde_json::from_slice(&output.stdout).unwrap();
+        let (there, lost) = (&result["hosts"][0], &result["hosts"][1]);
+        assert_eq!((&there["shares"], &there["failed"]), (&json!(3), &json!(0)));
+        assert_eq!(
+            (&lost["shares"], &lost["bytes"], &lost["failed"]),
+            (&json!(0), &json!(0), &json!(3))
+        );
         assert!(
-            stderr(&output).contains("stored nothing"),
+            lost["error"].as_str().unwrap().contains("is down"),
+            "{result}"
+        );
+        assert_eq!(result["may_be_lost"], 0);
+    }
+}
+
+#[test]
+fn duplicity_talks_only_when_asked() {
+    for world in World::each() {
+        let output = world.run(&[&["-q", "backup", "test"], PLAIN].concat());
+        assert_exit(&output, 0);
+        assert_eq!(
+            (stdout(&output), stderr(&output)),
+            (String::new(), String::new())
+        );
+        let output = world.backup(PLAIN);
+        assert_eq!(stderr(&output), "");
+        assert!(
+            !stdout(&output).contains("Statistics"),
+            "{}",
+            stdout(&output)
+        );
+        let output = world.run(&[&["-v", "backup", "test"], PLAIN].concat());
+        assert!(
+            stderr(&output).contains("Backup Statistics"),
             "{}",
             stderr(&output)
         );
+        assert!(
+            !stdout(&output).contains("Backup Statistics"),
+            "{}",
+            stdout(&output)
+        );
+        let output = world.backup(&[PLAIN, &["-v8"]].concat());
+        assert!(
+            stdout(&output).contains("Backup Statistics"),
+            "{}",
+            stdout(&output)
+        );
+
+        // Of warnings and errors always.
+        fs::create_dir(world.path("test/closed")).unwrap();
+        let output = world.run(&[&["-q", "backup", "test"], PLAIN, &["--frob"]].concat());
+        assert_exit(&output, 1);
+        assert!(stderr(&output).contains("--frob"), "{}", stderr(&output));
+    }
+}
+
+#[test]
+fn a_backup_whose_folder_in_memory_is_removed_ends() {
+    for world in World::each() {
+        fs::write(world.path("test/big"), random(20_000_000)).unwrap();
+        let options = [SMALL_VOLUMES, &["--num-retries", "1"]].concat();
+        let mut backup = world.command(&[&["backup", "test"], &options[..]].concat());
+        let child = backup
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let ours = format!("distdup-{}-", child.id());
+        wait_until("volumes are stored", || world.shares(2, "vol").len() >= 2);
+        for parent in in_memory() {
+            for entry in fs::read_dir(parent).into_iter().flatten().flatten() {
+                if entry.file_name().to_string_lossy().starts_with(&ours) {
+                    fs::remove_dir_all(entry.path()).unwrap();
+                }
+            }
+        }
+        assert_exit(&child.wait_with_output().unwrap(), 1);
     }
 }
 
@@ -404,30 +537,34 @@ fn duplicity_killed_goes_on_or_starts_again_the_next_time() {
 
 #[test]
 fn a_backup_that_is_told_to_stop_stops() {
-    let world = World::new(None);
-    fs::write(world.path("test/big"), random(20_000_000)).unwrap();
-    let mut backup = world.command(&[&["backup", "test"], SMALL_VOLUMES].concat());
-    let child = backup
-        .stdout(Stdio::null())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let (id, ours) = (child.id(), format!("/distdup-{}-", child.id()));
-    wait_until("volumes are stored", || world.shares(2, "vol").len() >= 2);
-    kill(id, "-TERM");
-    let output = child.wait_with_output().unwrap();
-    assert_exit(&output, 1);
-    assert!(
-        stderr(&output).contains("the backup is not complete"),
-        "{}",
-        stderr(&output)
-    );
-    assert!(!is_in_memory(&ours), "the runtime folder is left");
-    wait_until("the resident ends", || {
-        processes(&["resident", &ours]).is_empty()
-    });
-    assert_exit(&world.backup(SMALL_VOLUMES), 0);
-    world.restores(0);
+    for (world, signal) in World::each().flat_map(|world| {
+        let other = World::new(world.duplicity.clone());
+        [(world, "-TERM"), (other, "-INT")]
+    }) {
+        fs::write(world.path("test/big"), random(20_000_000)).unwrap();
+        let mut backup = world.command(&[&["backup", "test"], SMALL_VOLUMES].concat());
+        let child = backup
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let (id, ours) = (child.id(), format!("/distdup-{}-", child.id()));
+        wait_until("volumes are stored", || world.shares(2, "vol").len() >= 2);
+        kill(id, "-USR1"); // how far is it?
+        kill(id, signal);
+        let output = child.wait_with_output().unwrap();
+        assert_exit(&output, 1);
+        let said = stderr(&output);
+        assert!(said.contains("the backup is not complete"), "{said}");
+        assert!(said.contains("Duplicity was stopped"), "{said}");
+        assert!(said.contains("B/s") && said.contains("volume"), "{said}");
+        assert!(!is_in_memory(&ours), "the runtime folder is left");
+        wait_until("the resident ends", || {
+            processes(&["resident", &ours]).is_empty()
+        });
+        assert_exit(&world.backup(SMALL_VOLUMES), 0);
+        world.restores(0);
+    }
 }
 
 #[test]
@@ -506,7 +643,7 @@ impl Resident {
         }
         let hosts: Vec<_> = hosts
             .iter()
-            .map(|host| hex(host.as_os_str().as_bytes()))
+            .map(|host| json!({ "name": null, "folder": hex(host.as_os_str().as_bytes()) }))
             .collect();
         let spec = json!({ "hosts": hosts, "codec": "rs16", "params": "", "k": 2, "n": 3, "min_shares": 2 });
         let code =

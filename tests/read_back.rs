@@ -19,10 +19,13 @@ use distdup::source::SourceReader;
 use kit::anatomy::{flip, splice};
 use kit::{MemorySink, MemorySource, code, files, noise, options, shares};
 
+/// What is there of what was written.
+type Kept = fn(&[u8]) -> Vec<u8>;
+
 /// A disk that gives back something else than it was given.
 struct Disk {
     inner: MemorySink,
-    kept: fn(&[u8]) -> Vec<u8>,
+    kept: Kept,
 }
 
 impl Sink for Disk {
@@ -59,7 +62,7 @@ impl SinkWriter for Disk {
     }
 }
 
-fn repaired(len: usize, kept: fn(&[u8]) -> Vec<u8>) -> (Result<RepairReport, RepairError>, bool) {
+fn repaired(len: usize, kept: Kept) -> (Result<RepairReport, RepairError>, bool) {
     let shares = shares(&noise(len, 1), &options(code("rs", 2, 3), 16));
     let inner = MemorySink::default();
     let sink: Box<dyn Sink> = Box::new(Disk {
@@ -84,7 +87,7 @@ fn a_disk_that_does_not_keep_what_it_is_given_is_found_out() {
     for len in [0, 1, 100, 500] {
         let (result, finished) = repaired(len, <[u8]>::to_vec);
         assert!(finished && result.unwrap().sinks[0].read_back);
-        let hurts: [fn(&[u8]) -> Vec<u8>; 4] = [
+        let hurts: [Kept; 4] = [
             |bytes| flip(bytes, 3),
             |bytes| flip(bytes, bytes.len() - 80),
             |bytes| splice(bytes, bytes.len() - 1..bytes.len(), &[]),

@@ -52,22 +52,3 @@ fn every_subset_of_shares_decodes_where_the_code_says_so() {
         }
     }
 }
-
-#[test]
-fn all_1024_subsets_of_the_prototypes_code_and_of_reed_solomon() {
-    for (codec, expected) in [("xor", 291), ("rs", 386)] {
-        let code = code(codec, 6, 10);
-        let data = noise(3 * 6 * 64 + 5, 1);
-        let shares = shares(&data, &options(code.clone(), 64));
-        let decoded = (0..1_u32 << 10)
-            .filter(|set| {
-                let present = (0..10).filter(|share| set >> share & 1 == 1);
-                match decode_from(files(&shares, present), &DecodeOptions::default()) {
-                    Ok((found, _)) => found == data || panic!("{codec}: {set:b} differs"),
-                    Err(_) => false,
-                }
-            })
-            .count();
-        assert_eq!(decoded, expected, "{codec}");
-    }
-}

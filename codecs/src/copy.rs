@@ -63,11 +63,7 @@ impl Code for Copies {
     }
 
     fn reconstructible(&self, present: ShardSet) -> ShardSet {
-        if present.intersection(self.geometry.shards()).is_empty() {
-            ShardSet::EMPTY
-        } else {
-            self.geometry.shards()
-        }
+        self.geometry.reconstructible_if_mds(present)
     }
 
     fn is_mds(&self) -> bool {

@@ -41,6 +41,24 @@ pub enum CodecError {
         /// Which geometries it has, in words.
         takes: &'static str,
     },
+    /// A name of one code, with another geometry than that code's.
+    #[error("{name} is a code with k = {k} and n = {n}, not {geometry}")]
+    NamedGeometry {
+        /// The name.
+        name: &'static str,
+        /// Its data shards.
+        k: usize,
+        /// Its shards.
+        n: usize,
+        /// What was asked for.
+        geometry: Geometry,
+    },
+    /// A name of one code, and parameters.
+    #[error("{name} has parameters of its own: give them with the codec's name, or not at all")]
+    NamedParams {
+        /// The name.
+        name: &'static str,
+    },
     /// Parameters that the family does not understand.
     #[error("codec {id} does not know the parameters {params}: it takes {takes}")]
     UnknownParams {
@@ -54,7 +72,7 @@ pub enum CodecError {
     /// No equations given, and none built in for the geometry.
     #[error(
         "codec xor has no equations of its own for {geometry}, only for {built_in}; \
-         give {} equations, such as {}", geometry.parity(), crate::xor::EXAMPLE
+         give {} equations, such as {}", geometry.parity(), crate::xor::MATLAND
     )]
     NoEquations {
         /// What was asked for.
@@ -71,7 +89,10 @@ pub enum CodecError {
         found: usize,
     },
     /// An equation with no term.
-    #[error("equation {equation} is empty")]
+    #[error(
+        "equation {equation} is empty, so that its parity would be zero and protect nothing: put data \
+         shards into it, or take one shard less"
+    )]
     EmptyEquation {
         /// Which equation, from 1.
         equation: usize,

@@ -63,6 +63,16 @@ impl Geometry {
     pub fn data(self) -> ShardSet {
         ShardSet::first(self.k())
     }
+
+    /// What can be had from `present` where any k shards give all, and fewer nothing more.
+    pub(crate) fn reconstructible_if_mds(self, present: ShardSet) -> ShardSet {
+        let present = present.intersection(self.shards());
+        if present.len() < self.k() {
+            present
+        } else {
+            self.shards()
+        }
+    }
 }
 
 /// As the literature writes it: `(4, 6)`.

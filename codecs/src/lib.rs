@@ -46,7 +46,7 @@
 //! ```
 //! # use distdup_codecs::{Geometry, family};
 //! let code = family("xor")?.code(Geometry::new(6, 10)?, None)?;
-//! assert_eq!(code.params(), "3^5^6,2^4^6,1^4^5,1^2^3");
+//! assert_eq!(code.params(), "1^2^3,4^5^6,1^2^4^5,1^3^4^6");
 //! // Later, perhaps with another version of this crate and other defaults:
 //! let again = family(code.id())?.code(code.geometry(), Some(code.params()))?;
 //! # assert_eq!(again.params(), code.params());
@@ -72,7 +72,7 @@
 //!
 //! ```
 //! # use distdup_codecs::{Geometry, ShardSet, resolve};
-//! let code = resolve("xor", Geometry::new(6, 10)?, None)?;
+//! let code = resolve("xor:matland", Geometry::new(6, 10)?, None)?;
 //! let without = |lost: [usize; 3]| -> ShardSet { (0..10).filter(|i| !lost.contains(i)).collect() };
 //! assert!(code.is_recoverable(without([0, 1, 2])));
 //! // Both parity shards that have data shard 0 in them, and the shard itself:
@@ -91,6 +91,7 @@
 //! | --- | --- | --- | --- | --- |
 //! | `copy` | replication | k = 1 | empty | 1 |
 //! | `rs16` | Reed-Solomon over GF(2^16) | k < n | `high` or `low` | 2 |
+//! | `rs8` | Reed-Solomon over GF(2^8) | k < n | empty | 1 |
 //! | `xor` | any systematic binary linear code | k < n | its equations | 1 |
 //!
 //! All have n up to [`MAX_SHARDS`].
@@ -102,16 +103,25 @@
 //!   Reed-Solomon Erasure Codes" (FOCS 2014), in a basis of Cantor's ("On Arithmetical Algorithms
 //!   over Finite Fields", 1989). The kernels are those of the crate reed-solomon-simd; parity is
 //!   the same as its encoder's of the rate that the params name.
+//! - **`rs8`** is MDS as well, and the code of [zfec](https://pypi.org/project/zfec/): the two read each
+//!   other's shards. A parity byte is the value of the polynomial through the data bytes at a point of its
+//!   own; k (n - k) products a byte of data, but the products are cheap: by nibbles in tables of 16 bytes, as
+//!   Plank, Greenan and Miller show in "Screaming Fast Galois Field Arithmetic Using Intel SIMD
+//!   Instructions" (FAST 2013), or by the processor's own bit matrices (GFNI). Which the machine has is
+//!   seen at run time.
 //! - **`xor`** takes equations such as `1^2^3,1^4`: the first parity shard is the exclusive or of the
 //!   first three data shards, counted from one, the second that of the first and the fourth. One
 //!   parity shard over all data is RAID's (Patterson, Gibson and Katz, 1988). Several are what they
 //!   are: solving them by elimination, shard by shard, so that nothing recoverable is given up, is
 //!   after Hafner, Deenadhayalan, Rao and Tomlin, "Matrix Methods for Lost Data Reconstruction in
-//!   Erasure Codes" (FAST 2005). Of its own it has single parity for n = k + 1 and, for (6, 10), four
-//!   equations that survive any two losses, 110 of 120 of three and 125 of 210 of four.
+//!   Erasure Codes" (FAST 2005). Where no equations are given it takes those of the best binary
+//!   linear code, if n - k is up to 8 and n up to 20: the fewest losses of one shard that are not
+//!   survived, then of two, and so on, found and proved by `examples/xor_codes.rs`. The one for
+//!   (6, 10) survives any two losses, 112 of 120 of three and 136 of 210 of four.
 //!
-//! `rs` is no code but a wish, which [`resolve`] grants: the fastest Reed-Solomon code that there is
-//! for the geometry.
+//! [`resolve`] knows other names too, [`ALIASES`]: `rs` is the fastest Reed-Solomon code that there is
+//! for the geometry, `xor:matland` the (6, 10) code of distributed-duplicity, which survives 110
+//! losses of three and 125 of four.
 //!
 //! Parity of an id, geometry and params never changes from version to version; what a family takes
 //! where no params are given may, as may what `rs` stands for.
@@ -130,13 +140,14 @@ mod error;
 pub mod geometry;
 mod registry;
 mod rs16;
+pub mod rs8;
 mod stripe;
 mod xor;
 
 pub use code::{Code, Coder, Family, Operations, Shard};
 pub use error::CodecError;
 pub use geometry::{Geometry, MAX_SHARDS, ShardSet};
-pub use registry::{FAMILIES, family, resolve};
+pub use registry::{ALIASES, Alias, FAMILIES, alias, family, is_named, resolve};
 
 /// Runs the README's examples as tests.
 #[cfg(doctest)]

@@ -130,7 +130,7 @@ impl Code for ReedSolomon {
     }
 
     fn reconstructible(&self, present: ShardSet) -> ShardSet {
-        reconstructible(self.geometry, present)
+        self.geometry.reconstructible_if_mds(present)
     }
 
     fn is_mds(&self) -> bool {
@@ -180,16 +180,6 @@ impl Code for ReedSolomon {
     }
 }
 
-/// Any k shards give all, fewer give nothing more.
-fn reconstructible(geometry: Geometry, present: ShardSet) -> ShardSet {
-    let present = present.intersection(geometry.shards());
-    if present.len() < geometry.k() {
-        present
-    } else {
-        geometry.shards()
-    }
-}
-
 /// A coder of one rate. Encoder and decoder are made when first needed: who only decodes has no
 /// scratch for encoding.
 struct RateCoder<R: Kernels<CachingEngine>> {
@@ -210,7 +200,7 @@ where
 
     fn reconstruct(&mut self, shards: &mut [Shard<'_>]) -> Result<(), CodecError> {
         let task = check_reconstruct(ID, self.geometry, UNIT, shards)?;
-        check_recoverable(&task, reconstructible(self.geometry, task.present))?;
+        check_recoverable(&task, self.geometry.reconstructible_if_mds(task.present))?;
         if task.wanted.is_empty() {
             return Ok(());
         }

@@ -18,7 +18,7 @@ use crate::error::CodecError;
 use crate::geometry::{Geometry, MAX_SHARDS, ShardSet};
 use crate::stripe::{check_encode, check_reconstruct, check_recoverable};
 
-pub(crate) use self::equations::EXAMPLE;
+pub(crate) use self::equations::MATLAND;
 
 const ID: &str = "xor";
 
@@ -44,7 +44,7 @@ impl Family for Xor {
         }
         let equations = match params {
             Some(text) => Equations::parse(geometry, text)?,
-            None => Equations::built_in(geometry)?,
+            None => Equations::best(geometry)?,
         };
         let params = equations.to_string();
         Ok(Arc::new(Linear {
@@ -80,6 +80,14 @@ impl Code for Linear {
 
     fn reconstructible(&self, present: ShardSet) -> ShardSet {
         Elimination::new(&self.equations, present).reconstructible()
+    }
+
+    fn is_mds(&self) -> bool {
+        // No other binary code is. With k = 1, an equation that is not empty has all data in it.
+        let geometry = self.geometry();
+        let all_in_one =
+            geometry.parity() == 1 && self.equations.of(geometry.k()) == geometry.data();
+        geometry.k() == 1 || all_in_one
     }
 
     fn scratch_bytes(&self, _shard_len: usize) -> usize {

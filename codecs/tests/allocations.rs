@@ -35,6 +35,8 @@ fn warm_coders_allocate_nothing_and_hold_what_they_say() {
         ("rs16", 4, 6, Some("high")),
         ("rs16", 4, 6, Some("low")),
         ("rs16", 10, 14, Some("high")),
+        ("rs8", 4, 6, None),
+        ("rs8", 10, 14, None),
     ] {
         let code = family(id)
             .unwrap()

@@ -36,26 +36,43 @@ def warn(message):
     print(f"recover.py: {message}", file=sys.stderr)
 
 
-# --- The field GF(2^16), section 7.2; `copy` and `xor` know 0 and 1 alone
+# --- The fields, sections 7.2 and 7.3; `copy` and `xor` know 0 and 1 alone
 
 CANTOR = "0001 ACCA 3C0E 163E C582 ED2E 914C 4012 6C98 10D8 6A72 B900 FDB8 FB34 FF38 991E"
-TO = [0]  # TO[e] is the polynomial that element e stands for
-for word in CANTOR.split():
-    TO += [value ^ int(word, 16) for value in TO]
-EXP, LOG, power = [0] * 65535, [0] * 65536, 1  # of the polynomial x
-FROM = {value: element for element, value in enumerate(TO)}
-for exponent in range(65535):
-    EXP[exponent] = FROM[power]
-    LOG[FROM[power]] = exponent
-    power = power << 1 ^ (0x1002D if power & 0x8000 else 0)
 
 
-def times(a, b):
-    return EXP[(LOG[a] + LOG[b]) % 65535] if a and b else 0
+class Field:
+    """GF(2^bits) by logarithms; `basis` has the polynomials that the bits of an element stand for."""
+
+    def __init__(self, modulus, basis):
+        to = [0]  # to[e] is the polynomial that element e stands for
+        for polynomial in basis:
+            to += [value ^ polynomial for value in to]
+        self.order, power = len(to) - 1, 1
+        self.exp, self.log = [0] * self.order, [0] * len(to)  # of the polynomial x
+        element_of = {value: element for element, value in enumerate(to)}
+        for exponent in range(self.order):
+            self.exp[exponent] = element_of[power]
+            self.log[element_of[power]] = exponent
+            power = power << 1 ^ (modulus if power & len(to) >> 1 else 0)
+
+    def times(self, a, b):
+        return self.exp[(self.log[a] + self.log[b]) % self.order] if a and b else 0
+
+    def inverse(self, a):
+        return self.exp[-self.log[a] % self.order]
+
+    def product(self, values):
+        return functools.reduce(self.times, values, 1)
+
+    def lagrange(self, points, point, x):
+        """At x, the polynomial that is 1 at `point` and 0 at the other points."""
+        others = [p for p in points if p != point]
+        return self.times(self.product(x ^ p for p in others), self.inverse(self.product(point ^ p for p in others)))
 
 
-def inverse(a):
-    return EXP[-LOG[a] % 65535]
+BYTES = Field(0x11D, [1 << bit for bit in range(8)])
+WORDS = Field(0x1002D, [int(word, 16) for word in CANTOR.split()])
 
 
 def number(data):
@@ -63,23 +80,25 @@ def number(data):
 
 
 @functools.lru_cache(4096)
-def tables(factor):
-    """What the low and the high byte of an element add to the low and high byte of its product."""
-    products = [[times(factor, byte << shift) for byte in range(256)] for shift in (0, 8)]
-    return [bytes(product >> shift & 255 for product in row) for row in products for shift in (0, 8)]
+def tables(field, factor):
+    """What each byte of an element adds to each byte of its product with the factor."""
+    shifts = range(0, field.order.bit_length(), 8)
+    products = [[field.times(factor, byte << shift) for byte in range(256)] for shift in shifts]
+    return [bytes(product >> shift & 255 for product in row) for row in products for shift in shifts]
 
 
-def combine(parts):
+def combine(field, parts):
     """The sum of factor x shard over (factor, shard) pairs; all elements of a shard at once."""
     length = len(parts[0][1])
-    if all(factor == 1 for factor, _ in parts):
-        return functools.reduce(lambda sum, part: sum ^ number(part[1]), parts, 0).to_bytes(length, "little")
+    if field is BYTES:
+        products = (shard.translate(*tables(field, factor)) for factor, shard in parts)
+        return functools.reduce(lambda sum, product: sum ^ number(product), products, 0).to_bytes(length, "little")
     sums = [0, 0]  # of the low bytes, of the high bytes
     for factor, shard in parts:
         blocks = [shard[at : at + 64] for at in range(0, length, 64)]
         low = b"".join(block[: len(block) // 2] for block in blocks)
         high = b"".join(block[len(block) // 2 :] for block in blocks)
-        low_low, low_high, high_low, high_high = tables(factor)
+        low_low, low_high, high_low, high_high = tables(field, factor)
         sums[0] ^= number(low.translate(low_low)) ^ number(high.translate(high_low))
         sums[1] ^= number(low.translate(low_high)) ^ number(high.translate(high_high))
     low, high = (sum.to_bytes(length // 2, "little") for sum in sums)
@@ -89,37 +108,33 @@ def combine(parts):
 # --- Codecs, section 7: shard i is the sum of rows[i][j] x data shard j
 
 
-def lagrange(points, point, x):
-    """At x, the polynomial that is 1 at `point` and 0 at the other points."""
-    above = functools.reduce(times, (x ^ p for p in points if p != point), 1)
-    below = functools.reduce(times, (point ^ p for p in points if p != point), 1)
-    return times(above, inverse(below))
-
-
 def rows_of(codec, params, k, n):
     data = [{j: 1} for j in range(k)]
     if codec == "copy":
         return data * n
     if codec == "xor":
         return data + [{int(j) - 1: 1 for j in term.split("^")} for term in params.split(",")]
+    if codec == "rs8":
+        points = [0] + BYTES.exp
+        return data + [{i: BYTES.lagrange(points[:k], points[i], points[j]) for i in range(k)} for j in range(k, n)]
     if (codec, params) == ("rs16", "low"):
         K = 1 << (k - 1).bit_length()
-        return data + [{i: lagrange(range(K), i, K + j) for i in range(k)} for j in range(n - k)]
+        return data + [{i: WORDS.lagrange(range(K), i, K + j) for i in range(k)} for j in range(n - k)]
     if (codec, params) == ("rs16", "high"):
         M = 1 << (n - k - 1).bit_length()
         chunks = [range(i // M * M + M, i // M * M + 2 * M) for i in range(k)]
-        return data + [{i: lagrange(chunks[i], M + i, j) for i in range(k)} for j in range(n - k)]
+        return data + [{i: WORDS.lagrange(chunks[i], M + i, j) for i in range(k)} for j in range(n - k)]
     raise Failure(f"this reader does not know the codec {codec} {params}")
 
 
-def add(row, other, factor):
+def add(field, row, other, factor):
     for column, value in other.items() if factor else ():
-        value = row.pop(column, 0) ^ times(factor, value)
+        value = row.pop(column, 0) ^ field.times(factor, value)
         if value:
             row[column] = value
 
 
-def recipes(rows, present, k):
+def recipes(field, rows, present, k):
     """For each data shard the factors of the present shards that give it; None if they don't suffice.
 
     Gauss-Jordan: `solved` maps a column to its row, whose keys from k on are factors of shards.
@@ -128,14 +143,14 @@ def recipes(rows, present, k):
     for i in present:
         row = {**rows[i], k + i: 1}
         for column, other in solved.items():
-            add(row, other, row.get(column, 0))
+            add(field, row, other, row.get(column, 0))
         pivot = min(row)
         if pivot >= k:
             continue  # shard i tells nothing new
-        scale = inverse(row[pivot])
-        row = {column: times(scale, value) for column, value in row.items()}
+        scale = field.inverse(row[pivot])
+        row = {column: field.times(scale, value) for column, value in row.items()}
         for other in solved.values():
-            add(other, row, other.get(pivot, 0))
+            add(field, other, row, other.get(pivot, 0))
         solved[pivot] = row
         if len(solved) == k:
             return [{c - k: value for c, value in solved[j].items() if c >= k} for j in range(k)]
@@ -197,10 +212,10 @@ class Stream:
         if fields["features"] or fields["digest"] != "xxh3-128":
             raise Failure(f"this reader does not know {fields['features']} or {fields['digest']}")
         self.k, self.n, self.S = fields["k"], fields["n"], fields["shard"]
-        self.unit = 2 if fields["codec"] == "rs16" else 1
+        self.field, self.unit = (WORDS, 2) if fields["codec"] == "rs16" else (BYTES, 1)
         self.magic = bytes.fromhex("da64646672 88 50") + fields["stream"]
         rows = rows_of(fields["codec"], fields["params"], self.k, self.n)
-        self.recipes = functools.lru_cache(999)(lambda present: recipes(rows, present, self.k))
+        self.recipes = functools.lru_cache(999)(lambda present: recipes(self.field, rows, present, self.k))
 
     def find_frames(self, share):
         """Notes where frames begin: each behind the one before, or else wherever the next is found."""
@@ -253,7 +268,7 @@ class Stream:
             if recipe is None or recipe in tried:
                 continue
             tried.append(recipe)
-            shards = [combine([(how[i], frames[i].payload) for i in how]) for how in recipe]
+            shards = [combine(self.field, [(how[i], frames[i].payload) for i in how]) for how in recipe]
             data = b"".join(shards)
             d = H(b"".join(map(H, shards)) + length.to_bytes(4, "big"))
             if d == digest and not any(data[length:]):

@@ -16,6 +16,7 @@ import tempfile
 import unittest
 
 import xxhash
+import zfec
 
 import recover
 
@@ -61,6 +62,10 @@ def rs16(k, n, rate):
     return Code("rs16", rate, k, n, 2)
 
 
+def rs8(k, n):
+    return Code("rs8", "", k, n, 1)
+
+
 def parity(code, data):
     if code.id == "copy":
         return [data[0]] * (code.n - 1)
@@ -73,6 +78,8 @@ def parity(code, data):
                     shard[at] ^= byte
             out.append(bytes(shard))
         return out
+    if code.id == "rs8":
+        return zfec.Encoder(code.k, code.n).encode(data, list(range(code.k, code.n)))
     return rs16_parity(code, data)
 
 
@@ -260,7 +267,7 @@ class Recover(unittest.TestCase):
         self.assertIn(reason, messages)
 
     def test_every_length_at_the_edges(self):
-        for code in (COPY, PARITY, XOR, rs16(4, 6, "low"), rs16(2, 3, "high")):
+        for code in (COPY, PARITY, XOR, rs16(4, 6, "low"), rs16(2, 3, "high"), rs8(4, 6)):
             size = code.k * 8
             for length in (0, 1, 2, code.k, size - 1, size, size + 1, 3 * size - 1, 3 * size, 5 * size + 3):
                 with self.subTest(code=code, length=length):
@@ -289,8 +296,8 @@ class Recover(unittest.TestCase):
             (0x1234, 0x5678, 0x35C9),
             (0x8000, 0x8000, 0xC000),
         ):
-            self.assertEqual((mul(a, b), recover.times(a, b)), (product, product))
-            self.assertEqual((div(product, b), recover.times(product, recover.inverse(b))), (a, a))
+            self.assertEqual((mul(a, b), recover.WORDS.times(a, b)), (product, product))
+            self.assertEqual((div(product, b), recover.WORDS.times(product, recover.WORDS.inverse(b))), (a, a))
         for k, n, rate, rows in (
             (2, 3, "high", "1 1"),
             (2, 3, "low", "3 2"),
@@ -315,7 +322,37 @@ class Recover(unittest.TestCase):
         ):
             code = rs16(2, 3, rate)
             self.assertEqual(rs16_parity(code, shards), [bytes.fromhex(wanted)])
-            self.assertEqual(recover.combine(list(zip(generator(code)[0], shards))), bytes.fromhex(wanted))
+            self.assertEqual(recover.combine(recover.WORDS, list(zip(generator(code)[0], shards))), bytes.fromhex(wanted))
+
+    def test_rs8_arithmetic_and_matrices_are_those_of_the_format(self):
+        for a, b, product in ((2, 0x80, 0x1D), (0x53, 0xCA, 0x8F), (0x8E, 2, 1)):
+            self.assertEqual(recover.BYTES.times(a, b), product)
+            self.assertEqual(recover.BYTES.times(product, recover.BYTES.inverse(b)), a)
+        for k, n, rows in (
+            (2, 3, "3 2"),
+            (4, 6, "77 40 38 E / C7 A7 D 6C"),
+            (6, 10, "6 26 C5 E5 3F 3E / 82 17 AD DD E6 2 / 8E 4C 80 7A A3 9A / F5 D1 5F 39 C0 83"),
+        ):
+            wanted = [[int(word, 16) for word in row.split()] for row in rows.split("/")]
+            units = [bytes(i == j for j in range(k)) for i in range(k)]
+            self.assertEqual([list(row) for row in parity(rs8(k, n), units)], wanted)
+            self.assertEqual([[row[i] for i in range(k)] for row in recover.rows_of("rs8", "", k, n)[k:]], wanted)
+        self.assertEqual(parity(rs8(2, 3), [b"\1\2", b"\x10\x80"]), [b"\x23\x1b"])
+
+    def test_rs8_recovers_from_any_k(self):
+        for k, n in ((2, 3), (4, 6), (3, 8), (5, 7)):
+            data = some_bytes(k * 35 * 2 + 17)
+            shares = write(rs8(k, n), data, shard=35)
+            for left in itertools.combinations(shares, k):
+                self.gives(data, left)
+            self.fails(shares[n - k + 1 :], "cannot be recovered")
+
+    def test_rs8_with_many_shards(self):
+        for k, n in ((20, 30), (17, 50), (60, 256)):
+            data = some_bytes(k * 2 + 5)
+            shares = write(rs8(k, n), data, shard=2)
+            for seed in range(3):
+                self.gives(data, random.Random(seed).sample(shares, k))
 
     def test_rs16_recovers_from_any_k(self):
         for k, n, rate in ((2, 3, "high"), (2, 3, "low"), (4, 6, "high"), (4, 6, "low"), (3, 8, "high"), (5, 7, "low")):
@@ -490,7 +527,7 @@ class Recover(unittest.TestCase):
     def test_the_scripts_in_recovery_md(self):
         with open(os.path.join(os.path.dirname(recover.__file__), "..", "RECOVERY.md"), encoding="utf-8") as file:
             indexes, join = [part.split("```")[0] for part in file.read().split("```python\n")[1:]]
-        for code in (PARITY, XOR, COPY, rs16(4, 6, "low")):
+        for code in (PARITY, XOR, COPY, rs16(4, 6, "low"), rs8(4, 6)):
             for length in (0, 1, 1000):
                 data, names = some_bytes(length), []
                 for index, share in enumerate(write(code, data)):

@@ -12,9 +12,9 @@
 
 use distdup_codecs::Code;
 
+use super::AvailabilityError;
 use super::counts::real;
 use super::subsets::{Subsets, bits};
-use super::{AvailabilityError, any_k_suffice};
 
 /// Most shares for which the chain is over sets.
 const MOST: usize = 14;
@@ -81,10 +81,10 @@ pub fn loss_within(years: f64, code: &dyn Code, wear: &Wear) -> Result<f64, Avai
         .losses
         .windows(2)
         .all(|pair| pair[0].to_bits() == pair[1].to_bits());
-    let chain = if any_k_suffice(code) && alike {
+    let chain = if code.is_mds() && alike {
         Chain::over_counts(code.geometry().k(), wear)
     } else {
-        let instead = if any_k_suffice(code) {
+        let instead = if code.is_mds() {
             "give one rate of loss for all hosts"
         } else {
             "only Reed-Solomon and copies can be judged for so many"

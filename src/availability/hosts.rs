@@ -26,6 +26,12 @@ pub struct Group {
     pub up: Probability,
 }
 
+/// Whether a host or a group can be called that: a list of names must be told apart.
+pub fn is_name(text: &str) -> bool {
+    let special = |c: char| ",:=".contains(c) || c.is_whitespace() || c.is_control();
+    !text.is_empty() && !text.contains(special)
+}
+
 /// When a host is looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Moment {

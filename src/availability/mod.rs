@@ -28,11 +28,11 @@ mod probability;
 mod sets;
 mod subsets;
 
-use distdup_codecs::{Code, ShardSet};
+use distdup_codecs::Code;
 
 pub use chance::{Chance, Interval, SECONDS_A_YEAR};
 pub use error::AvailabilityError;
-pub use hosts::{Group, Host, Hosts, Moment};
+pub use hosts::{Group, Host, Hosts, Moment, is_name};
 pub use probability::Probability;
 
 /// How figures are found.
@@ -110,24 +110,13 @@ pub fn figures(
         return Err(AvailabilityError::MinShares { min_shares, k, n });
     }
     match method {
-        Method::Exact if any_k_suffice(code) => Ok(counts::figures(k, hosts, min_shares)),
+        Method::Exact if code.is_mds() => Ok(counts::figures(k, hosts, min_shares)),
         Method::Exact => sets::figures(code, hosts, min_shares),
         Method::Brute => brute::figures(code, hosts, min_shares),
         Method::MonteCarlo { trials, seed } => {
             monte_carlo::figures(code, hosts, min_shares, trials, seed)
         }
     }
-}
-
-/// Whether any k shares of `code` suffice, so that it is enough to count them. XOR codes do not say so of themselves, but where one share
-/// may be lost, or one is enough, it is soon tried out.
-pub fn any_k_suffice(code: &dyn Code) -> bool {
-    let (k, n) = (code.geometry().k(), code.geometry().n());
-    let one = |share: usize| ShardSet::from_iter([share]);
-    let all = code.geometry().shards();
-    code.is_mds()
-        || (k == 1 && (0..n).all(|share| code.is_recoverable(one(share))))
-        || (k + 1 == n && (0..n).all(|share| code.is_recoverable(all.difference(one(share)))))
 }
 
 #[cfg(test)]

@@ -2,8 +2,8 @@
 
 use distdup_codecs::{Code, ShardSet};
 
+use super::AvailabilityError;
 use super::subsets::{MOST, Subsets, bits, shards};
-use super::{AvailabilityError, any_k_suffice};
 
 /// All losses of a code, by their size.
 #[derive(Debug, Clone, PartialEq)]
@@ -39,7 +39,7 @@ pub struct Hopeless {
 ///
 /// [`AvailabilityError::TooMany`] for n above 20.
 pub fn patterns(code: &dyn Code) -> Result<Patterns, AvailabilityError> {
-    let instead = if any_k_suffice(code) {
+    let instead = if code.is_mds() {
         "but this code survives all losses of n - k and none of more"
     } else {
         "ask for a smaller n"
@@ -86,7 +86,7 @@ mod tests {
 
     #[test]
     fn those_of_the_prototype() {
-        let patterns = of("xor", 6, 10);
+        let patterns = of("xor:matland", 6, 10);
         let recoverable: Vec<_> = patterns.sizes.iter().map(|size| size.recoverable).collect();
         let sets: Vec<_> = patterns.sizes.iter().map(|size| size.sets).collect();
         assert_eq!(recoverable, [1, 10, 45, 110, 125, 0]);

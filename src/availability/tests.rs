@@ -289,26 +289,12 @@ fn durability_is_over_the_sets_of_the_code() {
     // lost of n these are (loss^m m! / heal^(m-1)) / (m-1)! = m loss^m / heal^(m-1) a set and year.
     let (loss, heal) = (1e-6, 1e3);
     let wear = Wear::new(10, &[loss], Some(1.0 / heal)).unwrap();
-    let xor = loss_within(1.0, &*code("xor", 6, 10), &wear).unwrap();
+    let xor = loss_within(1.0, &*code("xor:matland", 6, 10), &wear).unwrap();
     let expected = 10.0 * 3.0 * loss.powi(3) / heal.powi(2);
     assert!((xor / expected - 1.0).abs() < 1e-2, "{xor} {expected}");
     let rs = loss_within(1.0, &*code("rs", 6, 10), &wear).unwrap();
     let expected = 252.0 * 5.0 * loss.powi(5) / heal.powi(4);
     assert!((rs / expected - 1.0).abs() < 1e-2, "{rs} {expected}");
-}
-
-#[test]
-fn single_parity_is_known_to_be_enough() {
-    for (k, n) in [(1, 2), (4, 5), (254, 255)] {
-        assert!(any_k_suffice(&*code("xor", k, n)));
-    }
-    for (k, n) in [(3, 5), (2, 5), (6, 10)] {
-        assert!(!any_k_suffice(&*code("xor", k, n)));
-    }
-    let geometry = Geometry::new(3, 4).unwrap();
-    assert!(!any_k_suffice(
-        &*resolve("xor", geometry, Some("1^2")).unwrap()
-    ));
 }
 
 #[test]

@@ -5,17 +5,20 @@ use std::path::PathBuf;
 
 use anyhow::{Context, anyhow};
 use clap::Args;
+use distdup::config::Settings;
 use distdup::control::Control;
-use distdup::duplicity::backup::Plan;
+use distdup::duplicity::backup::{ACTIONS, Plan};
 use distdup::duplicity::hosts::{Standing, Target, Wish};
-use distdup::duplicity::passphrase;
+use distdup::duplicity::low_disk::Needs;
 use distdup::duplicity::protocol::Event;
 use distdup::survival;
 use distdup_codecs::Code;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::console::{Console, warn};
-use super::session::{self, DuplicityArgs, Faults};
+use super::low_disk::{self, LowDisk};
+use super::session::{self, DuplicityArgs, Ended, HostArgs};
+use super::settings::{Selection, StoreArgs, source};
 use super::{Outcome, Usage, report};
 
 /// Back a folder up with Duplicity, to n hosts of which any n - k may be lost
@@ -23,27 +26,18 @@ use super::{Outcome, Usage, report};
 #[command(after_help = AFTER_HELP)]
 #[allow(clippy::doc_markdown)] // Help texts, not documentation.
 pub struct Backup {
-    /// What to back up
+    /// What to back up [default: the source that is set]
     #[arg(value_name = "SRC")]
-    source: PathBuf,
-    /// Hosts: folders; given n times, or once with {i} [default: backup_SRC/distdup{i}]
-    #[arg(short, long = "output", value_name = "DEST")]
-    output: Vec<OsString>,
-    /// Hosts that suffice [default: 2, or as the backup there has it]
-    #[arg(short, value_name = "K")]
-    k: Option<usize>,
-    /// Hosts in all [default: 3, or as the backup there has it]
-    #[arg(short, value_name = "N")]
-    n: Option<usize>,
-    /// rs, rs16, xor or copy; see `distdup codecs` [default: rs, or as the backup there has it]
-    #[arg(short, long)]
-    codec: Option<String>,
-    /// Go on while this many hosts can be written [default: K + (N - K) / 2]
-    #[arg(long, value_name = "COUNT")]
-    min_shares: Option<usize>,
+    source: Option<PathBuf>,
+    #[command(flatten)]
+    store: StoreArgs,
     /// Make hosts that are lost for good anew, empty
     #[arg(long)]
     replace_lost: bool,
+    #[command(flatten)]
+    low_disk: LowDisk,
+    #[command(flatten)]
+    hosts: HostArgs,
     #[command(flatten)]
     duplicity: DuplicityArgs,
 }
@@ -53,25 +47,33 @@ Examples:
   PASSPHRASE=... distdup backup -k 2 -n 3 test/
   distdup backup /home -o '/mnt/disk{i}/home' -- --exclude '**/.cache' --full-if-older-than 1M
   distdup backup test/ -- --no-encryption
+  distdup backup -P home                       all else is in distdup.toml
 
 Duplicity decides what is new since the last backup. It encrypts with GnuPG, by PASSPHRASE from the
-environment, or asks for it.";
+environment or the configuration, or asks for it.";
 
 impl Backup {
-    pub fn run(self, console: Console) -> anyhow::Result<Outcome> {
-        let plan = Plan::new(&self.source, self.output).map_err(Usage::new)?;
-        passphrase::check(&self.duplicity.options).map_err(Usage::new)?;
-        let duplicity = self.duplicity.which.find(console)?;
+    pub fn run(self, console: Console, selection: &Selection) -> anyhow::Result<Outcome> {
+        let arguments = Settings {
+            source: source(self.source),
+            low_disk: self.low_disk.setting(),
+            ..self.store.settings().over(self.duplicity.which.settings())
+        };
+        let settings = arguments.over(selection.settings(console)?);
+        let mut options = self.duplicity.options(&settings, ACTIONS);
+        let from = settings.source.as_ref().ok_or_else(nothing)?;
+        let layout = settings.layout().map_err(Usage::new)?;
+        let plan = Plan::new(&from.value, layout).map_err(Usage::new)?;
+        let duplicity = session::find(console, &settings)?;
         let wish = Wish {
-            k: self.k,
-            n: self.n,
-            codec: self.codec,
-            min_shares: self.min_shares,
             replace: self.replace_lost,
+            access: self.hosts.access(),
+            ..settings.wish()
         };
         // Before a folder is made.
         plan.check_hosts(&plan.layout.examples(&wish))
             .map_err(Usage::new)?;
+        let environment = session::environment(&settings, &options)?;
         let (control, _) = Control::new();
         let target = plan
             .layout
@@ -79,51 +81,67 @@ impl Backup {
             .map_err(|error| {
                 session::no_store(error, "there are no hosts that could be backed up to")
             })?;
+        session::note_unlocked(console, &target);
         // A store that was there may have more.
-        plan.check_hosts(&target.folders).map_err(Usage::new)?;
+        plan.check_hosts(&target.hosts).map_err(Usage::new)?;
         for host in &target.made {
             console.detail(format!("made host {host}"));
         }
 
-        let options = self.duplicity.options(console);
-        let arguments = plan.arguments(duplicity.version(), &options)?;
-        let ended = session::run(console, &duplicity, &target, &arguments)?;
-        let faults = Faults::of(&target, &ended.reports, Some(Event::Put));
-        faults.warn();
-        if let Some(failure) = session::failure(ended.status) {
+        let needs =
+            |stored: &_, options: &[OsString]| Needs::of_backup(&plan.source, stored, options);
+        let _prepared = low_disk::prepare(console, &settings, &target, &mut options, needs)?;
+        let first = target.made.len() == target.hosts.len();
+        let arguments = plan.arguments(duplicity.version(), &options, first)?;
+        let of = Some(Event::Put);
+        let ended = session::run(console, &duplicity, &environment, &target, of, &arguments)?;
+        ended.tally.warn();
+        if let Some(failure) = ended.failure() {
             return Err(anyhow!(failure)).context(
                 "the backup is not complete; the same command again goes on where Duplicity can",
             );
+        }
+        if session::is_dry_run(&options) {
+            console
+                .result(
+                    "a dry run: nothing was stored",
+                    &json!({ "status": Outcome::Done.status(), "dry_run": true }),
+                )
+                .context("cannot print the result")?;
+            return Ok(Outcome::Done);
         }
         let standing = target.standing(&control).map_err(|error| {
             session::no_store(error, "the backup was made, and cannot be had any more")
         })?;
         if standing.objects == 0 {
-            // Of --dry-run, say.
             return Err(anyhow!("Duplicity ended well, and stored nothing"))
                 .context("there is no backup");
         }
-        print(console, &plan, &target, &faults, standing)
+        let restore = plan.restore_command(&selection.words());
+        print(console, &plan, &target, &ended, standing, &restore)
     }
+}
+
+fn nothing() -> anyhow::Error {
+    Usage::say("nothing to back up: give SRC, or set source, or choose a profile that has one (-P)")
 }
 
 fn print(
     console: Console,
     plan: &Plan,
     target: &Target,
-    faults: &Faults,
+    ended: &Ended,
     standing: Standing,
+    restore: &str,
 ) -> anyhow::Result<Outcome> {
     let geometry = target.code.geometry();
     let n = geometry.n();
+    let tally = &ended.tally;
     let losses = losses(&*target.code, standing);
     // Hosts that took the place of lost ones cannot say what there was before them.
     let unsure = standing.listed + 1 < target.spec.min_shares();
-    let outcome = Outcome::degraded_if(!faults.is_empty() || standing.lacking > 0 || unsure);
-    let lacking: Vec<_> = (0..n)
-        .filter(|&position| faults.has(position))
-        .map(|p| target.shown(p))
-        .collect();
+    let outcome = Outcome::degraded_if(!tally.is_good() || standing.lacking > 0 || unsure);
+    let lacking = tally.bad_hosts(target);
     if !lacking.is_empty() {
         warn(format!(
             "not all of this backup is on {}: see to it, or, if it is lost for good, make it anew with \
@@ -138,28 +156,31 @@ fn print(
             standing.lacking
         ));
     }
-    if unsure && faults.is_empty() {
+    if unsure && tally.is_good() {
         warn("a host took the place of a lost one, and cannot tell what there was before it");
     }
-    let restore = plan.restore_command();
     let text = format!(
-        "{} is backed up to {}, {} {geometry}: {}.\nTo restore it: {restore}",
+        "{} is backed up to {}, {} {geometry}: {}.\n{}.\nTo restore it: {restore}",
         plan.source.display(),
         plan.layout.names().join(" "),
         target.code.id(),
         in_words(losses, standing, n),
+        tally.sum(ended.took),
     );
-    let json = json!({
+    let mut json = json!({
         "status": outcome.status(),
         "codec": target.code.id(),
         "k": geometry.k(),
         "n": n,
-        "hosts": faults.to_json(target, "complete"),
+        "hosts": tally.hosts_json(target, "complete"),
         "objects": standing.objects,
         "lacking_shares": standing.lacking,
         "may_be_lost": losses,
         "restore": restore,
     });
+    if let Value::Object(json) = &mut json {
+        tally.add_to(json, ended.took);
+    }
     console
         .result(text, &json)
         .context("cannot print the result")?;
@@ -167,7 +188,7 @@ fn print(
 }
 
 /// How many more hosts may be lost, whichever they are; `None` if not even those that are lost may.
-fn losses(code: &dyn Code, standing: Standing) -> Option<usize> {
+pub(super) fn losses(code: &dyn Code, standing: Standing) -> Option<usize> {
     let all = survival::of(code, (0..code.geometry().n()).collect())?;
     // Of a code that not any k shards are enough for, this is the least that can be promised.
     let losses = all.losses.checked_sub(standing.worst?)?;
@@ -175,7 +196,7 @@ fn losses(code: &dyn Code, standing: Standing) -> Option<usize> {
     Some(losses.min(standing.listed))
 }
 
-fn in_words(losses: Option<usize>, standing: Standing, n: usize) -> String {
+pub(super) fn in_words(losses: Option<usize>, standing: Standing, n: usize) -> String {
     match (losses, standing.worst) {
         (Some(0), _) => "none of the hosts that are left may be lost".into(),
         (Some(losses), Some(0)) => {

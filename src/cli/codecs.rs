@@ -4,13 +4,13 @@ use std::fmt::Write;
 
 use anyhow::Context;
 use clap::Args;
-use distdup_codecs::{FAMILIES, Geometry};
+use distdup_codecs::{ALIASES, Alias, FAMILIES, Family, Geometry, resolve};
 use serde_json::{Value, json};
 
 use super::Outcome;
 use super::console::Console;
 
-/// Geometries of which `codecs` shows the equations, if they have some of their own.
+/// Geometries of which `codecs` shows the equations, if a codec has some of its own for them.
 const SHOWN: &[(usize, usize)] = &[(2, 3), (6, 10)];
 
 /// List the erasure codes that there are
@@ -21,36 +21,51 @@ pub struct Codecs {}
 impl Codecs {
     #[allow(clippy::unused_self)] // As all commands.
     pub fn run(self, console: Console) -> anyhow::Result<Outcome> {
-        let mut text =
-            String::from("rs     the fastest Reed-Solomon code for k and n (the default)\n");
-        let mut codecs = Vec::new();
-        for family in FAMILIES {
-            let built_in: Vec<_> = SHOWN
-                .iter()
-                .filter_map(|&(k, n)| {
-                    let geometry = Geometry::new(k, n).ok()?;
-                    Some((geometry, family.code(geometry, None).ok()?))
-                })
-                .collect();
-            let _ = writeln!(text, "{:<6} {}", family.id(), family.summary());
-            for (geometry, code) in built_in
-                .iter()
-                .filter(|(_, code)| code.params().contains('^'))
-            {
-                let _ = writeln!(text, "         built in for {geometry}: {}", code.params());
-            }
-            let built_in: Vec<Value> = built_in
-                .iter()
-                .map(|(g, code)| json!({ "k": g.k(), "n": g.n(), "params": code.params() }))
-                .collect();
-            codecs.push(
-                json!({ "id": family.id(), "summary": family.summary(), "examples": built_in }),
-            );
+        let mut text = String::new();
+        for alias in ALIASES {
+            entry(&mut text, alias.name(), alias.summary());
         }
-        let json = json!({ "status": Outcome::Done.status(), "codecs": codecs });
+        for family in FAMILIES {
+            entry(&mut text, family.id(), family.summary());
+            for (geometry, params) in examples(family.id()) {
+                if params.contains('^') {
+                    let _ = writeln!(text, "{:13}{geometry}: {params}", "");
+                }
+            }
+        }
+        let json = json!({
+            "status": Outcome::Done.status(),
+            "codecs": FAMILIES.iter().map(|family| family_json(*family)).collect::<Vec<_>>(),
+            "aliases": ALIASES.iter().map(alias_json).collect::<Vec<_>>(),
+        });
         console
             .result(text.trim_end(), &json)
             .context("cannot print the result")?;
         Ok(Outcome::Done)
     }
+}
+
+fn entry(text: &mut String, name: &str, summary: &str) {
+    let _ = writeln!(text, "{name:<12} {summary}");
+}
+
+/// Some geometries that a codec takes, with its params for them.
+fn examples(name: &str) -> Vec<(Geometry, String)> {
+    let example = |&(k, n): &(usize, usize)| {
+        let geometry = Geometry::new(k, n).ok()?;
+        let code = resolve(name, geometry, None).ok()?;
+        Some((geometry, code.params().to_owned()))
+    };
+    SHOWN.iter().filter_map(example).collect()
+}
+
+fn family_json(family: &dyn Family) -> Value {
+    let example = |(geometry, params): (Geometry, String)| json!({ "k": geometry.k(), "n": geometry.n(), "params": params });
+    let examples: Vec<_> = examples(family.id()).into_iter().map(example).collect();
+    json!({ "id": family.id(), "summary": family.summary(), "examples": examples })
+}
+
+fn alias_json(alias: &Alias) -> Value {
+    let (k, n) = alias.geometry().unzip();
+    json!({ "name": alias.name(), "summary": alias.summary(), "k": k, "n": n })
 }

@@ -62,6 +62,13 @@ impl Console {
         }
     }
 
+    /// Says what is good to know before there is a result.
+    pub fn note(self, text: impl Display) {
+        if self.verbosity > Verbosity::Quiet {
+            let _ = writeln!(io::stderr(), "{text}");
+        }
+    }
+
     /// Says what only a curious user wants to know.
     pub fn detail(self, text: impl Display) {
         if self.verbosity == Verbosity::Verbose {

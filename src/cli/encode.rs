@@ -14,9 +14,10 @@ use distdup::input::{FileInput, FromCommand, Input, NamedPipe, Promised, ReaderI
 use distdup::place::Place;
 use distdup::quote::quote;
 use distdup::sink::{Options, set};
-use distdup_codecs::{Code, Geometry, ShardSet, resolve};
+use distdup_codecs::{Code, ShardSet};
 use serde_json::json;
 
+use super::code::CodeArgs;
 use super::console::Console;
 use super::size::{parse_seconds, parse_size, show_size, show_time};
 use super::watch::Watch;
@@ -31,18 +32,8 @@ pub struct Encode {
     /// Where shares go, a path, fd:N or exec:COMMAND: n times, or once with {i} for 0, 1, ...
     #[arg(short, long = "output", value_name = "DEST", required = true)]
     pub output: Vec<OsString>,
-    /// Shares that suffice
-    #[arg(short, value_name = "K")]
-    k: Option<usize>,
-    /// Shares in all; as many as there are -o unless given
-    #[arg(short, value_name = "N")]
-    n: Option<usize>,
-    /// rs, rs16, xor or copy; see `distdup codecs`
-    #[arg(long, default_value = "rs")]
-    codec: String,
-    /// Parity equations for xor, such as '3^5^6,2^4^6,1^4^5,1^2^3'
-    #[arg(long, value_name = "LIST")]
-    equations: Option<String>,
+    #[command(flatten)]
+    code: CodeArgs,
     /// Go on while this many shares can be written [default: K + (N - K) / 2]
     #[arg(long, value_name = "COUNT")]
     min_shares: Option<usize>,
@@ -154,17 +145,12 @@ impl Encode {
     }
 
     fn code(&self) -> anyhow::Result<Arc<dyn Code>> {
-        let k = match self.k {
-            Some(k) => k,
-            None if self.codec == "copy" => 1,
-            None => return Err(Usage::say("how many shares suffice must be given (-k)")),
-        };
-        let n = match self.n {
+        let n = match self.code.n(None) {
             Some(n) => n,
             None => set::expand(&self.output, None).map_err(Usage::new)?.len(),
         };
-        let geometry = Geometry::new(k, n).map_err(Usage::new)?;
-        Ok(resolve(&self.codec, geometry, self.equations.as_deref()).map_err(Usage::new)?)
+        let unknown = || Usage::say("how many shares suffice must be given (-k)");
+        self.code.code(self.code.k(n).ok_or_else(unknown)?, n)
     }
 
     fn options(&self, code: Arc<dyn Code>) -> EncodeOptions {

@@ -7,28 +7,37 @@ use clap::{Args, Parser, Subcommand};
 
 mod availability;
 mod backup;
+mod cleanup;
+mod code;
 mod codecs;
 mod compare;
+mod config;
 mod console;
 mod decode;
 mod duplicity;
 mod encode;
 mod explain;
 mod failure;
+mod heal;
 mod inspect;
+mod low_disk;
 mod names;
 mod repair;
 mod report;
 mod resident;
 mod restore;
 mod session;
+mod settings;
 mod size;
+mod status;
+mod tally;
 mod verify;
 mod watch;
 mod why;
 
 use console::{Console, Verbosity};
 pub use failure::{Usage, misspoken};
+use settings::Selection;
 
 /// Erasure-codes a stream, such as a backup, into shares on n hosts; enough of them give it back
 #[derive(Debug, Parser)]
@@ -61,14 +70,36 @@ enum Command {
     Explain(explain::Explain),
     Backup(backup::Backup),
     Restore(restore::Restore),
+    Status(status::Status),
+    Heal(heal::Heal),
+    Cleanup(cleanup::Cleanup),
     Duplicity(duplicity::Duplicity),
     Resident(resident::Resident),
     Availability(Box<availability::Availability>),
     Compare(Box<compare::Compare>),
+    Config(config::Config),
+}
+
+impl Command {
+    /// Whether a configuration file has something to say about it.
+    fn has_settings(&self) -> bool {
+        matches!(
+            self,
+            Self::Backup(_)
+                | Self::Restore(_)
+                | Self::Duplicity(_)
+                | Self::Resident(_)
+                | Self::Status(_)
+                | Self::Heal(_)
+                | Self::Cleanup(_)
+                | Self::Availability(_)
+                | Self::Config(_)
+        )
+    }
 }
 
 #[derive(Debug, Args)]
-#[command(next_help_heading = "Talk")]
+#[command(next_help_heading = "General")]
 struct Globals {
     /// Print errors only
     #[arg(short, long, global = true)]
@@ -79,6 +110,8 @@ struct Globals {
     /// Print the result as one JSON object
     #[arg(long, global = true)]
     json: bool,
+    #[command(flatten)]
+    selection: Selection,
 }
 
 /// How a command ended that did what it was to do.
@@ -151,6 +184,7 @@ impl Cli {
             quiet,
             verbose,
             json,
+            selection,
         } = self.globals;
         let verbosity = match (quiet, verbose) {
             (true, _) => Verbosity::Quiet,
@@ -163,6 +197,12 @@ impl Cli {
             data_on_stdout: false,
         };
         let shares = self.command.shares();
+        if selection.is_given() && !self.command.has_settings() {
+            let error = Usage::say(
+                "--config and --profile are of no use here: nothing is set for this command",
+            );
+            return failure::report(console, &error, &shares);
+        }
         let result = match self.command {
             Command::Encode(command) => command.run(&mut console),
             Command::Decode(command) => command.run(&mut console),
@@ -172,16 +212,24 @@ impl Cli {
             Command::Repair(command) => command.run(console),
             Command::Codecs(command) => command.run(console),
             Command::Explain(command) => command.run(console),
-            Command::Backup(command) => command.run(console),
-            Command::Restore(command) => command.run(console),
+            Command::Backup(command) => command.run(console, &selection),
+            Command::Restore(command) => command.run(console, &selection),
+            Command::Status(command) => command.run(console, &selection),
+            Command::Heal(command) => command.run(console, &selection),
+            Command::Cleanup(command) => command.run(console, &selection),
             Command::Duplicity(command) => {
                 return command
-                    .run(console)
+                    .run(console, &selection)
                     .unwrap_or_else(|error| failure::report(console, &error, &shares));
             }
-            Command::Resident(command) => command.run(),
-            Command::Availability(command) => command.run(console),
-            Command::Compare(command) => command.run(console),
+            Command::Resident(command) => command.run(&selection),
+            Command::Availability(command) => command.run(console, &selection),
+            Command::Compare(command) => command.run(console, &selection),
+            Command::Config(command) => {
+                return command
+                    .run(console, &selection)
+                    .unwrap_or_else(|error| failure::report(console, &error, &shares));
+            }
         };
         match result {
             Ok(outcome) => Exit::Ended(outcome),

@@ -5,14 +5,19 @@ use std::path::PathBuf;
 
 use anyhow::{Context, anyhow};
 use clap::Args;
+use distdup::config::Settings;
 use distdup::control::Control;
-use distdup::duplicity::passphrase;
+use distdup::duplicity::hosts::HostsError;
+use distdup::duplicity::low_disk::Needs;
 use distdup::duplicity::protocol::Event;
-use distdup::duplicity::restore::{Output, RestoreError, arguments, layout};
-use serde_json::json;
+use distdup::duplicity::restore::{self, ACTIONS, Archive, Output, RestoreError, layout};
+use distdup::quote::with_causes;
+use serde_json::{Value, json};
 
 use super::console::{Console, warn};
-use super::session::{self, DuplicityArgs, Faults};
+use super::low_disk::{self, LowDisk};
+use super::session::{self, DuplicityArgs, HostArgs};
+use super::settings::{Selection, hosts};
 use super::{Outcome, Usage};
 
 /// Restore what Duplicity backed up, from enough of the hosts
@@ -20,12 +25,19 @@ use super::{Outcome, Usage};
 #[command(after_help = AFTER_HELP)]
 #[allow(clippy::doc_markdown)] // Help texts, not documentation.
 pub struct Restore {
-    /// Where it goes: of restore_NAME/, the backup is backup_NAME/
+    /// Where it goes: of restore_NAME/, the backup is backup_NAME/, unless hosts are set
     #[arg(value_name = "DEST")]
     target: PathBuf,
-    /// Hosts: folders; in any order, or once with {i} [default: backup_NAME/distdup{i}]
+    /// Hosts: folders; in any order, or once with {i} [default: those set, or backup_NAME/distdup{i}]
     #[arg(long, value_name = "HOST")]
     from: Vec<OsString>,
+    /// Restore the newest that is left, where too few hosts are left to say whether it is the newest
+    #[arg(long)]
+    allow_stale: bool,
+    #[command(flatten)]
+    hosts: HostArgs,
+    #[command(flatten)]
+    low_disk: LowDisk,
     #[command(flatten)]
     duplicity: DuplicityArgs,
 }
@@ -33,57 +45,89 @@ pub struct Restore {
 const AFTER_HELP: &str = "\
 Examples:
   PASSPHRASE=... distdup restore restore_test/
+  distdup restore -P home restore_home/
   distdup restore old/ --from '/mnt/disk{i}/home' -- --time 3D
-  distdup restore letter --from disk0 --from disk2 -- --file-to-restore letters/first
+  distdup restore letter --from disk0 --from disk2 -- --path-to-restore letters/first
 
 What is restored has another name, ending in .partial, until it is whole.";
 
 impl Restore {
-    pub fn run(self, console: Console) -> anyhow::Result<Outcome> {
-        let force = self
-            .duplicity
-            .options
-            .iter()
-            .any(|option| option == "--force");
-        let layout = layout(&self.target, self.from).map_err(Usage::new)?;
+    pub fn run(self, console: Console, selection: &Selection) -> anyhow::Result<Outcome> {
+        let arguments = Settings {
+            hosts: hosts(self.from),
+            low_disk: self.low_disk.setting(),
+            ..self.duplicity.which.settings()
+        };
+        let settings = arguments.over(selection.settings(console)?);
+        let mut options = self.duplicity.options(&settings, ACTIONS);
+        let layout = match settings.layout().map_err(Usage::new)? {
+            Some(layout) => layout,
+            None => layout(&self.target).map_err(Usage::new)?,
+        };
+        let force = options.iter().any(|option| option == "--force");
         let output = Output::new(&self.target, force).map_err(usage_or_failure)?;
-        passphrase::check(&self.duplicity.options).map_err(Usage::new)?;
-        let duplicity = self.duplicity.which.find(console)?;
+        let duplicity = session::find(console, &settings)?;
+        let environment = session::environment(&settings, &options)?;
         let (control, _) = Control::new();
-        let target = layout.existing(&control).map_err(|error| {
-            session::no_store(
-                error,
-                "nothing was restored: the backup cannot be had from the hosts that are there",
-            )
-        })?;
+        let access = self.hosts.access_to(self.allow_stale);
+        let cannot = |error: HostsError| {
+            let hint = if error.may_be_stale() {
+                "--allow-stale restores the newest that is left"
+            } else {
+                "bring hosts back that are missing (mount them, say), or say where they are now: --from"
+            };
+            session::no_store(error, format!("nothing was restored; {hint}"))
+        };
+        let target = layout.existing(access, &control).map_err(cannot)?;
+        if let Some((count, error)) = target.unreadable(&control).map_err(cannot)? {
+            let error = with_causes(&error);
+            warn(format!(
+                "{count} objects cannot be read; of one of them: {error}"
+            ));
+        }
 
-        let options = self.duplicity.options(console);
-        let arguments = arguments(&layout, &output, duplicity.version(), &options)?;
-        let ended = session::run(console, &duplicity, &target, &arguments)?;
-        let faults = Faults::of(&target, &ended.reports, Some(Event::Get));
-        faults.warn();
-        if let Some(failure) = session::failure(ended.status) {
+        let needs = |stored: &_, _: &[OsString]| Needs::of_restore(stored);
+        let _prepared = low_disk::prepare(console, &settings, &target, &mut options, needs)?;
+        // What Duplicity keeps of the backup stays as it is: by what is left now it would throw away
+        // what it knows of the rest.
+        let archive = self.allow_stale.then(Archive::create).transpose();
+        let archive = archive.context("cannot make a folder for Duplicity")?;
+        options.extend(archive.iter().flat_map(Archive::options));
+        let arguments = restore::arguments(&layout, &output, duplicity.version(), &options)?;
+        let of = Some(Event::Get);
+        let ended = session::run(console, &duplicity, &environment, &target, of, &arguments)?;
+        let tally = &ended.tally;
+        tally.warn();
+        if let Some(failure) = ended.failure() {
             return Err(anyhow!(failure)).context("nothing was restored");
         }
         output.finish()?;
 
-        let outcome = Outcome::degraded_if(!faults.is_empty());
-        let bad: Vec<_> = (0..target.folders.len())
-            .filter(|&position| faults.has(position))
-            .collect();
-        if outcome == Outcome::Degraded {
-            let hosts: Vec<_> = bad.iter().map(|&position| target.shown(position)).collect();
-            let hosts = hosts.join(", ");
+        let outcome = Outcome::degraded_if(!tally.is_good() || self.allow_stale);
+        if self.allow_stale {
+            warn(
+                "what was restored may be outdated: a newer backup may be on hosts that are missing",
+            );
+        }
+        if !tally.is_good() {
+            let hosts = tally.bad_hosts(&target).join(", ");
             warn(format!(
                 "all was restored, but shares are missing or damaged on {hosts}"
             ));
         }
         let text = format!(
-            "{} is restored from {}",
+            "{} is restored from {}.\n{}.",
             self.target.display(),
-            layout.names().join(" ")
+            layout.names().join(" "),
+            tally.sum(ended.took)
         );
-        let json = json!({ "status": outcome.status(), "hosts": faults.to_json(&target, "good") });
+        let mut json = json!({
+            "status": outcome.status(),
+            "hosts": tally.hosts_json(&target, "good"),
+        });
+        if let Value::Object(json) = &mut json {
+            tally.add_to(json, ended.took);
+        }
         console
             .result(text, &json)
             .context("cannot print the result")?;

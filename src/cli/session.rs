@@ -1,30 +1,68 @@
 //! A run of Duplicity, for the commands that need one.
 
-use std::collections::BTreeMap;
 use std::env;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
+use std::fmt::Display;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
 use std::process::ExitStatus;
 use std::thread;
+use std::time::Duration;
 
 use anyhow::Context;
 use clap::Args;
-use distdup::duplicity::hosts::{HostsError, Target, host_of};
+use crossbeam_channel::{Receiver, never, select, tick, unbounded};
+use distdup::config::{Setting, Settings};
+use distdup::duplicity::environment::Environment;
+use distdup::duplicity::hosts::{Access, HostsError, Target};
 use distdup::duplicity::launch::Duplicity;
-use distdup::duplicity::protocol::{Event, Report};
-use distdup::duplicity::session::{Ended, Session};
+use distdup::duplicity::log::{Level, Record};
+use distdup::duplicity::passphrase;
+use distdup::duplicity::protocol::Event;
+use distdup::duplicity::session::{News, Output, Session};
 use distdup::quote::with_causes;
+use distdup::store::Stale;
 use rustix::process::{Pid, Signal, kill_process};
-use serde_json::{Value, json};
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
-use signal_hook::iterator::Signals;
+use signal_hook::consts::{SIGINT, SIGUSR1};
+use signal_hook::iterator::exfiltrator::WithRawSiginfo;
+use signal_hook::iterator::{Handle, SignalsInfo};
 
 use super::Usage;
 use super::console::{Console, Verbosity, warn};
+use super::size::parse_seconds;
+use super::tally::Tally;
+use super::watch::{REDRAW, answer, redraw, stops};
 
-/// Messages about one host that are shown; the others are counted.
-const SHOWN: usize = 8;
+/// Duplicity's option that has it do nothing.
+const DRY_RUN: &str = "--dry-run";
+
+/// How hosts are dealt with.
+#[derive(Debug, Args)]
+pub struct HostArgs {
+    /// A host that says or takes nothing for so long counts as down [default: 30; in a share, 60]
+    #[arg(long, value_name = "SECONDS", value_parser = parse_seconds)]
+    host_timeout: Option<Duration>,
+}
+
+impl HostArgs {
+    /// The same, to read or write what is current.
+    pub fn access(&self) -> Access {
+        Access {
+            host_timeout: self.host_timeout,
+            stale: Stale::Refuse,
+        }
+    }
+
+    /// The same, to take what may be stale if so.
+    pub fn access_to(&self, stale: bool) -> Access {
+        let stale = if stale { Stale::Allow } else { Stale::Refuse };
+        Access {
+            stale,
+            ..self.access()
+        }
+    }
+}
 
 /// Which Duplicity.
 #[derive(Debug, Args)]
@@ -45,46 +83,99 @@ pub struct DuplicityArgs {
 }
 
 impl Which {
-    /// Finds it; warns of one that nobody tried.
-    pub fn find(&self, console: Console) -> anyhow::Result<Duplicity> {
-        let duplicity = Duplicity::find(self.duplicity.as_deref()).map_err(Usage::new)?;
-        let (version, script) = (duplicity.version(), duplicity.script().display());
-        console.detail(format!("Duplicity {}, {script}", version.text));
-        if let Some(doubt) = version.doubt() {
-            warn(format!("{script}: {doubt}"));
+    /// What is set by it.
+    pub fn settings(&self) -> Settings {
+        Settings {
+            duplicity: self.duplicity.clone().map(Setting::argument),
+            ..Settings::default()
         }
-        Ok(duplicity)
     }
 }
 
 impl DuplicityArgs {
-    /// The user's options, and what our own say.
-    pub fn options(&self, console: Console) -> Vec<OsString> {
-        let mut options = self.options.clone();
-        if console.verbosity == Verbosity::Quiet {
-            options.push("--verbosity=warning".into());
-        }
-        options
+    /// Options that are set, and the user's. A user may say first which of Duplicity's `actions` it is to
+    /// be; else it is the first of them.
+    pub fn options(&self, settings: &Settings, actions: &[&str]) -> Vec<OsString> {
+        let is_action = |word: &&OsString| actions.iter().any(|action| *word == action);
+        let said = self.options.first().filter(is_action);
+        let action = said.and_then(|word| word.to_str()).unwrap_or(actions[0]);
+        let more = self.options.iter().skip(said.iter().len()).cloned();
+        let set = settings.options_for(action);
+        said.cloned().into_iter().chain(set).chain(more).collect()
     }
 }
 
-/// Runs Duplicity on a store, to its end.
+/// Finds the Duplicity that is set, or the one on PATH; warns of one that nobody tried.
+pub fn find(console: Console, settings: &Settings) -> anyhow::Result<Duplicity> {
+    let path = settings.duplicity.as_ref().map(|path| path.value.as_path());
+    let duplicity = Duplicity::find(path).map_err(Usage::new)?;
+    let (version, script) = (duplicity.version(), duplicity.script().display());
+    console.detail(format!("Duplicity {}, {script}", version.text));
+    if let Some(doubt) = version.doubt() {
+        warn(format!("{script}: {doubt}"));
+    }
+    Ok(duplicity)
+}
+
+/// What Duplicity's environment is to have, with what `GnuPG` needs if it is to encrypt.
+pub fn environment(settings: &Settings, options: &[OsString]) -> anyhow::Result<Environment> {
+    let environment = settings.environment()?;
+    passphrase::check(options, &environment).map_err(Usage::new)?;
+    Ok(environment)
+}
+
+/// Whether nothing is to be done, but to say what would be.
+pub fn is_dry_run(options: &[OsString]) -> bool {
+    options.iter().any(|option| option == DRY_RUN)
+}
+
+/// How a run of Duplicity ended.
+#[derive(Debug)]
+pub struct Ended {
+    /// As Duplicity says it. It is 0 also if puts were degraded.
+    pub status: ExitStatus,
+    /// Whether somebody asked it to stop.
+    pub stopped: bool,
+    /// What it came to.
+    pub tally: Tally,
+    /// How long it took.
+    pub took: Duration,
+}
+
+/// Runs Duplicity on a store, to its end, for objects to be put there or had from it. Its log is read,
+/// and we do the talking, unless it was asked to. Where nothing is known `of` it, its output comes
+/// through as it is.
 pub fn run(
     console: Console,
     duplicity: &Duplicity,
+    environment: &Environment,
     target: &Target,
+    of: Option<Event>,
     arguments: &[OsString],
 ) -> anyhow::Result<Ended> {
     let program = env::current_exe().context("cannot find the program's own file")?;
+    let talks = of.is_none() || is_to_talk(console, arguments);
     let session = Session {
         duplicity,
+        environment,
         store: &target.spec,
         program: &program,
-        output_to_stderr: console.json,
+        output: match (talks, console.json) {
+            (false, _) => Output::Nowhere,
+            (true, false) => Output::Out,
+            (true, true) => Output::Err,
+        },
+        log: of.is_some(),
     };
-    // Heard from here on: an interrupt at a terminal reaches Duplicity by itself, and we wait for it.
-    let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP]).context("cannot handle signals")?;
-    let running = session.start(arguments).context("cannot start Duplicity")?;
+    // What is less than this is not in the log, either.
+    let arguments = arguments.iter().map(OsString::as_os_str);
+    let verbosity = (!talks).then_some(OsStr::new("--verbosity=info"));
+
+    // Heard from here on.
+    let (handle, signals) = listen()?;
+    let running = session
+        .start(arguments.chain(verbosity))
+        .context("cannot start Duplicity")?;
     let folder = running.runtime().path().display();
     if running.runtime().in_memory() {
         console.detail(format!("pipes are in {folder}, in memory"));
@@ -94,26 +185,136 @@ pub fn run(
         ));
     }
     let child = i32::try_from(running.id()).ok().and_then(Pid::from_raw);
-    let handle = signals.handle();
-    let forwarding = thread::spawn(move || {
-        for signal in signals.forever().filter(|signal| *signal != SIGINT) {
-            let signal = if signal == SIGHUP {
-                Signal::HUP
-            } else {
-                Signal::TERM
-            };
-            // It has not been waited for, so that the number is still its own.
-            let _ = child.map(|child| kill_process(child, signal));
+    let ticks = if console.shows_progress() && !talks {
+        tick(REDRAW)
+    } else {
+        never()
+    };
+    let mut tally = Tally::new(target, of);
+    let (mut drawn, mut stopped) = (false, false);
+    let clear = |drawn: &mut bool| {
+        if std::mem::take(drawn) {
+            redraw("");
         }
-    });
-    let ended = running.wait();
+    };
+    loop {
+        select! {
+            recv(running.news()) -> news => match news {
+                Ok(News::Report(report)) => tally.report(target, report),
+                Ok(News::Record(record)) => {
+                    tally.record(&record);
+                    if !talks && is_told(console, &record) {
+                        clear(&mut drawn);
+                        tell(console, &record);
+                    }
+                }
+                Err(_) => break, // it has ended
+            },
+            recv(signals) -> signal => match signal {
+                Ok(Caught { signal: SIGUSR1, .. }) => answer(&tally.line()),
+                Ok(Caught { signal, to_us }) => {
+                    stopped = true;
+                    // An interrupt at a terminal reaches Duplicity by itself.
+                    if (to_us || signal != SIGINT)
+                        && let (Some(child), Some(signal)) = (child, Signal::from_named_raw(signal))
+                    {
+                        // It has not been waited for, so that the number is still its own.
+                        let _ = kill_process(child, signal);
+                    }
+                }
+                Err(_) => {}
+            },
+            // Not before there is something, since it may be asking for a passphrase.
+            recv(ticks) -> _ => if tally.has_begun() {
+                redraw(&tally.line());
+                drawn = true;
+            },
+        }
+    }
+    clear(&mut drawn);
     handle.close();
-    let _ = forwarding.join();
-    ended.context("cannot tell how Duplicity ended")
+    let status = running.wait().context("cannot tell how Duplicity ended")?;
+    Ok(Ended {
+        status,
+        stopped,
+        took: tally.elapsed(),
+        tally,
+    })
 }
 
-/// Warns of the hosts that keep a store from being used.
-pub fn no_store(error: HostsError, what: &'static str) -> anyhow::Error {
+/// A signal that we were sent.
+#[derive(Debug, Clone, Copy)]
+struct Caught {
+    signal: i32,
+    /// By some process, and not by the terminal, which sends it to Duplicity as well.
+    to_us: bool,
+}
+
+fn listen() -> anyhow::Result<(Handle, Receiver<Caught>)> {
+    let mut signals = SignalsInfo::<WithRawSiginfo>::new(stops().chain([SIGUSR1]))
+        .context("cannot handle signals")?;
+    let (handle, (catch, caught)) = (signals.handle(), unbounded());
+    thread::Builder::new()
+        .name("signals".into())
+        .spawn(move || {
+            for about in &mut signals {
+                let _ = catch.send(Caught {
+                    signal: about.si_signo,
+                    to_us: about.si_code <= 0, // those of the kernel's are greater
+                });
+            }
+        })
+        .context("cannot start a thread")?;
+    Ok((handle, caught))
+}
+
+/// Whether Duplicity was asked to do the talking.
+fn is_to_talk(console: Console, arguments: &[OsString]) -> bool {
+    let is_asked = |argument: &OsString| {
+        let argument = argument.as_bytes();
+        argument.starts_with(b"-v") || argument.starts_with(b"--verb")
+    };
+    arguments.iter().any(is_asked) || console.verbosity > Verbosity::Quiet && is_dry_run(arguments)
+}
+
+/// Its errors Duplicity says itself.
+fn is_told(console: Console, record: &Record) -> bool {
+    match record.level {
+        // Of our own backend's we have the reports.
+        Level::Warning => !record.message.starts_with("distdup: "),
+        Level::Notice => console.verbosity == Verbosity::Verbose,
+        _ => false,
+    }
+}
+
+fn tell(console: Console, record: &Record) {
+    if record.level == Level::Warning {
+        warn(format!("Duplicity: {}", record.message.trim()));
+    } else {
+        console.detail(&record.message);
+    }
+}
+
+/// Says of hosts that cannot be locked, and warns if a second backup at the same time could get by.
+pub fn note_unlocked(console: Console, target: &Target) {
+    let unguarded = target.is_unguarded();
+    for error in &target.unlocked {
+        let text = with_causes(error);
+        if unguarded {
+            warn(format!(
+                "{text}: a second backup at the same time would not be noticed"
+            ));
+        } else {
+            console.detail(text);
+        }
+    }
+}
+
+/// Why there is no store to use, and `what` that means; warns of the hosts that keep it from being used.
+pub fn no_store(error: HostsError, what: impl Display + Send + Sync + 'static) -> anyhow::Error {
+    if error.is_usage() {
+        return Usage::new(error).into();
+    }
     error
         .hosts()
         .iter()
@@ -121,92 +322,22 @@ pub fn no_store(error: HostsError, what: &'static str) -> anyhow::Error {
     anyhow::Error::from(error).context(what)
 }
 
-/// How Duplicity ended, in words, if not well.
-pub fn failure(status: ExitStatus) -> Option<String> {
-    match (status.code(), status.signal()) {
-        (Some(0), _) => None,
-        (Some(code), _) => Some(format!("Duplicity failed with exit code {code}")),
-        (None, Some(signal)) => Some(format!("Duplicity was ended by signal {signal}")),
-        (None, None) => Some("Duplicity did not end well".into()),
-    }
-}
-
-/// Its exit code; of a signal that ended it, as a shell has it.
-pub fn exit_code(status: ExitStatus) -> u8 {
-    let code = status.code().or(status.signal().map(|signal| 128 + signal));
-    code.and_then(|code| u8::try_from(code).ok()).unwrap_or(1)
-}
-
-/// What was wrong with hosts, by their position: distinct messages with a count of objects.
-#[derive(Debug, Default)]
-pub struct Faults(BTreeMap<usize, BTreeMap<String, usize>>);
-
-impl Faults {
-    /// From what was found at the start, and what residents reported of one kind of event, or of all.
-    pub fn of(target: &Target, reports: &[Report], event: Option<Event>) -> Self {
-        let mut faults = Self::default();
-        for error in &target.silent {
-            if let Some(position) = target.position(host_of(error)) {
-                faults
-                    .0
-                    .entry(position)
-                    .or_default()
-                    .insert(with_causes(error), 0);
-            }
+impl Ended {
+    /// How it ended, in words, if not well.
+    pub fn failure(&self) -> Option<String> {
+        match (self.status.code(), self.status.signal()) {
+            (Some(0), _) => None,
+            _ if self.stopped => Some("Duplicity was stopped".into()),
+            (Some(code), _) => Some(format!("Duplicity failed with exit code {code}")),
+            (None, Some(signal)) => Some(format!("Duplicity was ended by signal {signal}")),
+            (None, None) => Some("Duplicity did not end well".into()),
         }
-        for fault in reports
-            .iter()
-            .filter(|report| event.is_none_or(|event| report.event == event))
-            .flat_map(|r| &r.faults)
-        {
-            if let Some(position) = target.position(&fault.host) {
-                let messages = faults.0.entry(position).or_default();
-                *messages.entry(fault.error.clone()).or_default() += 1;
-            }
-        }
-        faults
     }
 
-    /// Whether there are none.
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
-    /// Whether the host at that position has any.
-    pub fn has(&self, position: usize) -> bool {
-        self.0.contains_key(&position)
-    }
-
-    /// The first message about the host at that position.
-    pub fn first(&self, position: usize) -> Option<&str> {
-        Some(self.0.get(&position)?.keys().next()?.as_str())
-    }
-
-    /// Each host, and whether it has none, which is called `well`.
-    pub fn to_json(&self, target: &Target, well: &str) -> Value {
-        (0..target.folders.len())
-            .map(|position| {
-                json!({
-                    "name": target.shown(position),
-                    well: !self.has(position),
-                    "error": self.first(position),
-                })
-            })
-            .collect()
-    }
-
-    /// Warns of all.
-    pub fn warn(&self) {
-        for messages in self.0.values() {
-            for (message, count) in messages.iter().take(SHOWN) {
-                match count {
-                    0 | 1 => warn(message),
-                    _ => warn(format!("{message} ({count} objects)")),
-                }
-            }
-            if let more @ 1.. = messages.len().saturating_sub(SHOWN) {
-                warn(format!("and {more} more of this host"));
-            }
-        }
+    /// Its exit code; of a signal that ended it, as a shell has it.
+    pub fn exit_code(&self) -> u8 {
+        let signal = self.status.signal().map(|signal| 128 + signal);
+        let code = self.status.code().or(signal);
+        code.and_then(|code| u8::try_from(code).ok()).unwrap_or(1)
     }
 }

@@ -20,7 +20,8 @@ use super::console::Console;
 use super::report::count;
 use super::size::{show_size, show_time};
 
-const REDRAW: Duration = Duration::from_millis(200);
+/// How often a line is drawn.
+pub const REDRAW: Duration = Duration::from_millis(200);
 /// Takes the cursor to the start of the line and clears it.
 pub const CLEAR: &str = "\r\x1b[K";
 
@@ -90,42 +91,70 @@ struct Line {
 }
 
 impl Line {
-    #[allow(clippy::cast_precision_loss)] // Three figures are shown.
     fn text(&self) -> String {
-        let (bytes, elapsed) = (self.progress.bytes(), self.began.elapsed());
-        let rate = bytes as f64 / elapsed.as_secs_f64().max(0.001);
-        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
-        let mut text = format!(
-            "{}  {}/s  {}",
-            show_size(bytes),
-            show_size(rate as u64),
-            show_time(elapsed)
-        );
-        if let Some(total) = self.total.filter(|&total| total >= bytes && total > 0) {
-            let _ = write!(text, "  {} %", u128::from(bytes) * 100 / u128::from(total));
-            let left = Duration::try_from_secs_f64((total - bytes) as f64 / rate);
-            if let Ok(left) = left {
-                let _ = write!(text, "  {} left", show_time(left));
-            }
-        }
-        match self.progress.failed() {
-            0 => {}
-            failed => {
-                let _ = write!(text, "  {} failed", count(failed, self.end));
-            }
-        }
-        text
+        let failed = (self.progress.failed(), self.end);
+        line(
+            self.progress.bytes(),
+            self.began.elapsed(),
+            self.total,
+            failed,
+        )
     }
+}
+
+/// How far something is; `failed` is a number of ends, and what they are called.
+#[allow(clippy::cast_precision_loss)] // Three figures are shown.
+pub fn line(bytes: u64, elapsed: Duration, total: Option<u64>, failed: (usize, &str)) -> String {
+    let rate = bytes as f64 / elapsed.as_secs_f64().max(0.001);
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+    let mut text = format!(
+        "{}  {}/s  {}",
+        show_size(bytes),
+        show_size(rate as u64),
+        show_time(elapsed)
+    );
+    if let Some(total) = total.filter(|&total| total >= bytes && total > 0) {
+        let _ = write!(text, "  {} %", u128::from(bytes) * 100 / u128::from(total));
+        let left = Duration::try_from_secs_f64((total - bytes) as f64 / rate);
+        if let Ok(left) = left {
+            let _ = write!(text, "  {} left", show_time(left));
+        }
+    }
+    if let (1.., end) = failed {
+        let _ = write!(text, "  {} failed", count(failed.0, end));
+    }
+    text
+}
+
+/// Draws a line in place of the last one.
+pub fn redraw(text: &str) {
+    let _ = write!(io::stderr(), "{CLEAR}{text}");
+}
+
+/// Says how far something is to somebody who asked by SIGUSR1.
+pub fn answer(text: &str) {
+    let clear = if io::stderr().is_terminal() {
+        CLEAR
+    } else {
+        ""
+    };
+    let _ = writeln!(io::stderr(), "{clear}{text}");
+}
+
+/// Signals by which somebody asks to stop.
+pub fn stops() -> impl Iterator<Item = i32> {
+    // Under nohup, the end of the terminal is to change nothing.
+    let hangup = (!is_ignored(SIGHUP)).then_some(SIGHUP);
+    [SIGINT, SIGTERM].into_iter().chain(hangup)
 }
 
 fn draw(line: Line) -> anyhow::Result<(Sender<()>, JoinHandle<()>)> {
     let (stop, stopped) = bounded::<()>(0);
     let draw = move || {
-        let mut err = io::stderr();
         while let Err(crossbeam_channel::RecvTimeoutError::Timeout) = stopped.recv_timeout(REDRAW) {
-            let _ = write!(err, "{CLEAR}{}", line.text());
+            redraw(&line.text());
         }
-        let _ = write!(err, "{CLEAR}");
+        redraw("");
     };
     let thread = thread::Builder::new()
         .name("progress".into())
@@ -136,19 +165,12 @@ fn draw(line: Line) -> anyhow::Result<(Sender<()>, JoinHandle<()>)> {
 
 /// The first SIGINT, SIGTERM or SIGHUP cancels, the second kills; SIGUSR1 asks how far it is.
 fn heed_signals(line: Line, canceller: Canceller, stopped: Arc<AtomicBool>) -> anyhow::Result<()> {
-    // Under nohup, the end of the terminal is to change nothing.
-    let hangup = (!is_ignored(SIGHUP)).then_some(SIGHUP);
-    let mut signals = Signals::new([SIGINT, SIGTERM, SIGUSR1].into_iter().chain(hangup))
-        .context("cannot listen for signals")?;
+    let mut signals =
+        Signals::new(stops().chain([SIGUSR1])).context("cannot listen for signals")?;
     let heed = move || {
         for signal in &mut signals {
             if signal == SIGUSR1 {
-                let clear = if io::stderr().is_terminal() {
-                    CLEAR
-                } else {
-                    ""
-                };
-                let _ = writeln!(io::stderr(), "{clear}{}", line.text());
+                answer(&line.text());
             } else if stopped.swap(true, Ordering::Relaxed) {
                 let _ = emulate_default_handler(signal);
             } else {

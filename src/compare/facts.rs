@@ -2,7 +2,6 @@
 
 use distdup_codecs::{Code, Operations, ShardSet};
 
-use crate::availability::any_k_suffice;
 use crate::availability::patterns::{Size, patterns};
 use crate::encode::{DEFAULT_MEMORY, default_min_shares, default_workers};
 use crate::pipeline::budget::{self, TooLittleMemory};
@@ -78,7 +77,7 @@ fn losses(code: &dyn Code) -> Option<Vec<Losses>> {
                 .map(counted)
                 .collect(),
         ),
-        Err(_) if any_k_suffice(code) => {
+        Err(_) if code.is_mds() => {
             let survived = |lost| Losses {
                 lost,
                 share: 1.0,
@@ -98,7 +97,7 @@ fn ratio(part: u64, all: u64) -> f64 {
 fn least_reads(code: &dyn Code) -> Option<f64> {
     let (k, n) = (code.geometry().k(), code.geometry().n());
     let count = |count: usize| f64::from(u16::try_from(count).unwrap_or(u16::MAX));
-    if any_k_suffice(code) {
+    if code.is_mds() {
         return Some(count(k));
     }
     if n > MOST_TRIED {
@@ -158,6 +157,9 @@ mod tests {
         // Three transforms of four points: two layers of two butterflies each.
         let operations = facts.operations.unwrap();
         assert_eq!((operations.additions, operations.multiplications), (28, 12));
+        // A matrix of six by four.
+        let operations = of("rs8", 6, 10, None).operations.unwrap();
+        assert_eq!((operations.additions, operations.multiplications), (20, 24));
         // Nobody goes through the 2^100 sets of these.
         assert_eq!(of("rs16", 60, 100, None).losses.unwrap().len(), 41);
     }

@@ -6,9 +6,12 @@ back the same way. Beside the pipe runs a control channel, JSON lines on the res
 and output, because the end of a pipe proves nothing: a writer killed midway looks the same. What is
 said on it stands in distdup's src/duplicity/protocol.rs.
 
-From the environment:
+From the environment, in a Duplicity that distdup started:
 DISTDUP_RESIDENT  the resident's command line, a JSON array of strings
 DISTDUP_RUNTIME   a private folder in memory, where the pipes are made
+
+Installed into a Duplicity that is started by itself, it knows the program, and makes such a folder; the
+hosts are those of the profile that the URL names, distdup://PROFILE.
 """
 
 import atexit
@@ -21,8 +24,11 @@ import json
 import os
 import re
 import select
+import shutil
 import subprocess
+import tempfile
 import time
+import urllib.parse
 
 import duplicity.backend
 from duplicity import config
@@ -30,6 +36,9 @@ from duplicity import log
 from duplicity import progress
 from duplicity.errors import BackendException
 from duplicity.errors import FatalBackendException
+
+# Where the program is; an installed copy has its path here.
+PROGRAM = None
 
 PROTOCOL = 1
 CHUNK = 1 << 20
@@ -249,6 +258,25 @@ def hexed(name):
     return os.fsencode(name).hex()
 
 
+def profile_of(url):
+    """The profile that distdup://PROFILE names."""
+    name = url.url_string.partition("://")[2].rstrip("/")
+    if not name or "/" in name:
+        raise FatalBackendException(
+            "distdup: %s names no profile of distdup.toml, as distdup://home does" % url.url_string
+        )
+    return urllib.parse.unquote(name)
+
+
+def private_folder():
+    """A folder for pipes, in memory if there is one, that goes when Duplicity does."""
+    parents = [os.environ.get("XDG_RUNTIME_DIR"), "/dev/shm"]
+    parent = next((each for each in parents if each and os.access(each, os.W_OK)), None)
+    folder = tempfile.mkdtemp(prefix="distdup-", dir=parent)
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return os.fsencode(folder)
+
+
 def operation(method):
     """Makes every failure of ours a BackendException, and a resident that owes an answer is ended.
 
@@ -279,10 +307,13 @@ class DistdupBackend(duplicity.backend.Backend):
             self.argv = json.loads(os.environ["DISTDUP_RESIDENT"])
             self.runtime = os.fsencode(os.environ["DISTDUP_RUNTIME"])
         except (KeyError, ValueError) as e:
-            raise FatalBackendException(
-                "distdup:// works in a Duplicity that distdup started; "
-                "the environment lacks what it sets (%s)" % e
-            )
+            if PROGRAM is None:
+                raise FatalBackendException(
+                    "distdup:// works in a Duplicity that distdup started; "
+                    "the environment lacks what it sets (%s)" % e
+                )
+            self.argv = [PROGRAM, "resident", "--profile", profile_of(parsed_url)]
+            self.runtime = private_folder()
         self.resident = None
         self.fifos = itertools.count()
         self.warned = set()

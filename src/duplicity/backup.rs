@@ -4,13 +4,13 @@ use std::ffi::{OsStr, OsString};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::hosts::{HostsError, Layout};
+use super::hosts::{HostsError, Layout, NamedFolder};
 use super::launch::Version;
 use super::passphrase;
 use crate::quote::for_shell;
 
 /// Words that a user may put first among Duplicity's options, to say what is to be done.
-const ACTIONS: &[&str] = &["full", "incr", "inc", "incremental", "backup"];
+pub const ACTIONS: &[&str] = &["backup", "full", "incr", "inc", "incremental"];
 /// Duplicity's first generation whose actions are all to be said.
 const SAYS_ACTION: u32 = 2;
 
@@ -57,17 +57,14 @@ pub struct Plan {
     pub name: OsString,
     /// Where the hosts are.
     pub layout: Layout,
-    /// Whether that is where `restore` looks, unless told otherwise.
-    pub default_layout: bool,
 }
 
 impl Plan {
-    /// A backup of `source` to hosts of these names, or to `backup_NAME/distdup0...` in the working
-    /// folder.
+    /// A backup of `source` to these hosts, or to `backup_NAME/distdup0...` in the working folder.
     ///
     /// # Errors
-    /// There is no source, or no such hosts.
-    pub fn new(source: &Path, hosts: Vec<OsString>) -> Result<Self, BackupError> {
+    /// There is no source, or it has no name where one is needed.
+    pub fn new(source: &Path, layout: Option<Layout>) -> Result<Self, BackupError> {
         let unreadable = |error| BackupError::Source {
             path: source.to_owned(),
             source: error,
@@ -77,18 +74,16 @@ impl Plan {
         // Of `.` and `a/..`, the name that the folder has.
         let named = if source.ends_with("..") { &real } else { &full };
         let name = named.file_name().or(real.file_name());
-        let default_layout = hosts.is_empty();
-        let layout = match name {
-            _ if !default_layout => Layout::named(hosts)?,
-            Some(name) => Layout::In(joined("backup_", name).into()),
-            None => return Err(BackupError::Nameless { path: full }),
+        let layout = match (layout, name) {
+            (Some(layout), _) => layout,
+            (None, Some(name)) => Layout::In(joined("backup_", name).into()),
+            (None, None) => return Err(BackupError::Nameless { path: full }),
         };
         let name = name.unwrap_or(OsStr::new("root")).to_owned();
         Ok(Self {
             source: full,
             name,
             layout,
-            default_layout,
         })
     }
 
@@ -96,9 +91,9 @@ impl Plan {
     ///
     /// # Errors
     /// [`BackupError::Inside`].
-    pub fn check_hosts(&self, folders: &[PathBuf]) -> Result<(), BackupError> {
+    pub fn check_hosts(&self, hosts: &[NamedFolder]) -> Result<(), BackupError> {
         let source = self.source.canonicalize();
-        for folder in folders {
+        for NamedFolder { folder, .. } in hosts {
             // Of a relative name, the folder that it is relative to is an ancestor too.
             let full = std::path::absolute(folder).unwrap_or_else(|_| folder.clone());
             let there = full
@@ -117,26 +112,44 @@ impl Plan {
         Ok(())
     }
 
-    /// Duplicity's arguments, with the user's options among them.
+    /// Duplicity's arguments, with the user's options among them. `first` if there can be nothing yet.
     ///
     /// # Errors
     /// The working folder is gone.
-    pub fn arguments(&self, version: &Version, options: &[OsString]) -> io::Result<Vec<OsString>> {
+    pub fn arguments(
+        &self,
+        version: &Version,
+        options: &[OsString],
+        first: bool,
+    ) -> io::Result<Vec<OsString>> {
         let says = options
             .first()
             .is_some_and(|first| ACTIONS.iter().any(|action| first == action));
-        let action = (!says && version.major >= SAYS_ACTION).then(|| OsString::from("backup"));
+        let action = match version.major {
+            _ if says => None,
+            // It would warn that it has nothing to go on with.
+            _ if first => Some("full"),
+            SAYS_ACTION.. => Some("backup"),
+            _ => None,
+        };
+        let action = action.map(OsString::from);
         let mut arguments: Vec<_> = action.into_iter().chain(options.iter().cloned()).collect();
         arguments.push(self.source.clone().into());
         arguments.push(self.layout.url()?.into());
         Ok(arguments)
     }
 
-    /// The command that restores it, from here.
-    pub fn restore_command(&self) -> String {
+    /// The command that restores it, from here; `selection` are the words that choose settings.
+    pub fn restore_command(&self, selection: &[String]) -> String {
         let target = joined("restore_", &self.name);
-        let mut command = format!("distdup restore {}", for_shell(&target.to_string_lossy()));
-        if let (false, Layout::Named(names)) = (self.default_layout, &self.layout) {
+        let mut command = String::from("distdup restore");
+        for word in selection {
+            command.push(' ');
+            command.push_str(word);
+        }
+        command.push(' ');
+        command.push_str(&for_shell(&target.to_string_lossy()));
+        if let Layout::Named(names) = &self.layout {
             for name in names {
                 command.push_str(" --from ");
                 command.push_str(&for_shell(&name.to_string_lossy()));
@@ -157,28 +170,35 @@ mod tests {
     use super::*;
     use crate::duplicity::hosts::Wish;
 
+    fn named(name: &str) -> Option<Layout> {
+        Layout::named(vec![name.into()]).ok()
+    }
+
     #[test]
     fn hosts_are_named_after_the_source() {
         let folder = tempfile::tempdir().unwrap();
         let source = folder.path().join("it's");
         std::fs::create_dir(&source).unwrap();
         for name in ["it's/", "it's", "it's/.", "./it's//"] {
-            let plan = Plan::new(&folder.path().join(name), Vec::new()).unwrap();
+            let plan = Plan::new(&folder.path().join(name), None).unwrap();
             assert_eq!(plan.layout, Layout::In("backup_it's".into()), "{name}");
-            assert_eq!(plan.restore_command(), "distdup restore 'restore_it'\\''s'");
+            assert_eq!(
+                plan.restore_command(&[]),
+                "distdup restore 'restore_it'\\''s'"
+            );
         }
-        let plan = Plan::new(&source, vec!["h{i}/b".into()]).unwrap();
+        let plan = Plan::new(&source, named("h{i}/b")).unwrap();
         assert_eq!(
-            plan.restore_command(),
+            plan.restore_command(&[]),
             "distdup restore 'restore_it'\\''s' --from 'h{i}/b'"
         );
         assert!(matches!(
-            Plan::new(Path::new("/"), Vec::new()),
+            Plan::new(Path::new("/"), None),
             Err(BackupError::Nameless { .. })
         ));
         let missing = folder.path().join("missing");
         assert!(matches!(
-            Plan::new(&missing, Vec::new()),
+            Plan::new(&missing, None),
             Err(BackupError::Source { .. })
         ));
     }
@@ -186,31 +206,31 @@ mod tests {
     #[test]
     fn a_backup_is_not_made_into_itself() {
         let folder = tempfile::tempdir().unwrap();
-        let plan = Plan::new(folder.path(), vec!["x{i}".into()]).unwrap();
+        let plan = Plan::new(folder.path(), named("x{i}")).unwrap();
         let inside = folder.path().join("a/b");
         assert!(matches!(
-            plan.check_hosts(&[inside]),
+            plan.check_hosts(&[inside.into()]),
             Err(BackupError::Inside { .. })
         ));
-        let here = Plan::new(Path::new("."), Vec::new()).unwrap();
+        let here = Plan::new(Path::new("."), None).unwrap();
         assert!(matches!(
             here.check_hosts(&here.layout.examples(&Wish::default())),
             Err(BackupError::Inside { .. })
         ));
         let beside = PathBuf::from(format!("{}x/a", folder.path().display()));
-        assert!(plan.check_hosts(&[beside]).is_ok());
+        assert!(plan.check_hosts(&[beside.into()]).is_ok());
     }
 
     #[test]
     fn the_action_is_said_where_it_has_to_be() {
-        let plan = Plan::new(Path::new("/tmp"), vec!["/h{i}".into()]).unwrap();
+        let plan = Plan::new(Path::new("/tmp"), named("/h{i}")).unwrap();
         let version = |major| Version {
             major,
             text: String::new(),
         };
         let of = |major, options: &[&str]| {
             let options: Vec<_> = options.iter().map(OsString::from).collect();
-            plan.arguments(&version(major), &options)
+            plan.arguments(&version(major), &options, false)
                 .unwrap()
                 .join(OsStr::new(" "))
         };
@@ -223,5 +243,9 @@ mod tests {
             "backup --volsize 5 /tmp distdup:///h%7Bi%7D"
         );
         assert_eq!(of(3, &["full"]), "full /tmp distdup:///h%7Bi%7D");
+        for major in [0, 3] {
+            let first = plan.arguments(&version(major), &[], true).unwrap();
+            assert_eq!(first[0], "full");
+        }
     }
 }

@@ -25,6 +25,7 @@ pub enum CommandError {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Command {
     words: Vec<OsString>,
+    name: Option<&'static str>,
     place: Place,
     writes: bool,
 }
@@ -90,9 +91,22 @@ impl Command {
         };
         Ok(Self {
             words,
+            name: known.map(|known| known.name),
             place,
             writes: known.is_some_and(|known| known.writes),
         })
+    }
+
+    /// Its full name, if it is known.
+    pub fn name(&self) -> Option<&'static str> {
+        self.name
+    }
+
+    /// The same with options before those that it has.
+    #[must_use]
+    pub fn with_options(mut self, options: Vec<OsString>) -> Self {
+        self.words.splice(1..1, options);
+        self
     }
 
     /// Whether it may be given hosts that have nothing yet.
@@ -183,6 +197,15 @@ mod tests {
     fn where_the_user_says_so_it_stands_there_alone() {
         assert_eq!(of("verify --force distdup:// x"), "verify --force URL x");
         assert_eq!(of("full x distdup:// -v5"), "full x URL -v5");
+    }
+
+    #[test]
+    fn options_that_are_set_come_first() {
+        let words = ["ib", "test", "-v5"].map(OsString::from);
+        let command = Command::new(words.into()).unwrap();
+        assert_eq!(command.name(), Some("incremental"));
+        let words = command.with_options(vec!["--x".into()]).arguments("URL");
+        assert_eq!(words, ["ib", "--x", "test", "-v5", "URL"]);
     }
 
     #[test]

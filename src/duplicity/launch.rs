@@ -8,14 +8,19 @@ use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use super::install::InstallError;
 use super::protocol::{RESIDENT, RUNTIME};
 use super::runtime::Runtime;
 
-const BACKEND: &str = include_str!("backend.py");
+pub(super) const BACKEND: &str = include_str!("backend.py");
 const LAUNCHER: &str = include_str!("launcher.py");
 
 /// The script that the launcher runs where Duplicity is not a module that can be called.
 const SCRIPT: &str = "DISTDUP_DUPLICITY";
+
+/// What Python says of the first folder of backends, which is the only one that is looked at.
+const TELL_BACKENDS: &str = "import os, sys, duplicity.backends as b; \
+     sys.stdout.buffer.write(os.fsencode(b.__path__[0]))";
 
 /// The oldest and the newest version that distdup is tested with.
 const TESTED: [&[u32]; 2] = [&[0, 8, 22], &[3, 2, 1]];
@@ -100,7 +105,7 @@ impl Duplicity {
                 path: path.to_owned(),
                 source,
             })?,
-            None => on_path().ok_or(FindError::Missing)?,
+            None => Self::on_path().ok_or(FindError::Missing)?,
         };
         let interpreter = Interpreter::of(&script)?;
         let version = Version::of(&script)?;
@@ -109,6 +114,18 @@ impl Duplicity {
             interpreter,
             version,
         })
+    }
+
+    /// The first executable `duplicity` on PATH.
+    pub fn on_path() -> Option<PathBuf> {
+        let path = std::env::var_os("PATH")?;
+        std::env::split_paths(&path)
+            .map(|folder| folder.join("duplicity"))
+            .find(|file| {
+                fs::metadata(file)
+                    .is_ok_and(|about| about.is_file() && about.permissions().mode() & 0o111 != 0)
+            })
+            .and_then(|file| std::path::absolute(file).ok())
     }
 
     /// Its script.
@@ -147,6 +164,29 @@ impl Duplicity {
         Ok(command)
     }
 
+    /// The folder in which it looks for backends.
+    pub(super) fn backends(&self) -> Result<PathBuf, InstallError> {
+        let output = Command::new(&self.interpreter.command[0])
+            .args(&self.interpreter.command[1..])
+            .args(["-c", TELL_BACKENDS])
+            // Where no folder is called duplicity.
+            .current_dir("/")
+            .stdin(Stdio::null())
+            .output()
+            .map_err(|source| InstallError::Python {
+                script: self.script.clone(),
+                source,
+            })?;
+        let folder = PathBuf::from(OsString::from_vec(output.stdout));
+        if folder.is_absolute() && folder.is_dir() {
+            return Ok(folder);
+        }
+        Err(InstallError::NoFolder {
+            script: self.script.clone(),
+            said: cut(&output.stderr),
+        })
+    }
+
     /// Writes the Python files; returns the launcher's path.
     fn install(&self, runtime: &Runtime) -> io::Result<PathBuf> {
         fs::write(runtime.path().join("distdupbackend.py"), BACKEND)?;
@@ -167,18 +207,6 @@ impl Duplicity {
         file.write_all(LAUNCHER.as_bytes())?;
         Ok(path)
     }
-}
-
-/// The first executable `duplicity` on PATH.
-fn on_path() -> Option<PathBuf> {
-    let path = std::env::var_os("PATH")?;
-    std::env::split_paths(&path)
-        .map(|folder| folder.join("duplicity"))
-        .find(|file| {
-            fs::metadata(file)
-                .is_ok_and(|about| about.is_file() && about.permissions().mode() & 0o111 != 0)
-        })
-        .and_then(|file| std::path::absolute(file).ok())
 }
 
 /// The Python that runs a script.

@@ -7,6 +7,7 @@ restarts itself by os.execve(sys.argv[0], ...), so that sys.argv[0] is this file
 """
 
 import importlib.util
+import logging
 import os
 import sys
 
@@ -63,9 +64,16 @@ def run_script(path):
     exec(code, {"__name__": "__main__", "__file__": path, "__builtins__": __builtins__})
 
 
+def log_what_can_be_logged():
+    """A name that is not text cannot be logged: that is no error, of which standard error is to tell."""
+    if "DISTDUP_LOG" in os.environ:
+        logging.raiseExceptions = False
+
+
 def main():
     sys.argv[0] = os.path.abspath(__file__)
     restart_through_interpreter()
+    log_what_can_be_logged()
     if CALLABLE:
         from duplicity.__main__ import dup_run
 

@@ -6,13 +6,22 @@
 //! pipes and Python files are in a [`runtime`] folder in memory. [`backup`] and [`restore`] are what the
 //! two commands mean, and [`hosts`] is where their store is.
 
+pub mod archive;
 pub mod backup;
 pub mod command;
+pub mod environment;
 pub mod hosts;
+pub mod install;
 pub mod launch;
+pub mod log;
+pub mod low_disk;
+pub mod memory;
+pub mod options;
 pub mod passphrase;
+pub mod private;
 pub mod protocol;
 pub mod resident;
 pub mod restore;
 pub mod runtime;
 pub mod session;
+pub mod stored;

@@ -4,6 +4,8 @@ use std::ffi::OsString;
 use std::fs::OpenOptions;
 use std::os::unix::ffi::OsStrExt;
 
+use super::environment::Environment;
+
 /// Options with which Duplicity needs no passphrase, or gets it elsewhere.
 const WITHOUT: &[&str] = &[
     "--no-encryption",
@@ -17,7 +19,7 @@ const WITHOUT: &[&str] = &[
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error(
     "GnuPG needs a passphrase, and there is no terminal to ask for it: set PASSPHRASE in the \
-     environment, or say -- --encrypt-key KEY, or -- --no-encryption"
+     environment or the configuration, or say -- --encrypt-key KEY, or -- --no-encryption"
 )]
 pub struct Missing;
 
@@ -25,7 +27,7 @@ pub struct Missing;
 ///
 /// # Errors
 /// [`Missing`].
-pub fn check(options: &[OsString]) -> Result<(), Missing> {
+pub fn check(options: &[OsString], environment: &Environment) -> Result<(), Missing> {
     // Where getpass asks, too.
     let terminal = || {
         OpenOptions::new()
@@ -34,7 +36,7 @@ pub fn check(options: &[OsString]) -> Result<(), Missing> {
             .open("/dev/tty")
             .is_ok()
     };
-    if std::env::var_os("PASSPHRASE").is_some() || does_without(options) || terminal() {
+    if environment.has("PASSPHRASE") || does_without(options) || terminal() {
         Ok(())
     } else {
         Err(Missing)

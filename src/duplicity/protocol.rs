@@ -38,8 +38,8 @@
 //! The resident ends when its standard input does. What is not committed by then never will be.
 //!
 //! **Reports.** If the environment has `DISTDUP_REPORT`, the path of a UNIX datagram socket, the resident
-//! sends a [`Report`] there for every put that is degraded and for every get that met damage, before it
-//! answers: Duplicity itself exits with 0 after those.
+//! sends a [`Report`] there for every put and get that was done, before it answers: Duplicity itself exits
+//! with 0 also if puts were degraded or gets met damage. While a put goes on, it reports how far it is.
 
 use serde::{Deserialize, Serialize};
 
@@ -52,6 +52,8 @@ pub const RESIDENT: &str = "DISTDUP_RESIDENT";
 pub const RUNTIME: &str = "DISTDUP_RUNTIME";
 /// The socket for [`Report`]s.
 pub const REPORT: &str = "DISTDUP_REPORT";
+/// Is set where Duplicity's log is read by us.
+pub const LOG: &str = "DISTDUP_LOG";
 
 /// Bytes that need not be text: names of objects, paths.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -197,18 +199,33 @@ pub struct Report {
     pub event: Event,
     /// To which object.
     pub name: Hex,
+    /// Its bytes; of a part, those that have come so far.
+    pub size: u64,
+    /// What hosts took, where something was written.
+    pub written: Vec<Written>,
     /// Hosts, or shares, that were not as they should be.
     pub faults: Vec<HostFault>,
+}
+
+/// A host that took its share.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Written {
+    /// The host's name.
+    pub host: String,
+    /// Bytes of the share.
+    pub bytes: u64,
 }
 
 /// What a [`Report`] is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Event {
-    /// An object was stored, but not on all hosts.
+    /// An object was stored; where there are faults, not on all hosts.
     Put,
-    /// An object was read, but not all of its shares were good.
+    /// An object was read; where there are faults, not all of its shares were good.
     Get,
+    /// Part of an object that is being stored has come.
+    Part,
 }
 
 impl From<Hex> for String {

@@ -7,6 +7,7 @@ use std::io::{self, BufRead, ErrorKind as IoKind, Read, Write};
 use std::os::unix::ffi::OsStringExt;
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
@@ -14,7 +15,8 @@ use crossbeam_channel::{Receiver, bounded, select, unbounded};
 use rustix::fs::{Mode, OFlags};
 
 use super::protocol::{
-    Answer, Content, ErrorKind, Event, Hex, HostFault, Listed, Operation, PROTOCOL, Report, Request,
+    Answer, Content, ErrorKind, Event, Hex, HostFault, Listed, Operation, PROTOCOL, Report,
+    Request, Written,
 };
 use crate::control::Control;
 use crate::decode::{DecodeError, GatherError, SourceOutcome};
@@ -22,16 +24,19 @@ use crate::encode::{EncodeError, SinkFailure, SinkOutcome};
 use crate::input::{FileInput, Input};
 use crate::quote::with_causes;
 use crate::sink::fifo::FifoSink;
-use crate::store::{HostShare, PutReport, Reason, ShareState, Stale, Store, StoreError};
+use crate::store::{HostShare, PutReport, Reason, ShareState, Store, StoreError};
 
 /// How long whoever started Duplicity may leave a report unread.
 const REPORT_TIMEOUT: Duration = Duration::from_secs(5);
 /// Faults of one share that a message tells.
 const FAULTS_TOLD: usize = 3;
 
+/// Bytes of an object after which it is reported how far it is.
+const PART: u64 = 4 << 20;
+
 /// Where reports go.
-#[derive(Debug)]
-pub struct Reporter(UnixDatagram);
+#[derive(Debug, Clone)]
+pub struct Reporter(Arc<UnixDatagram>);
 
 /// A resident, serving one backend.
 #[derive(Debug)]
@@ -57,7 +62,7 @@ impl Reporter {
         let socket = UnixDatagram::unbound()?;
         socket.connect(path)?;
         socket.set_write_timeout(Some(REPORT_TIMEOUT))?;
-        Ok(Self(socket))
+        Ok(Self(Arc::new(socket)))
     }
 
     fn send(&self, report: &Report) {
@@ -143,10 +148,17 @@ impl<'a, W: Write> Resident<'a, W> {
         let (finish, finished) = bounded(1);
         let result = thread::scope(|scope| {
             let (store, pipe) = (self.store, fifo.to_owned());
+            let parts = Parts::of(name, self.reporter.clone());
             scope.spawn(move || {
                 let result = FileInput::new(pipe)
                     .map_err(Failure::Pipe)
-                    .map(|pipe| Box::new(Volume { pipe, verdict }))
+                    .map(|pipe| {
+                        Box::new(Volume {
+                            pipe,
+                            verdict,
+                            parts,
+                        })
+                    })
                     .and_then(|input| Ok(store.put(name, input, None, &control)?));
                 let _ = finish.send(result);
             });
@@ -202,7 +214,18 @@ impl<'a, W: Write> Resident<'a, W> {
                 })
             })
             .collect();
-        self.report(Event::Put, name, &degraded);
+        let taken = report.hosts.iter().filter(|host| host.failure.is_none());
+        let written = taken.map(|host| Written {
+            host: host.host.clone(),
+            bytes: host.bytes,
+        });
+        self.report(&Report {
+            event: Event::Put,
+            name: Hex(name.to_vec()),
+            size: report.length,
+            written: written.collect(),
+            faults: degraded.clone(),
+        });
         Content::Stored {
             size: report.length,
             degraded,
@@ -213,11 +236,18 @@ impl<'a, W: Write> Resident<'a, W> {
         let (control, _) = Control::new();
         // The backend has it open before it asks; if not now, it is gone, and would be waited for.
         let output = Box::new(FifoSink::with_reader(fifo));
-        match self.store.get(name, output, Stale::Refuse, &control) {
+        match self.store.get(name, output, &control) {
             Ok(report) => {
                 let faulty = report.hosts.iter().filter(|share| share.is_faulty());
-                self.report(Event::Get, name, &faulty.map(fault).collect::<Vec<_>>());
-                size(report.totals.length)
+                let length = report.totals.length;
+                self.report(&Report {
+                    event: Event::Get,
+                    name: Hex(name.clone()),
+                    size: length,
+                    written: Vec::new(),
+                    faults: faulty.map(fault).collect(),
+                });
+                size(length)
             }
             Err(error) => refused(&error),
         }
@@ -254,13 +284,9 @@ impl<'a, W: Write> Resident<'a, W> {
         }
     }
 
-    fn report(&self, event: Event, name: &[u8], faults: &[HostFault]) {
-        if let (Some(reporter), false) = (&self.reporter, faults.is_empty()) {
-            reporter.send(&Report {
-                event,
-                name: Hex(name.to_vec()),
-                faults: faults.to_vec(),
-            });
+    fn report(&self, report: &Report) {
+        if let Some(reporter) = &self.reporter {
+            reporter.send(report);
         }
     }
 }
@@ -270,11 +296,49 @@ impl<'a, W: Write> Resident<'a, W> {
 struct Volume {
     pipe: FileInput,
     verdict: Receiver<Verdict>,
+    parts: Parts,
 }
 
 impl Read for Volume {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.pipe.read(buffer)
+        let length = self.pipe.read(buffer)?;
+        self.parts.came(length as u64);
+        Ok(length)
+    }
+}
+
+/// Reports how much of an object has come.
+#[derive(Debug)]
+struct Parts {
+    reporter: Option<Reporter>,
+    report: Report,
+    told: u64,
+}
+
+impl Parts {
+    fn of(name: &[u8], reporter: Option<Reporter>) -> Self {
+        let report = Report {
+            event: Event::Part,
+            name: Hex(name.to_vec()),
+            size: 0,
+            written: Vec::new(),
+            faults: Vec::new(),
+        };
+        Self {
+            reporter,
+            report,
+            told: 0,
+        }
+    }
+
+    fn came(&mut self, length: u64) {
+        self.report.size += length;
+        if self.report.size - self.told >= PART {
+            self.told = self.report.size;
+            if let Some(reporter) = &self.reporter {
+                reporter.send(&self.report);
+            }
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::io::{self, ErrorKind};
-use std::os::unix::ffi::OsStrExt;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{CWD, RenameFlags, renameat_with};
@@ -12,11 +12,18 @@ use rustix::io::Errno;
 use super::hosts::{HostsError, Layout};
 use super::launch::Version;
 use super::passphrase;
+use super::private::PrivateFolder;
 
 /// What a restored tree is called until it is whole.
 const PARTIAL: &str = ".partial";
 /// Duplicity's first generation whose actions are all to be said.
 const SAYS_ACTION: u32 = 2;
+
+/// Options that the second generation renamed: before and since.
+const RENAMED: &[[&str; 2]] = &[
+    ["--file-to-restore", "--path-to-restore"],
+    ["--do-not-restore-ownership", "--no-restore-ownership"],
+];
 
 /// Why there is nothing to restore. Messages leave the cause to `source`.
 #[derive(Debug, thiserror::Error)]
@@ -60,15 +67,15 @@ pub enum RestoreError {
     Passphrase(#[from] passphrase::Missing),
 }
 
-/// Where the hosts are: of these names, or those of `backup_NAME` for a target called `restore_NAME`,
-/// in the working folder or beside the target.
+/// What may stand first among Duplicity's options.
+pub const ACTIONS: &[&str] = &["restore"];
+
+/// Where the hosts are if nobody says: those of `backup_NAME` for a target called `restore_NAME`, in the
+/// working folder or beside the target.
 ///
 /// # Errors
 /// [`RestoreError::Nameless`].
-pub fn layout(target: &Path, hosts: Vec<OsString>) -> Result<Layout, RestoreError> {
-    if !hosts.is_empty() {
-        return Ok(Layout::named(hosts)?);
-    }
+pub fn layout(target: &Path) -> Result<Layout, RestoreError> {
     let nameless = || RestoreError::Nameless {
         target: target.to_owned(),
     };
@@ -187,6 +194,25 @@ impl Drop for Output {
     }
 }
 
+/// An archive of Duplicity's for one restore, in the temporary folder; it goes when this does.
+#[derive(Debug)]
+pub struct Archive(PrivateFolder);
+
+impl Archive {
+    /// Makes it, empty.
+    ///
+    /// # Errors
+    /// The temporary folder cannot be written to.
+    pub fn create() -> io::Result<Self> {
+        Ok(Self(PrivateFolder::create_in(&std::env::temp_dir())?))
+    }
+
+    /// The options by which Duplicity uses it.
+    pub fn options(&self) -> [OsString; 2] {
+        ["--archive-dir".into(), self.0.path().into()]
+    }
+}
+
 /// Duplicity's arguments, with the user's options among them.
 ///
 /// # Errors
@@ -197,12 +223,33 @@ pub fn arguments(
     version: &Version,
     options: &[OsString],
 ) -> io::Result<Vec<OsString>> {
-    let says = options.first().is_some_and(|first| first == "restore");
+    let says = options
+        .first()
+        .is_some_and(|first| ACTIONS.iter().any(|action| first == action));
     let action = (!says && version.major >= SAYS_ACTION).then(|| OsString::from("restore"));
-    let mut arguments: Vec<_> = action.into_iter().chain(options.iter().cloned()).collect();
+    let options = options.iter().map(|option| renamed(option, version));
+    let mut arguments: Vec<_> = action.into_iter().chain(options).collect();
     arguments.push(layout.url()?.into());
     arguments.push(output.path().into());
     Ok(arguments)
+}
+
+/// An option by the name that this version has for it.
+fn renamed(option: &OsStr, version: &Version) -> OsString {
+    let option = option.as_bytes();
+    for names in RENAMED {
+        let [name, other] = if version.major < SAYS_ACTION {
+            *names
+        } else {
+            [names[1], names[0]]
+        };
+        if let Some(value) = option.strip_prefix(other.as_bytes())
+            && (value.is_empty() || value.starts_with(b"="))
+        {
+            return OsString::from_vec([name.as_bytes(), value].concat());
+        }
+    }
+    OsStr::from_bytes(option).to_owned()
 }
 
 /// Renames, but never over what exists, where the file system can tell.
@@ -246,7 +293,7 @@ mod tests {
 
     #[test]
     fn the_name_tells_the_backup() {
-        let of = |target: &str| layout(Path::new(target), Vec::new());
+        let of = |target: &str| layout(Path::new(target));
         assert_eq!(of("restore_x/").unwrap(), Layout::In("backup_x".into()));
         for target in ["x", "restore_", "/", "..", "restore_x/.."] {
             assert!(
@@ -261,6 +308,26 @@ mod tests {
             of(folder.path().join("restore_x").to_str().unwrap()).unwrap(),
             Layout::In(backup)
         );
+    }
+
+    #[test]
+    fn options_have_the_names_of_the_version() {
+        let of = |major, option: &str| {
+            let text = String::new();
+            let version = Version { major, text };
+            renamed(OsStr::new(option), &version).into_string().unwrap()
+        };
+        for (old, new) in [
+            ("--file-to-restore", "--path-to-restore"),
+            ("--file-to-restore=a", "--path-to-restore=a"),
+            ("--do-not-restore-ownership", "--no-restore-ownership"),
+        ] {
+            for said in [old, new] {
+                assert_eq!((of(0, said), of(3, said)), (old.into(), new.into()));
+            }
+        }
+        assert_eq!(of(3, "--file-to-restores"), "--file-to-restores");
+        assert_eq!(of(0, "-r"), "-r");
     }
 
     #[test]

@@ -1,9 +1,10 @@
 //! Asks all hosts at once, and does not wait for ever.
 
 use std::io;
-use std::sync::Arc;
+use std::ops::Deref;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crossbeam_channel::{after, bounded, never, select};
 
@@ -14,11 +15,63 @@ use crate::control::Control;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Cancelled;
 
+/// A host, and the calls to it that have not come back yet. Clones are the same host.
+#[derive(Debug, Clone)]
+pub(super) struct Member {
+    host: Arc<dyn Host>,
+    begun: Arc<Mutex<Vec<Instant>>>,
+}
+
+impl Member {
+    pub(super) fn new(host: Arc<dyn Host>) -> Self {
+        Self {
+            host,
+            begun: Arc::default(),
+        }
+    }
+
+    /// Whether a call was begun so long ago and has not come back.
+    fn hangs(&self, patience: Duration) -> bool {
+        self.begun().iter().any(|begun| begun.elapsed() >= patience)
+    }
+
+    fn begin(&self) -> Call {
+        let now = Instant::now();
+        self.begun().push(now);
+        Call(self.clone(), now)
+    }
+
+    fn begun(&self) -> MutexGuard<'_, Vec<Instant>> {
+        self.begun.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Deref for Member {
+    type Target = dyn Host;
+
+    fn deref(&self) -> &Self::Target {
+        &*self.host
+    }
+}
+
+/// A call that has not come back; dropped when it has.
+struct Call(Member, Instant);
+
+impl Drop for Call {
+    fn drop(&mut self) {
+        let mut begun = self.0.begun();
+        if let Some(at) = begun.iter().position(|begun| *begun == self.1) {
+            begun.swap_remove(at);
+        }
+    }
+}
+
 /// Runs each host's task on a thread of its own, and gives what they said in the order of `tasks`.
 /// A host that has said nothing within `patience` is left behind with its thread, whose answer
-/// nobody hears. Without `control`, nothing but time ends the wait.
+/// nobody hears; until that thread has come back, the host is not asked again, since every question
+/// would cost the same wait and a thread more. Without `control`, nothing but time ends the wait.
 pub(super) fn ask<T, F>(
-    tasks: impl IntoIterator<Item = (Arc<dyn Host>, F)>,
+    tasks: impl IntoIterator<Item = (Member, F)>,
     action: &'static str,
     patience: Duration,
     control: Option<&Control>,
@@ -31,14 +84,28 @@ where
     let (answer, answers) = bounded(tasks.len());
     let mut names = Vec::with_capacity(tasks.len());
     let mut heard: Vec<Option<Result<T, HostError>>> = Vec::with_capacity(tasks.len());
+    let seconds = patience.as_secs();
+    let silent = |host| HostError::Hung {
+        host,
+        action,
+        seconds,
+    };
     for (number, (host, task)) in tasks.into_iter().enumerate() {
         let answer = answer.clone();
         let name = host.name();
+        if host.hangs(patience) {
+            heard.push(Some(Err(silent(name.clone()))));
+            names.push(name);
+            continue;
+        }
+        let call = host.begin();
         let started = thread::Builder::new()
             .name(format!("host {number}"))
             .spawn(move || {
+                let said = task(&*host);
+                drop(call);
                 // Whoever asked may not have waited.
-                let _ = answer.send((number, task(&*host)));
+                let _ = answer.send((number, said));
             });
         heard.push(started.err().map(|source| {
             Err(HostError::Failed {
@@ -64,12 +131,6 @@ where
             recv(enough) -> _ => break,
         }
     }
-    let seconds = patience.as_secs();
-    let silent = |host| HostError::Hung {
-        host,
-        action,
-        seconds,
-    };
     Ok(heard
         .into_iter()
         .zip(names)

@@ -169,6 +169,20 @@ impl Catalog {
         self.objects.get(name).map_or(&[], Vec::as_slice)
     }
 
+    /// Whether a deletion of it is seen.
+    pub fn is_deleted(&self, name: &[u8]) -> bool {
+        let mut generations = self.generations(name).iter();
+        generations.any(|one| matches!(one.what, What::Deletion { .. }))
+    }
+
+    /// The newest stream of all.
+    pub fn newest_stream(&self) -> Option<&Generation> {
+        let streams = self.objects.values().flatten();
+        streams
+            .filter(|one| matches!(one.what, What::Stream(_)))
+            .max_by_key(|one| one.version)
+    }
+
     /// What has a name on a host, by the host's position, and is no key.
     pub fn strangers(&self) -> &[(usize, String)] {
         &self.strangers

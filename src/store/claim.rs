@@ -1,9 +1,8 @@
 //! What shares say of themselves: the key is only what a listing goes by, and the header decides.
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use super::ask::{Cancelled, ask};
+use super::ask::{Cancelled, Member, ask};
 use super::catalog::{Generation, What};
 use super::error::StoreError;
 use super::host::{Host, HostError};
@@ -41,14 +40,14 @@ impl Store {
     ) -> Result<Vec<Result<Claim, HostError>>, StoreError> {
         debug_assert!(matches!(generation.what, What::Stream(_)));
         let holders = generation.holders.iter();
-        let shares = holders.map(|(host, key)| (Arc::clone(&self.hosts[*host]), key.clone()));
+        let shares = holders.map(|(host, key)| (self.hosts[*host].clone(), key.clone()));
         Ok(look(shares.collect(), self.options.host_timeout, control)?)
     }
 }
 
 /// Opens shares, all at once.
 pub(super) fn look(
-    shares: Vec<(Arc<dyn Host>, Key)>,
+    shares: Vec<(Member, Key)>,
     patience: Duration,
     control: &Control,
 ) -> Result<Vec<Result<Claim, HostError>>, Cancelled> {

@@ -73,6 +73,18 @@ pub fn suite(host: &dyn Host) {
         "the refused writer leaves nothing"
     );
 
+    // But a damaged share is replaced: by the whole of another, or not at all.
+    let mut replacement = host.replacement(&a).open().unwrap();
+    replacement.write_all(b"the same").unwrap();
+    assert_eq!(read(host, &a).unwrap(), b"one share");
+    drop(replacement);
+    assert_eq!(read(host, &a).unwrap(), b"one share");
+    let mut replacement = host.replacement(&a).open().unwrap();
+    replacement.write_all(b"one whole share").unwrap();
+    replacement.finish().unwrap();
+    assert_eq!(read(host, &a).unwrap(), b"one whole share");
+    assert_eq!(keys(host, ""), [a.to_string()]);
+
     // Two writers of one key: only one of them may have it.
     let first = open(host, &b).unwrap();
     if let Ok(second) = open(host, &b) {
@@ -121,5 +133,9 @@ pub fn suite(host: &dyn Host) {
     assert!(keys(host, "").contains(&odd.to_string()));
 
     // The host stays who it is.
-    assert_eq!(host.list("").unwrap().stamp, host.list("x").unwrap().stamp);
+    let stamp = host.list("").unwrap().stamp;
+    assert_eq!(host.list("x").unwrap().stamp, stamp);
+    host.settle().unwrap();
+    let settled = host.list("").unwrap().stamp;
+    assert_eq!((settled.id, settled.since), (stamp.id, 0));
 }

@@ -1,7 +1,6 @@
 //! Deletes an object, so that it does not come back with a host that was down.
 
 use std::io::{self, Write};
-use std::sync::Arc;
 
 use super::ask::ask;
 use super::error::StoreError;
@@ -72,7 +71,7 @@ impl Store {
                     write(host, &key, &bytes)
                         .map_err(|error| HostError::from_io(host, ACTION, error))
                 };
-                (Arc::clone(&self.hosts[host]), task)
+                (self.hosts[host].clone(), task)
             }),
             ACTION,
             self.options.host_timeout,

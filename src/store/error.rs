@@ -5,9 +5,11 @@ use std::io;
 use super::catalog::Doubt;
 use super::host::HostError;
 use super::key::{NameError, Version};
+use super::suffice::Suffice;
 use crate::decode::DecodeError;
 use crate::encode::EncodeError;
 use crate::quote::quote;
+use crate::repair::RepairError;
 
 /// Why an operation on the store failed. Messages leave causes to `source`; hosts that were silent
 /// stand in `hosts`.
@@ -58,7 +60,7 @@ pub enum StoreError {
     /// Too many hosts are silent to tell what there is.
     #[error(
         "{silent} of {n} hosts are silent, or were made after the store; objects committed by \
-         {min_shares} hosts could be on these alone, so any list would be a guess"
+         {min_shares} hosts could be on these alone, so any list would be a guess; {suffice}"
     )]
     TooManySilent {
         /// Hosts that are, of which nobody knows what they have or had.
@@ -67,6 +69,8 @@ pub enum StoreError {
         min_shares: usize,
         /// Hosts there should be.
         n: usize,
+        /// Which of the silent ones would be enough.
+        suffice: Box<Suffice>,
         /// What became of those that did not answer.
         hosts: Vec<HostError>,
     },
@@ -77,12 +81,17 @@ pub enum StoreError {
         name: Vec<u8>,
     },
     /// Nobody can say what is current under the name.
-    #[error("cannot tell what is current of object {}: {reason}", quote(name))]
+    #[error(
+        "cannot tell what is current of object {}: {reason}; {suffice}",
+        quote(name)
+    )]
     Unknown {
         /// The object's name.
         name: Vec<u8>,
         /// Why not.
         reason: Reason,
+        /// Which of the silent hosts would be enough to read it.
+        suffice: Box<Suffice>,
         /// What became of the hosts that did not answer.
         hosts: Vec<HostError>,
     },
@@ -106,6 +115,14 @@ pub enum StoreError {
         /// What became of the hosts that did not answer.
         hosts: Vec<HostError>,
     },
+    /// What hosts lack of the object could not be rebuilt.
+    #[error("object {} cannot be healed", quote(name))]
+    Heal {
+        /// Its name.
+        name: Vec<u8>,
+        /// Why not.
+        source: Box<RepairError>,
+    },
     /// The object is there, and those of its shares that would tell about it cannot be opened.
     #[error("the shares of object {} cannot be opened", quote(name))]
     Unopened {
@@ -114,6 +131,9 @@ pub enum StoreError {
         /// Why not, host by host.
         hosts: Vec<HostError>,
     },
+    /// It was opened to read what may be stale.
+    #[error("the store was opened to read what may be stale, and is not written to")]
+    ForReading,
     /// Too few hosts took the deletion marker; the object is still there.
     #[error(
         "object {} was not deleted: {took} hosts took note, and at least {min_shares} must",
@@ -196,16 +216,6 @@ pub enum Reason {
         /// Shares it was to have.
         n: usize,
     },
-}
-
-impl StoreError {
-    pub(super) fn unknown(name: &[u8], reason: Reason, hosts: Vec<HostError>) -> Self {
-        Self::Unknown {
-            name: name.to_vec(),
-            reason,
-            hosts,
-        }
-    }
 }
 
 impl Reason {

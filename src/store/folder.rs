@@ -4,13 +4,16 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rustix::fs::{Dir, FlockOperation, Mode, OFlags, openat};
 use rustix::io::Errno;
 
+use super::ask::{Member, ask};
 use super::host::{Host, HostError, Leftover, Listing, Stamp};
 use super::key::Key;
+use super::lock::LOCK;
 use crate::quote::quote;
 use crate::sink::file::{FileSink, sync_folder};
 use crate::sink::{Options, Sink, SinkWriter};
@@ -26,11 +29,17 @@ const WRITE_ONCE: Options = Options {
     sync: true,
 };
 
+const REPLACE: Options = Options {
+    force: true,
+    sync: true,
+};
+
 /// A folder that was made a host by [`FolderHost::create`]. A share is the file named by its key; while
 /// it is being written it is `KEY.partial`, locked by its writer.
 #[derive(Debug, Clone)]
 pub struct FolderHost {
     path: PathBuf,
+    name: Option<String>,
 }
 
 /// What a new host can be asked about.
@@ -46,7 +55,16 @@ pub enum Origin {
 impl FolderHost {
     /// The host at `path`. Whether there is one shows when it is used.
     pub fn new(path: impl Into<PathBuf>) -> Self {
-        Self { path: path.into() }
+        Self {
+            path: path.into(),
+            name: None,
+        }
+    }
+
+    /// The same, called `name` in messages instead of by its path.
+    #[must_use]
+    pub fn called(self, name: Option<String>) -> Self {
+        Self { name, ..self }
     }
 
     /// Makes `path` a host: the folder, its parents if need be, and its stamp. A folder that exists may
@@ -78,15 +96,19 @@ impl FolderHost {
                 .and_then(|now| u64::try_from(now.as_nanos()).ok())
                 .unwrap_or(u64::MAX),
         };
-        let mut writer = Box::new(FileSink::new(self.path.join(STAMP), WRITE_ONCE)?).open()?;
-        writer.write_all(render_stamp(Stamp { id, since }).as_bytes())?;
-        writer.finish()?;
+        self.write_stamp(Stamp { id, since }, WRITE_ONCE)?;
         // The folder's own name is durable once its parent is.
         match self.path.canonicalize()?.parent().map(sync_folder) {
             // One that we may pass through and not open, such as /home, did not get its name from us.
             Some(Err(error)) if error.kind() != io::ErrorKind::PermissionDenied => Err(error),
             _ => Ok(()),
         }
+    }
+
+    fn write_stamp(&self, stamp: Stamp, options: Options) -> io::Result<()> {
+        let mut writer = Box::new(FileSink::new(self.path.join(STAMP), options)?).open()?;
+        writer.write_all(render_stamp(stamp).as_bytes())?;
+        writer.finish()
     }
 
     /// The folder itself, whatever is mounted over it or unmounted from under it meanwhile.
@@ -98,7 +120,19 @@ impl FolderHost {
             .map_err(|source| self.down(source))
     }
 
-    fn stamp(&self) -> Result<Stamp, HostError> {
+    /// Who these hosts are, all asked at once; one that does not answer within `patience`
+    /// is [`HostError::Hung`].
+    pub fn stamps(hosts: &[Self], patience: Duration) -> Vec<Result<Stamp, HostError>> {
+        let tasks = hosts.iter().map(|host| {
+            let host = host.clone();
+            let member = Member::new(Arc::new(host.clone()));
+            (member, move |_: &dyn Host| host.stamp())
+        });
+        let said = ask(tasks, "say who it is", patience, None);
+        said.unwrap_or_default() // nobody can have it stopped
+    }
+
+    pub(super) fn stamp(&self) -> Result<Stamp, HostError> {
         self.stamp_in(&self.folder()?)
     }
 
@@ -171,7 +205,10 @@ impl FolderHost {
 
 impl Host for FolderHost {
     fn name(&self) -> String {
-        quote(self.path.as_os_str().as_encoded_bytes())
+        match &self.name {
+            Some(name) => quote(name),
+            None => quote(self.path.as_os_str().as_encoded_bytes()),
+        }
     }
 
     fn list(&self, prefix: &str) -> Result<Listing, HostError> {
@@ -179,6 +216,7 @@ impl Host for FolderHost {
         keys.retain(|name| {
             name.starts_with(prefix)
                 && name != STAMP
+                && name != LOCK
                 && !name.ends_with(PARTIAL)
                 && !name.starts_with('.')
         });
@@ -189,6 +227,15 @@ impl Host for FolderHost {
         Box::new(FolderSink {
             host: self.clone(),
             key: key.to_string(),
+            options: WRITE_ONCE,
+        })
+    }
+
+    fn replacement(&self, key: &Key) -> Box<dyn Sink> {
+        Box::new(FolderSink {
+            host: self.clone(),
+            key: key.to_string(),
+            options: REPLACE,
         })
     }
 
@@ -198,6 +245,12 @@ impl Host for FolderHost {
 
     fn delete(&self, key: &Key) -> Result<(), HostError> {
         self.remove(&key.to_string())
+    }
+
+    fn settle(&self) -> Result<(), HostError> {
+        let stamp = self.stamp()?;
+        self.write_stamp(Stamp { since: 0, ..stamp }, REPLACE)
+            .map_err(|source| self.failed("write the stamp of", source))
     }
 
     fn leftovers(&self) -> Result<Vec<Leftover>, HostError> {
@@ -266,11 +319,12 @@ fn parse_stamp(text: &str) -> Option<Stamp> {
 struct FolderSink {
     host: FolderHost,
     key: String,
+    options: Options,
 }
 
 impl FolderSink {
     fn file(&self) -> io::Result<FileSink> {
-        Ok(FileSink::new(self.host.path.join(&self.key), WRITE_ONCE)?)
+        Ok(FileSink::new(self.host.path.join(&self.key), self.options)?)
     }
 }
 

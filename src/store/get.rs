@@ -88,7 +88,6 @@ impl Store {
         &self,
         name: &[u8],
         output: Box<dyn Sink>,
-        stale: Stale,
         control: &Control,
     ) -> Result<GetReport, StoreError> {
         let survey = self.survey(&Key::prefix(name)?, control)?;
@@ -102,10 +101,9 @@ impl Store {
             Verdict::Unknown {
                 reason,
                 stale: Some(generation),
-            } if stale == Stale::Allow => (generation, Some(Reason::new(reason, self.min_shares))),
-            Verdict::Unknown { reason, .. } => {
-                let reason = Reason::new(reason, self.min_shares);
-                return Err(StoreError::unknown(name, reason, survey.errors()));
+            } if self.takes_stale() => (generation, Some(Reason::new(reason, self.min_shares))),
+            Verdict::Unknown { reason, stale } => {
+                return Err(self.unknown(name, reason, stale, survey.answers, &survey.catalog));
             }
         };
         let version = generation.version;

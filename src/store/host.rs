@@ -14,7 +14,7 @@ use crate::source::Source;
 /// that was not made so is not taken for a host that has lost everything. Its methods block, and may
 /// be called from several threads; whoever calls them brings the time-out.
 pub trait Host: Send + Sync + Debug {
-    /// What to call it in messages: the path or the URL that the user gave.
+    /// What to call it in messages: the name that the user gave it, or its path or URL.
     fn name(&self) -> String;
 
     /// Who the host is, and every key on it that starts with `prefix`, in any order; all or an error,
@@ -29,6 +29,10 @@ pub trait Host: Send + Sync + Debug {
     /// ([`io::ErrorKind::AlreadyExists`]).
     fn sink(&self, key: &Key) -> Box<dyn Sink>;
 
+    /// A sink for the same share as under a key that exists, where that is damaged: what was there
+    /// stays, and can be read, until `finish` puts what was written in its place.
+    fn replacement(&self, key: &Key) -> Box<dyn Sink>;
+
     /// A source for a key. Opening it fails with [`io::ErrorKind::NotFound`] where there is no such
     /// key or no host.
     fn source(&self, key: &Key) -> Box<dyn Source>;
@@ -38,6 +42,13 @@ pub trait Host: Send + Sync + Debug {
     /// # Errors
     /// [`HostError::NoSuchKey`] where nothing does, on a host that is otherwise in order.
     fn delete(&self, key: &Key) -> Result<(), HostError>;
+
+    /// Makes it a host that was there from the beginning: its stamp's `since` is 0 from now on. It is
+    /// the caller's judgement that it has all that it could have been given.
+    ///
+    /// # Errors
+    /// As [`list`](Host::list).
+    fn settle(&self) -> Result<(), HostError>;
 
     /// What writers that ended without finishing left behind, and what others are writing now.
     ///

@@ -18,12 +18,16 @@ mod delete;
 mod error;
 pub mod folder;
 mod get;
+mod heal;
 pub mod host;
 pub mod key;
+mod lock;
 pub mod marker;
 mod objects;
 mod put;
 mod remains;
+mod status;
+mod suffice;
 mod survey;
 #[cfg(test)]
 mod tests;
@@ -32,10 +36,14 @@ pub use delete::DeleteReport;
 pub use error::{Reason, StoreError};
 pub use folder::{FolderHost, Origin};
 pub use get::{GetReport, HostShare, ShareState, Stale};
+pub use heal::{HealReport, Healed};
 pub use host::{Host, HostError};
 pub use key::{NameError, Version};
+pub use lock::{FolderLock, Holder, LockError};
 pub use objects::{
     DEFAULT_HOST_TIMEOUT, Discovered, List, ObjectEntry, ObjectState, Store, StoreOptions,
 };
 pub use put::{HostFailure, HostOutcome, PutReport};
 pub use remains::Remains;
+pub use status::{Holdings, Status};
+pub use suffice::Suffice;

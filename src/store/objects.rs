@@ -6,12 +6,14 @@ use std::time::Duration;
 
 use distdup_codecs::{Code, ShardSet};
 
-use super::catalog::{Catalog, Generation, Rules, Verdict, What};
+use super::ask::Member;
+use super::catalog::{Catalog, Doubt, Generation, Rules, Verdict, What};
 use super::claim::{Claim, look};
 use super::error::{Reason, StoreError};
+use super::get::Stale;
 use super::host::{Host, HostError};
 use super::key::{Key, Kind, Shape, Version};
-use super::survey::list_all;
+use super::survey::{Answers, Survey, errors, list_all};
 use crate::control::Control;
 use crate::decode::DecodeOptions;
 use crate::encode::{EncodeOptions, default_min_shares};
@@ -29,6 +31,9 @@ pub struct StoreOptions {
     /// A host that does not answer for so long, when it is asked for anything but a share's bytes,
     /// counts as silent.
     pub host_timeout: Duration,
+    /// What to do where nobody can say what is current. A store that takes what may be stale is there
+    /// to read what is left, and is not written to.
+    pub stale: Stale,
 }
 
 impl StoreOptions {
@@ -38,6 +43,7 @@ impl StoreOptions {
             encode: EncodeOptions::new(code),
             decode: DecodeOptions::default(),
             host_timeout: DEFAULT_HOST_TIMEOUT,
+            stale: Stale::Refuse,
         }
     }
 }
@@ -45,7 +51,7 @@ impl StoreOptions {
 /// Named objects over n hosts. Every operation asks the hosts anew; nothing is remembered.
 #[derive(Debug)]
 pub struct Store {
-    pub(super) hosts: Vec<Arc<dyn Host>>,
+    pub(super) hosts: Vec<Member>,
     pub(super) options: StoreOptions,
     pub(super) min_shares: usize,
 }
@@ -126,7 +132,7 @@ impl Store {
             });
         }
         Ok(Self {
-            hosts,
+            hosts: hosts.into_iter().map(Member::new).collect(),
             options,
             min_shares,
         })
@@ -142,10 +148,11 @@ impl Store {
         host_timeout: Duration,
         control: &Control,
     ) -> Result<Option<Discovered>, StoreError> {
-        let answers = list_all(hosts, "", host_timeout, control)?;
+        let hosts: Vec<_> = hosts.iter().cloned().map(Member::new).collect();
+        let answers = list_all(&hosts, "", host_timeout, control)?;
         let mut shares: Vec<_> = answers
             .iter()
-            .zip(hosts)
+            .zip(&hosts)
             .filter_map(|(answer, host)| Some((answer.as_ref().ok()?, host)))
             .flat_map(|(listing, host)| {
                 listing
@@ -157,7 +164,7 @@ impl Store {
             .collect();
         shares.sort_by_key(|(_, key)| std::cmp::Reverse(key.version()));
         for (host, key) in shares {
-            let mut claims = look(vec![(Arc::clone(host), key)], host_timeout, control)?
+            let mut claims = look(vec![(host.clone(), key)], host_timeout, control)?
                 .into_iter()
                 .flatten();
             if let Some(Claim {
@@ -183,47 +190,20 @@ impl Store {
     }
 
     /// The hosts, in the order given.
-    pub fn hosts(&self) -> &[Arc<dyn Host>] {
-        &self.hosts
+    pub fn hosts(&self) -> impl Iterator<Item = &dyn Host> {
+        self.hosts.iter().map(|host| &**host)
     }
 
     /// Every name that is or may be committed, those that cannot be read now included, marked.
     ///
     /// # Errors
-    /// [`StoreError::TooManySilent`] rather than a list that may lack something.
+    /// [`StoreError::TooManySilent`] rather than a list that may lack something, unless what may be
+    /// stale is taken: then all that can be read is listed, and nothing else.
     pub fn list(&self, control: &Control) -> Result<List, StoreError> {
-        let survey = self.survey("", control)?;
+        let survey = self.survey_for_list(control)?;
         let catalog = &survey.catalog;
         let silent = catalog.silent_after(0);
-        if silent >= self.min_shares {
-            let Shape { n, min_shares, .. } = self.shape();
-            return Err(StoreError::TooManySilent {
-                silent,
-                min_shares,
-                n,
-                hosts: survey.errors(),
-            });
-        }
-        let objects = catalog
-            .names()
-            .filter_map(|name| {
-                let state = match self.verdict(catalog, name) {
-                    Verdict::Current(generation) => ObjectState::Readable {
-                        version: generation.version,
-                        shares: generation.shares(),
-                        n: generation.what.rule().0,
-                    },
-                    Verdict::Absent => return None,
-                    Verdict::Unknown { reason, .. } => {
-                        ObjectState::Unreadable(Reason::new(reason, self.min_shares))
-                    }
-                };
-                Some(ObjectEntry {
-                    name: name.to_vec(),
-                    state,
-                })
-            })
-            .collect();
+        let objects = self.entries(catalog);
         let strangers = catalog
             .strangers()
             .iter()
@@ -233,8 +213,59 @@ impl Store {
             objects,
             strangers,
             silent: survey.errors(),
-            may_fall_silent: self.min_shares - 1 - silent,
+            may_fall_silent: (self.min_shares - 1).saturating_sub(silent),
         })
+    }
+
+    /// Every name that is to be listed.
+    pub(super) fn entries(&self, catalog: &Catalog) -> Vec<ObjectEntry> {
+        let readable = |generation: &Generation| ObjectState::Readable {
+            version: generation.version,
+            shares: generation.shares(),
+            n: generation.what.rule().0,
+        };
+        catalog
+            .names()
+            .filter_map(|name| {
+                let state = match self.verdict(catalog, name) {
+                    Verdict::Current(generation) => readable(generation),
+                    Verdict::Absent => return None,
+                    Verdict::Unknown {
+                        stale: Some(generation),
+                        ..
+                    } if self.takes_stale() => readable(generation),
+                    Verdict::Unknown { .. } if self.takes_stale() => return None,
+                    Verdict::Unknown { reason, .. } => {
+                        ObjectState::Unreadable(Reason::new(reason, self.min_shares))
+                    }
+                };
+                Some(ObjectEntry {
+                    name: name.to_vec(),
+                    state,
+                })
+            })
+            .collect()
+    }
+
+    /// What there is, if that is all.
+    pub(super) fn survey_for_list(&self, control: &Control) -> Result<Survey, StoreError> {
+        let survey = self.survey("", control)?;
+        let silent = survey.catalog.silent_after(0);
+        if silent >= self.min_shares && !self.takes_stale() {
+            let Shape { n, min_shares, .. } = self.shape();
+            let newest = survey.catalog.newest_stream();
+            let suffice = self
+                .suffice(&survey.answers, &survey.catalog, newest)
+                .into();
+            return Err(StoreError::TooManySilent {
+                silent,
+                min_shares,
+                n,
+                suffice,
+                hosts: survey.errors(),
+            });
+        }
+        Ok(survey)
     }
 
     /// Bytes of the object `name`, as a complete share of its current generation says; where shares
@@ -249,9 +280,12 @@ impl Store {
         let generation = match self.verdict(&survey.catalog, name) {
             Verdict::Current(generation) => generation,
             Verdict::Absent => return Ok(None),
-            Verdict::Unknown { reason, .. } => {
-                let reason = Reason::new(reason, self.min_shares);
-                return Err(StoreError::unknown(name, reason, survey.errors()));
+            Verdict::Unknown {
+                stale: Some(generation),
+                ..
+            } if self.takes_stale() => generation,
+            Verdict::Unknown { reason, stale } => {
+                return Err(self.unknown(name, reason, stale, survey.answers, &survey.catalog));
             }
         };
         let mut votes: BTreeMap<u64, usize> = BTreeMap::new();
@@ -295,6 +329,41 @@ impl Store {
             What::Stream(shape) => self.recovers(shape, &generation.indices()),
             What::Deletion { .. } => false,
         }
+    }
+
+    /// The same, if the shares `more` were seen, too.
+    pub(super) fn reads_with(&self, generation: &Generation, more: &[usize]) -> bool {
+        let mut indices = generation.indices();
+        indices.extend(more);
+        indices.sort_unstable();
+        indices.dedup();
+        matches!(generation.what, What::Stream(shape) if self.recovers(shape, &indices))
+    }
+
+    /// That nobody can say what is current under `name`, and what would help.
+    pub(super) fn unknown(
+        &self,
+        name: &[u8],
+        doubt: Doubt<'_>,
+        stale: Option<&Generation>,
+        answers: Answers,
+        catalog: &Catalog,
+    ) -> StoreError {
+        let generation = match doubt {
+            Doubt::Unreadable(generation) | Doubt::Abandoned(generation) => Some(generation),
+            Doubt::Unseen { .. } => stale,
+        };
+        StoreError::Unknown {
+            name: name.to_vec(),
+            reason: Reason::new(doubt, self.min_shares),
+            suffice: self.suffice(&answers, catalog, generation).into(),
+            hosts: errors(answers),
+        }
+    }
+
+    /// Whether it is there to read what may be stale.
+    pub(super) fn takes_stale(&self) -> bool {
+        self.options.stale == Stale::Allow
     }
 
     fn recovers(&self, shape: Shape, indices: &[usize]) -> bool {

@@ -45,6 +45,9 @@ pub enum HostFailure {
     /// It was silent from the start, or would not take a marker.
     #[error(transparent)]
     Host(#[from] HostError),
+    /// What it had taken was not what it gave when it was read back.
+    #[error("what was written is not what is there")]
+    ReadBack,
     /// It failed while it was written to.
     #[error(transparent)]
     Sink(#[from] SinkFailure),
@@ -178,6 +181,9 @@ impl Store {
         name: &[u8],
         control: &Control,
     ) -> Result<Survey, StoreError> {
+        if self.takes_stale() {
+            return Err(StoreError::ForReading);
+        }
         let survey = self.survey(&Key::prefix(name)?, control)?;
         let up = survey.up().len();
         if up < self.min_shares {

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::io::Read;
-use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::ask::ask;
@@ -89,7 +88,7 @@ impl Store {
                 Err(HostError::NoSuchKey { .. }) => Ok(()),
                 other => other,
             };
-            (Arc::clone(&self.hosts[*host]), task)
+            (self.hosts[*host].clone(), task)
         });
         let removed = ask(leftovers, "delete", self.options.host_timeout, None).unwrap_or_default();
         let failed = failed.into_iter().map(|(_, error)| error);
@@ -142,7 +141,7 @@ impl Store {
                 read.map_err(|error| HostError::from_io(host, ACTION, error))?;
                 Ok(Marker::decode(&bytes).is_some_and(|marker| marker.key == key))
             };
-            (Arc::clone(&self.hosts[*host]), task)
+            (self.hosts[*host].clone(), task)
         });
         let read = ask(tasks, ACTION, self.options.host_timeout, Some(control))?;
         Ok(read
@@ -160,7 +159,7 @@ impl Store {
         let up = survey.up();
         let tasks = up.iter().map(|&host| {
             let task = |host: &dyn Host| host.leftovers();
-            (Arc::clone(&self.hosts[host]), task)
+            (self.hosts[host].clone(), task)
         });
         let found = ask(
             tasks,

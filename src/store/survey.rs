@@ -1,10 +1,9 @@
 //! What the hosts show at one moment, and the removal of what they need not keep.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::time::Duration;
 
-use super::ask::{Cancelled, ask};
+use super::ask::{Cancelled, Member, ask};
 use super::catalog::Catalog;
 use super::error::StoreError;
 use super::host::{Host, HostError, Listing};
@@ -13,10 +12,13 @@ use super::objects::Store;
 use crate::control::Control;
 use crate::format::Identity;
 
+/// What each host said.
+pub(super) type Answers = Vec<Result<Listing, HostError>>;
+
 /// What the hosts showed at one moment.
 pub(super) struct Survey {
     /// One for each host that was given.
-    pub(super) answers: Vec<Result<Listing, HostError>>,
+    pub(super) answers: Answers,
     pub(super) catalog: Catalog,
 }
 
@@ -30,7 +32,7 @@ impl Survey {
 
     /// What the others said.
     pub(super) fn errors(self) -> Vec<HostError> {
-        self.answers.into_iter().filter_map(Result::err).collect()
+        errors(self.answers)
     }
 
     /// By host, the keys of an object's generations older than `version`.
@@ -100,7 +102,7 @@ impl Store {
                     other => other,
                 })
             };
-            (Arc::clone(&self.hosts[host]), task)
+            (self.hosts[host].clone(), task)
         });
         // Not to be stopped halfway: nothing is gained by it.
         let removed = ask(tasks, "delete", self.options.host_timeout, None).unwrap_or_default();
@@ -112,16 +114,21 @@ impl Store {
 }
 
 pub(super) fn list_all(
-    hosts: &[Arc<dyn Host>],
+    hosts: &[Member],
     prefix: &str,
     patience: Duration,
     control: &Control,
-) -> Result<Vec<Result<Listing, HostError>>, StoreError> {
+) -> Result<Answers, StoreError> {
     let tasks = hosts.iter().map(|host| {
         let prefix = prefix.to_owned();
-        (Arc::clone(host), move |host: &dyn Host| host.list(&prefix))
+        (host.clone(), move |host: &dyn Host| host.list(&prefix))
     });
     Ok(ask(tasks, "list its keys", patience, Some(control))?)
+}
+
+/// What hosts that did not answer said instead.
+pub(super) fn errors(answers: Answers) -> Vec<HostError> {
+    answers.into_iter().filter_map(Result::err).collect()
 }
 
 impl From<Cancelled> for StoreError {

@@ -115,6 +115,8 @@ impl Desk {
         command
             .env("LC_ALL", "C")
             .env_remove("NO_COLOR")
+            // Whoever runs the tests may have a configuration.
+            .env("XDG_CONFIG_HOME", self.0.path())
             .env("TERM", "xterm");
         command.stdin(Stdio::null());
         command

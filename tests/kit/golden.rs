@@ -16,14 +16,23 @@ pub const SHARD: usize = 64;
 
 /// A code of which there are golden shares.
 pub struct Golden {
+    /// What its file is called, before the geometry.
+    pub label: &'static str,
     pub codec: &'static str,
     pub params: Option<&'static str>,
     pub k: usize,
     pub n: usize,
 }
 
-const fn golden(codec: &'static str, params: Option<&'static str>, k: usize, n: usize) -> Golden {
+const fn golden(
+    label: &'static str,
+    codec: &'static str,
+    params: Option<&'static str>,
+    k: usize,
+    n: usize,
+) -> Golden {
     Golden {
+        label,
         codec,
         params,
         k,
@@ -31,22 +40,28 @@ const fn golden(codec: &'static str, params: Option<&'static str>, k: usize, n: 
     }
 }
 
-pub const GOLDEN: [Golden; 7] = [
-    golden("copy", None, 1, 2),
-    golden("xor", None, 2, 3),
-    golden("xor", None, 6, 10),
-    golden("rs16", Some("high"), 2, 3),
-    golden("rs16", Some("low"), 2, 3),
-    golden("rs16", Some("high"), 4, 6),
-    golden("rs16", Some("low"), 4, 6),
+pub const GOLDEN: [Golden; 10] = [
+    golden("copy", "copy", None, 1, 2),
+    golden("xor", "xor", None, 2, 3),
+    golden("xor", "xor", Some("3^5^6,2^4^6,1^4^5,1^2^3"), 6, 10),
+    golden(
+        "xor-best",
+        "xor",
+        Some("1^2^3,4^5^6,1^2^4^5,1^3^4^6"),
+        6,
+        10,
+    ),
+    golden("rs16-high", "rs16", Some("high"), 2, 3),
+    golden("rs16-low", "rs16", Some("low"), 2, 3),
+    golden("rs16-high", "rs16", Some("high"), 4, 6),
+    golden("rs16-low", "rs16", Some("low"), 4, 6),
+    golden("rs8", "rs8", None, 2, 3),
+    golden("rs8", "rs8", None, 4, 6),
 ];
 
 impl Golden {
     pub fn name(&self) -> String {
-        let params = self
-            .params
-            .map_or(String::new(), |params| format!("-{params}"));
-        format!("{}{params}-{}-{}.shares", self.codec, self.k, self.n)
+        format!("{}-{}-{}.shares", self.label, self.k, self.n)
     }
 
     pub fn path(&self) -> PathBuf {

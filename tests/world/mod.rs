@@ -87,6 +87,7 @@ impl World {
             .env("TMPDIR", self.path("tmp"))
             .env_remove("PASSPHRASE")
             .env_remove("XDG_CACHE_HOME")
+            .env_remove("XDG_CONFIG_HOME")
             .stdin(Stdio::null());
     }
 
@@ -234,14 +235,18 @@ pub fn kill(id: u32, signal: &str) {
 /// Whether a folder in memory has something whose name begins so.
 pub fn is_in_memory(part: &str) -> bool {
     let part = part.trim_start_matches('/');
-    let parents = [
-        "/dev/shm".into(),
-        std::env::var_os("XDG_RUNTIME_DIR").unwrap_or_default(),
-    ];
-    parents
+    in_memory()
         .iter()
         .flat_map(fs::read_dir)
         .flatten()
         .flatten()
         .any(|entry| entry.file_name().to_string_lossy().starts_with(part))
+}
+
+/// Where runs of Duplicity may have their folders.
+pub fn in_memory() -> [OsString; 2] {
+    [
+        "/dev/shm".into(),
+        std::env::var_os("XDG_RUNTIME_DIR").unwrap_or_default(),
+    ]
 }

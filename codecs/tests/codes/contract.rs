@@ -10,6 +10,7 @@ fn subjects() -> Vec<Subject> {
         Subject::new("xor", 6, 10, None),
         Subject::new("rs16", 4, 6, Some("high")),
         Subject::new("rs16", 4, 6, Some("low")),
+        Subject::new("rs8", 4, 6, None),
     ]
 }
 

@@ -6,7 +6,8 @@ use crate::oracle::{Subject, encode, random_shards};
 /// bytes, over data of [`random_shards`] with seed 2015.
 ///
 /// These were not made by this crate. A slow program in Python made them, written from
-/// docs/FORMAT.md: bytewise exclusive or, and Lagrange interpolation in GF(2^16).
+/// docs/FORMAT.md: bytewise exclusive or, and Lagrange interpolation in GF(2^16). Those of rs8 are
+/// zfec 1.6's.
 const GOLDENS: &[(&str, usize, usize, &str, u64, u64)] = &[
     (
         "copy",
@@ -152,6 +153,78 @@ const GOLDENS: &[(&str, usize, usize, &str, u64, u64)] = &[
         0x6e9e_1569_646c_f1b7,
         0x2827_dd5f_ec67_8fcf,
     ),
+    (
+        "rs8",
+        1,
+        2,
+        "",
+        0x8f47_c62f_6700_9e51,
+        0x8189_a72e_0190_d267,
+    ),
+    (
+        "rs8",
+        2,
+        3,
+        "",
+        0xe6d3_f323_1cb4_b572,
+        0xd479_b45d_2540_fdef,
+    ),
+    (
+        "rs8",
+        4,
+        6,
+        "",
+        0x8417_3474_9f76_d05d,
+        0x29ed_779f_2e52_8fe2,
+    ),
+    (
+        "rs8",
+        6,
+        10,
+        "",
+        0x92a8_e280_5665_40a8,
+        0x2958_ec00_6674_25e8,
+    ),
+    (
+        "rs8",
+        10,
+        14,
+        "",
+        0x6f75_e01c_2494_f107,
+        0xca24_b2f0_341c_725e,
+    ),
+    (
+        "rs8",
+        3,
+        10,
+        "",
+        0x95e2_103d_6045_c61c,
+        0xf279_381f_9be8_2973,
+    ),
+    (
+        "rs8",
+        20,
+        25,
+        "",
+        0x6ac7_9284_ccec_4dc7,
+        0x469a_591d_b4a9_70e4,
+    ),
+    (
+        "rs8",
+        32,
+        64,
+        "",
+        0x36de_ebdf_1f25_7566,
+        0xf4bb_1f7c_d72d_e076,
+    ),
+    (
+        "rs8",
+        200,
+        256,
+        "",
+        0x4542_e5a4_d989_845b,
+        0x269c_fc84_161a_6ec8,
+    ),
 ];
 
 #[test]
@@ -187,6 +260,14 @@ fn rs16_is_as_its_documentation_shows() {
         [0xad, 0xac, 0xaf, 0xae, 0xd9, 0xd8, 0xdb, 0xda]
     );
     assert_eq!(counting[60..], [0xf2, 0xf3, 0xf0, 0xf1, 0xfe, 0x27]);
+}
+
+/// The worked example of docs/FORMAT.md, section 7.3.
+#[test]
+fn rs8_is_as_its_documentation_shows() {
+    let code = Subject::new("rs8", 2, 3, None).code;
+    let data = [vec![0x01, 0x02], vec![0x10, 0x80]];
+    assert_eq!(encode(code.coder().as_mut(), &data, 1), [[0x23, 0x1b]]);
 }
 
 /// FNV-1a with 64 bits.

@@ -1,6 +1,6 @@
 //! Every loss, for every geometry up to ten shards.
 
-use distdup_codecs::{CodecError, ShardSet};
+use distdup_codecs::{CodecError, Geometry, ShardSet, resolve};
 
 use crate::oracle::{Subject, random_equations, reconstruct, split_mix};
 
@@ -17,6 +17,14 @@ fn survives_what_it_should(subject: &Subject, lens: &[usize]) {
     let code = &subject.code;
     let mut coder = code.coder();
     let shards: Vec<_> = lens.iter().map(|&len| subject.shards(len, 1)).collect();
+    let any_k = sets(subject.n()).filter(|present| present.len() == subject.k());
+    assert_eq!(
+        code.is_mds(),
+        any_k
+            .into_iter()
+            .all(|present| code.is_recoverable(present)),
+        "{code:?}"
+    );
     for (at, present) in sets(subject.n()).enumerate() {
         let shards = &shards[at % lens.len()];
         let can = subject.reconstructible_by_enumeration(present);
@@ -96,7 +104,7 @@ fn sufficient_subset_is_minimal(subject: &Subject, available: ShardSet) {
             "{code:?} {available}: {subset}"
         );
     }
-    if code.id() == "rs16" {
+    if code.id().starts_with("rs") {
         assert!(subset.iter().eq(available.iter().take(subject.k())));
     }
 }
@@ -126,7 +134,8 @@ fn xor_with_random_equations() {
 
 #[test]
 fn xor_with_its_own_equations() {
-    for (k, n) in (1..MOST).map(|k| (k, k + 1)).chain([(6, 10)]) {
+    let parity = (1..MOST).map(|k| (k, k + 1));
+    for (k, n) in parity.chain([(1, 4), (4, 6), (4, 8), (3, 9), (6, 10)]) {
         survives_what_it_should(&Subject::new("xor", k, n, None), &[1, 2, 65, 4097]);
     }
 }
@@ -145,21 +154,38 @@ fn rs16_low() {
     }
 }
 
+#[test]
+fn rs8() {
+    for (k, n) in geometries() {
+        survives_what_it_should(&Subject::new("rs8", k, n, None), &[1, 63, 64, 129]);
+    }
+}
+
 /// The numbers that are in the documentation.
 #[test]
 fn xor_6_10_survives_so_many_losses() {
-    let code = Subject::new("xor", 6, 10, None).code;
-    let mut survived = [0; 6];
-    for present in sets(10).filter(|present| present.len() >= 5) {
-        survived[10 - present.len()] += usize::from(code.is_recoverable(present));
+    for (name, expected) in [
+        ("xor:matland", [1, 10, 45, 110, 125, 0]),
+        ("xor", [1, 10, 45, 112, 136, 0]),
+    ] {
+        let code = resolve(name, Geometry::new(6, 10).unwrap(), None).unwrap();
+        let mut survived = [0; 6];
+        for present in sets(10).filter(|present| present.len() >= 5) {
+            survived[10 - present.len()] += usize::from(code.is_recoverable(present));
+        }
+        assert_eq!(survived, expected, "{name}");
     }
-    assert_eq!(survived, [1, 10, 45, 110, 125, 0]);
 }
 
 /// Shards that there are not do not help.
 #[test]
 fn indices_beyond_n_are_ignored() {
-    for (id, k, n) in [("copy", 1, 3), ("xor", 6, 10), ("rs16", 4, 6)] {
+    for (id, k, n) in [
+        ("copy", 1, 3),
+        ("xor", 6, 10),
+        ("rs16", 4, 6),
+        ("rs8", 4, 6),
+    ] {
         let code = Subject::new(id, k, n, None).code;
         let beyond: ShardSet = (n..256).collect();
         assert_eq!(code.reconstructible(beyond), ShardSet::EMPTY);

@@ -6,6 +6,7 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod best;
 mod contract;
 mod golden;
 mod losses;

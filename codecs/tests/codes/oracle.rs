@@ -10,9 +10,10 @@ pub struct Subject {
     pub oracle: Oracle,
 }
 
-/// What a code should do: a row over the data for each shard, in GF(2) or in GF(2^16).
+/// What a code should do: a row over the data for each shard, in GF(2), in GF(2^8) or in GF(2^16).
 pub enum Oracle {
     Binary(Vec<Vec<bool>>),
+    Bytes(Vec<Vec<u8>>),
     Field(Vec<Vec<u16>>),
 }
 
@@ -25,6 +26,7 @@ impl Subject {
         let oracle = match id {
             "copy" => Oracle::Binary(vec![vec![true]; n]),
             "xor" => Oracle::Binary(binary_rows(k, code.params())),
+            "rs8" => Oracle::Bytes(byte_rows(k, n)),
             "rs16" => Oracle::Field(field_rows(k, n, code.params())),
             _ => panic!("no oracle for {id}"),
         };
@@ -59,6 +61,16 @@ impl Subject {
                 }
                 sum
             }
+            Oracle::Bytes(rows) => {
+                let mut sum = vec![0; data[0].len()];
+                for (bytes, &factor) in data.iter().zip(&rows[shard]) {
+                    let products: Vec<u8> = (0..=255).map(|b| multiply_bytes(factor, b)).collect();
+                    for (sum, byte) in sum.iter_mut().zip(bytes) {
+                        *sum ^= products[usize::from(*byte)];
+                    }
+                }
+                sum
+            }
             Oracle::Field(rows) => {
                 let mut sum = vec![0; data[0].len() / 2];
                 for (bytes, &factor) in data.iter().zip(&rows[shard]) {
@@ -74,8 +86,8 @@ impl Subject {
     /// Which shards can be had, by plain elimination, or by counting where the code is MDS.
     pub fn reconstructible(&self, present: ShardSet) -> ShardSet {
         match &self.oracle {
-            Oracle::Field(_) if present.len() < self.k() => present,
-            Oracle::Field(_) => (0..self.n()).collect(),
+            Oracle::Bytes(_) | Oracle::Field(_) if present.len() < self.k() => present,
+            Oracle::Bytes(_) | Oracle::Field(_) => (0..self.n()).collect(),
             Oracle::Binary(rows) => {
                 let echelon = echelon(present.iter().map(|shard| rows[shard].clone()));
                 let in_span = |shard: &usize| {
@@ -221,6 +233,59 @@ fn reduce(row: &mut [bool], echelon: &[(usize, Vec<bool>)]) {
     }
 }
 
+// GF(2^8): zfec's matrix as zfec makes it, a Vandermonde matrix times the inverse of its top.
+
+fn multiply_bytes(a: u8, b: u8) -> u8 {
+    static PRODUCTS: LazyLock<Vec<[u8; 256]>> = LazyLock::new(|| {
+        let row = |a| std::array::from_fn(|b| multiply_bit_by_bit(a, b));
+        (0..256).map(row).collect()
+    });
+    PRODUCTS[usize::from(a)][usize::from(b)]
+}
+
+fn multiply_bit_by_bit(a: usize, b: usize) -> u8 {
+    let (mut a, mut product) = (a, 0);
+    for bit in 0..8 {
+        if b >> bit & 1 == 1 {
+            product ^= a;
+        }
+        a <<= 1;
+        if a >> 8 == 1 {
+            a ^= 0x11d;
+        }
+    }
+    product.to_le_bytes()[0]
+}
+
+fn byte_rows(k: usize, n: usize) -> Vec<Vec<u8>> {
+    let power = |base: u8, exponent: usize| (0..exponent).fold(1, |p, _| multiply_bytes(p, base));
+    // Row 0 is that of the point 0, row i of 2^(i - 1).
+    let vandermonde: Vec<Vec<u8>> = (0..n)
+        .map(|i| {
+            let point = if i == 0 { 0 } else { power(2, i - 1) };
+            (0..k).map(|j| power(point, j)).collect()
+        })
+        .collect();
+    // Operations on columns that make its top the identity are a product with the inverse of that.
+    let mut rows = vandermonde;
+    for pivot in 0..k {
+        let column = (pivot..k).find(|&j| rows[pivot][j] != 0).unwrap();
+        let one = rows[pivot][column];
+        let scale = (1..=255).find(|&x| multiply_bytes(x, one) == 1).unwrap();
+        for row in &mut rows {
+            row.swap(pivot, column);
+            row[pivot] = multiply_bytes(row[pivot], scale);
+        }
+        for other in (0..k).filter(|&other| other != pivot) {
+            let factor = rows[pivot][other];
+            for row in &mut rows {
+                row[other] ^= multiply_bytes(row[pivot], factor);
+            }
+        }
+    }
+    rows
+}
+
 // GF(2^16), as docs/FORMAT.md has it: elements in Cantor's basis, products in the polynomial one.
 
 const POLYNOMIAL: u32 = 0x1002d;
@@ -322,6 +387,17 @@ fn bytes(elements: &[u16]) -> Vec<u8> {
 }
 
 /// The examples of docs/FORMAT.md.
+#[test]
+fn bytes_are_the_documented_field() {
+    for (a, b, product) in [(2, 0x80, 0x1d), (0x8e, 2, 1), (0x53, 0xca, 0x8f)] {
+        assert_eq!(multiply_bytes(a, b), product, "{a:x} * {b:x}");
+    }
+    assert_eq!(
+        byte_rows(4, 6)[4..],
+        [[0x77, 0x40, 0x38, 0x0e], [0xc7, 0xa7, 0x0d, 0x6c]]
+    );
+}
+
 #[test]
 fn field_is_the_documented_one() {
     for (a, b, product) in [

@@ -6,10 +6,14 @@ use proptest::test_runner::{Config, TestRunner};
 use crate::oracle::{Subject, encode, random_equations, reconstruct, split_mix};
 use distdup_codecs::{Geometry, ShardSet, resolve};
 
+/// Whether all is to be tried, however long it takes.
+pub fn full() -> bool {
+    std::env::var_os("DISTDUP_TEST_FULL").is_some_and(|value| value == "1")
+}
+
 /// How many cases to try, and says so.
 pub fn cases(what: &str, some: u32, many: u32) -> u32 {
-    let full = std::env::var_os("DISTDUP_TEST_FULL").is_some_and(|value| value == "1");
-    if full {
+    if full() {
         println!("{many} {what}");
         many
     } else {
@@ -94,6 +98,13 @@ fn rs16() {
 }
 
 #[test]
+fn rs8() {
+    run(cases("cases", 12, 3000), |case| {
+        Subject::new("rs8", case.k, case.n, None)
+    });
+}
+
+#[test]
 fn xor() {
     run(cases("cases", 60, 3000), |case| {
         let equations = random_equations(case.k, case.n - case.k, case.seed);
@@ -122,7 +133,7 @@ fn any_params() {
         ..Config::with_cases(2000)
     };
     TestRunner::new(config)
-        .run(&(text, "xor|rs16|rs|copy"), |(text, name)| {
+        .run(&(text, "xor|rs16|rs8|rs|copy"), |(text, name)| {
             let geometry = Geometry::new(if name == "copy" { 1 } else { 6 }, 8).unwrap();
             match resolve(&name, geometry, Some(&text)) {
                 Ok(code) => {

@@ -69,10 +69,38 @@ fn rs16() {
 }
 
 #[test]
+fn rs8() {
+    let wide = [(2, 20), (17, 23), (40, 60), (3, 256)];
+    for (k, n) in (2..=10)
+        .flat_map(|n| (1..n).map(move |k| (k, n)))
+        .chain(wide)
+    {
+        codes_every_length(&Subject::new("rs8", k, n, None), &LENS);
+    }
+}
+
+/// Each kernel by itself, at every length up to several of its steps.
+#[test]
+fn rs8_by_each_kernel() {
+    let lens: Vec<usize> = (1..=300).rev().collect();
+    for name in distdup_codecs::rs8::kernels() {
+        println!("{name}");
+        for (k, n) in [(4, 6), (3, 8), (10, 14)] {
+            let mut subject = Subject::new("rs8", k, n, None);
+            let geometry = subject.code.geometry();
+            subject.code = distdup_codecs::rs8::with_kernel(geometry, name).unwrap();
+            codes_every_length(&subject, &lens);
+        }
+    }
+}
+
+#[test]
 fn large_shards() {
     let large = [300_002, 100_000, 2];
     codes_every_length(&Subject::new("copy", 1, 3, None), &large);
     codes_every_length(&Subject::new("xor", 6, 10, None), &large);
     codes_every_length(&Subject::new("rs16", 4, 6, Some("high")), &large);
     codes_every_length(&Subject::new("rs16", 4, 6, Some("low")), &large);
+    codes_every_length(&Subject::new("rs8", 4, 6, None), &large);
+    codes_every_length(&Subject::new("rs8", 5, 12, None), &large);
 }

@@ -6,24 +6,23 @@ use distdup::availability::patterns::{Hopeless, Patterns, patterns};
 use distdup_codecs::ShardSet;
 use serde_json::{Value, json};
 
-use super::{Availability, Usage, codes, show};
+use super::{Availability, Usage, show};
 use crate::cli::Outcome;
 use crate::cli::console::Console;
 
 pub fn run(command: &Availability, console: Console) -> anyhow::Result<Outcome> {
-    let n = command.codes.n(command.model.count());
-    let k = n.and_then(|n| command.codes.k(n));
+    let n = command.code.n(command.model.count());
+    let k = n.and_then(|n| command.code.k(n));
     let Some((k, n)) = k.zip(n) else {
         return Err(Usage::say(
             "--patterns are those of one code: give -k and -n",
         ));
     };
-    let code = command.codes.code(k, n)?;
-    codes::check(&*code)?;
+    let code = command.code.code(k, n)?;
     let patterns = patterns(&*code).map_err(Usage::new)?;
     let first = usize::from(command.one_based);
 
-    let mut parameters = command.codes.json();
+    let mut parameters = command.code.json();
     for (name, value) in [
         ("id", json!(code.id())),
         ("params", json!(code.params())),

@@ -3,15 +3,17 @@
 use anyhow::Context;
 use clap::{Args, ValueEnum};
 use distdup::availability::durability::{Wear, loss_within};
-use distdup::availability::{Figures, Hosts, Method, figures};
+use distdup::availability::{AvailabilityError, Figures, Hosts, Method, figures};
+use distdup::config::Settings;
 use distdup_codecs::Code;
 use serde_json::{Map, Value, json};
 
+use super::code::CodeArgs;
 use super::console::Console;
+use super::settings::Selection;
 use super::{Outcome, Usage};
 
 pub mod answer;
-pub mod codes;
 mod losses;
 pub mod model;
 mod table;
@@ -23,7 +25,7 @@ use answer::Answer;
 #[command(after_help = AFTER_HELP)]
 pub struct Availability {
     #[command(flatten)]
-    codes: codes::Codes,
+    code: CodeArgs,
     /// Shares that acknowledge a backup [default: K + (N - K) / 2]
     #[arg(long, value_name = "COUNT")]
     min_shares: Option<usize>,
@@ -63,25 +65,28 @@ Examples:
   distdup availability -k 1 --host nas=0.99 --host cloud=0.9999 --loss-rate 0.05
   distdup availability -k 2 -n 4 --group room=h0,h1:0.999 --group cellar=h2,h3:0.99
   distdup availability --codec xor -k 6 -n 10 --patterns
+  distdup availability -P home                             the hosts of distdup.toml
 
 What is assumed, and what the fields of --json are, is said in docs/AVAILABILITY.md.";
 
 impl Availability {
-    pub fn run(self, console: Console) -> anyhow::Result<Outcome> {
+    pub fn run(mut self, console: Console, selection: &Selection) -> anyhow::Result<Outcome> {
+        if let Some(config) = selection.config(console)? {
+            self.adopt(&selection.of_any(&config)?, selection.is_given())?;
+        }
         if self.patterns {
             return losses::run(&self, console);
         }
         let method = self.method()?;
-        let n = self.codes.n(self.model.count());
+        let n = self.code.n(self.model.count());
         if self.table {
             return table::over_k_and_n(&self, n.unwrap_or(table::SIDE), method, console);
         }
         let n =
             n.ok_or_else(|| Usage::say("how many shares? give -n, or a --host for each share"))?;
-        match self.codes.k(n) {
+        match self.code.k(n) {
             Some(k) => {
-                let code = self.codes.code(k, n)?;
-                codes::check(&*code)?;
+                let code = self.code.code(k, n)?;
                 let hosts = self.model.hosts(n)?;
                 let answer = self.answer(&*code, &hosts, method)?;
                 let text = answer.text(&hosts, &self.model);
@@ -89,6 +94,33 @@ impl Availability {
             }
             None => table::over_k(&self, n, method, console),
         }
+    }
+
+    /// Takes what is not given from what is set, if it is about as many hosts.
+    fn adopt(&mut self, settings: &Settings, insisted: bool) -> anyhow::Result<()> {
+        let hosts = settings.listed_hosts().unwrap_or_default();
+        let set = (!hosts.is_empty()).then_some(hosts.len());
+        let (Some(n), false) = (set.or(settings.wish().n), self.table) else {
+            return Ok(());
+        };
+        match self.code.n(self.model.count()) {
+            Some(asked) if asked != n && insisted => {
+                let (shares, hosts) = (asked, n);
+                return Err(Usage::new(AvailabilityError::HostCount { shares, hosts }).into());
+            }
+            Some(asked) if asked != n => return Ok(()),
+            _ => {}
+        }
+        // It goes with the k that it was set with.
+        if self.code.k(n).is_none() && settings.k.is_some() {
+            self.min_shares = self.min_shares.or(settings.wish().min_shares);
+        }
+        self.code.adopt(settings, n);
+        if !hosts.is_empty() && !self.model.has_hosts() {
+            let groups = settings.groups.iter().map(|group| group.value.clone());
+            self.model.adopt(hosts, groups.collect())?;
+        }
+        Ok(())
     }
 
     fn method(&self) -> anyhow::Result<Method> {
@@ -136,7 +168,7 @@ impl Availability {
         method: Method,
         answers: &[Answer],
     ) -> anyhow::Result<Outcome> {
-        let mut parameters = self.codes.json();
+        let mut parameters = self.code.json();
         parameters.insert("min_shares".into(), json!(self.min_shares));
         parameters.extend(hosts.json());
         parameters.extend(self.model.wear_json());

@@ -1,7 +1,8 @@
 //! Hosts as a user gives them.
 
 use clap::Args;
-use distdup::availability::{AvailabilityError, Group, Host, Hosts, Probability};
+use distdup::availability::{AvailabilityError, Group, Host, Hosts, Probability, is_name};
+use distdup::config::{self, Chances};
 use serde_json::{Map, Value, json};
 
 use crate::cli::Usage;
@@ -53,19 +54,42 @@ impl Model {
             .or(lists.into_iter().find(|count| *count > 1))
     }
 
+    /// Takes hosts that are set for those that are not given, with what is said of all.
+    pub fn adopt(&mut self, hosts: &[config::Host], groups: Vec<Group>) -> anyhow::Result<()> {
+        let (backup, restore) = self.chances(hosts.len())?;
+        let said = self.lists().iter().any(|list| !list.is_empty());
+        let host = |(i, host): (usize, &config::Host)| {
+            let chances = Chances {
+                backup: backup[i % backup.len()],
+                restore: restore[i % restore.len()],
+            };
+            let known = host.chances.filter(|_| !said);
+            let Chances { backup, restore } = known.unwrap_or(chances);
+            Host {
+                name: host.name.clone(),
+                backup,
+                restore,
+            }
+        };
+        self.host = hosts.iter().enumerate().map(host).collect();
+        self.availability.clear();
+        self.backup_availability.clear();
+        self.restore_availability.clear();
+        if self.group.is_empty() {
+            self.group = groups;
+        }
+        Ok(())
+    }
+
+    /// Whether each host is given.
+    pub fn has_hosts(&self) -> bool {
+        !self.host.is_empty()
+    }
+
     /// The hosts of `n` shares.
     pub fn hosts(&self, n: usize) -> anyhow::Result<Hosts> {
         let hosts = if self.host.is_empty() {
-            let (backup, restore) = (self.backup(), self.restore());
-            for (list, name) in [(&backup, "backup"), (&restore, "restore")] {
-                if list.len() != 1 && list.len() != n {
-                    return Err(Usage::say(format!(
-                        "{} availabilities at {name} for {n} shares: give one for all hosts, or \
-                         one for each",
-                        list.len()
-                    )));
-                }
-            }
+            let (backup, restore) = self.chances(n)?;
             let host = |i: usize| Host {
                 name: format!("h{i}"),
                 backup: backup[i % backup.len()],
@@ -83,6 +107,21 @@ impl Model {
             self.host.clone()
         };
         Ok(Hosts::new(hosts, self.group.clone()).map_err(Usage::new)?)
+    }
+
+    /// Lists of one for all hosts, or of one for each of `n`.
+    fn chances(&self, n: usize) -> anyhow::Result<(Vec<Probability>, Vec<Probability>)> {
+        let (backup, restore) = (self.backup(), self.restore());
+        for (list, name) in [(&backup, "backup"), (&restore, "restore")] {
+            if list.len() != 1 && list.len() != n {
+                return Err(Usage::say(format!(
+                    "{} availabilities at {name} for {n} shares: give one for all hosts, or \
+                     one for each",
+                    list.len()
+                )));
+            }
+        }
+        Ok((backup, restore))
     }
 
     /// What all hosts have, at backup and at restore, where each has the same.
@@ -224,11 +263,6 @@ fn parse_group(text: &str) -> Result<Group, String> {
             .parse()
             .map_err(|error: AvailabilityError| error.to_string())?,
     })
-}
-
-fn is_name(text: &str) -> bool {
-    let special = |c: char| ",:=".contains(c) || c.is_whitespace() || c.is_control();
-    !text.is_empty() && !text.contains(special)
 }
 
 fn parse_days(text: &str) -> Result<HealTime, String> {

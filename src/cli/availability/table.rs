@@ -31,7 +31,7 @@ pub fn over_k(
     let mut left_out = Vec::new();
     let most = most_k(n);
     for k in 1..=most {
-        match command.codes.code(k, n) {
+        match command.code.code(k, n) {
             Ok(code) => answers.push(command.answer(&*code, &hosts, method)?),
             Err(error) if k == most && answers.is_empty() => return Err(error),
             Err(_) => left_out.push(k.to_string()),
@@ -114,7 +114,7 @@ pub fn over_k_and_n(
     for n in 1..=side {
         let hosts = Hosts::equal(n, backup, restore);
         for k in 1..=most_k(n) {
-            match command.codes.code(k, n) {
+            match command.code.code(k, n) {
                 Ok(code) => answers.push(command.answer(&*code, &hosts, method)?),
                 Err(cause) => error = Some(cause),
             }

@@ -12,6 +12,12 @@ use crate::cli::size::show_size;
 /// Unavailabilities that differ by less than this part are the same.
 const SAME: f64 = 1e-6;
 
+/// Fewer runs have no spread to speak of.
+const LEAST_RUNS: usize = 3;
+
+/// What is faster by less than this, nobody notices.
+const NOTICED: f64 = 1.05;
+
 /// What is less likely than this is not what happens: the model leaves out what is more likely.
 const BEYOND_THE_MODEL: f64 = 1e-9;
 
@@ -26,10 +32,10 @@ pub struct Situation {
     pub wear: String,
     /// Seconds a year for which data may be unreadable.
     pub down: f64,
-    /// The same as it was given, `1h`.
+    /// The same as it was given, `1 h`.
     pub down_text: String,
     /// Bytes a second that each host takes or gives, if it is known.
-    pub host_speed: Option<u64>,
+    pub host_speed: Option<f64>,
 }
 
 /// A code, as far as the rules look at it.
@@ -117,7 +123,7 @@ impl Situation {
             let better = one.storage < best.storage && !same(one.storage, best.storage)
                 || same(one.storage, best.storage)
                     && (one.is_less_down_than(best)
-                        || !best.is_less_down_than(one) && one.encode.is_above(&best.encode));
+                        || !best.is_less_down_than(one) && one.is_faster_than(best));
             if better { one } else { best }
         })
     }
@@ -137,12 +143,12 @@ impl Situation {
 
     /// What hosts take of the data, in bytes a second: each takes one k-th of it.
     fn most_of_hosts(&self, candidate: &Candidate) -> Option<f64> {
-        Some(real(self.host_speed?) * real(candidate.k as u64))
+        Some(self.host_speed? * real(candidate.k as u64))
     }
 
     fn hosts_are_the_limit(&self, candidate: &Candidate) -> bool {
         self.most_of_hosts(candidate)
-            .is_some_and(|most| candidate.encode.low() > most)
+            .is_some_and(|most| candidate.encode.low() > most && candidate.is_measured())
     }
 }
 
@@ -152,6 +158,16 @@ impl Candidate {
             (Some(own), Some(others)) => own < others && !same(own, others),
             _ => false,
         }
+    }
+
+    /// In every run than the other in any, and so that it is noticed.
+    fn is_faster_than(&self, other: &Self) -> bool {
+        let (own, others) = (&self.encode, &other.encode);
+        own.low() > others.high() && own.median() >= NOTICED * others.median() && self.is_measured()
+    }
+
+    fn is_measured(&self) -> bool {
+        self.encode.runs() >= LEAST_RUNS
     }
 
     fn down(&self) -> String {
@@ -215,7 +231,7 @@ fn as_good(situation: &Situation) -> Option<String> {
         let unavailable = one.unavailable.zip(choice.unavailable);
         same(one.storage, choice.storage)
             && unavailable.is_some_and(|(a, b)| same(a, b))
-            && choice.encode.is_above(&one.encode)
+            && choice.is_faster_than(one)
     })?;
     Some(format!(
         "{} survives the same, and encodes {} times as fast as {} on this machine.",
@@ -235,20 +251,20 @@ fn speed(situation: &Situation) -> Option<String> {
             slow.title
         )
     };
-    Some(if rival.encode.is_above(&choice.encode) {
+    Some(if rival.is_faster_than(choice) {
         says(rival, choice)
-    } else if choice.encode.is_above(&rival.encode) {
+    } else if choice.is_faster_than(rival) {
         says(choice, rival)
     } else {
         format!(
-            "Whether {} or {} encodes faster on this machine, these runs do not say.",
+            "Whether {} or {} encodes faster on this machine, the runs do not say.",
             choice.title, rival.title
         )
     })
 }
 
 fn limit(situation: &Situation) -> Option<String> {
-    let choice = situation.choice()?;
+    let choice = situation.choice().filter(|choice| choice.is_measured())?;
     let title = &choice.title;
     let Some((speed, most)) = situation.host_speed.zip(situation.most_of_hosts(choice)) else {
         return Some(format!(
@@ -256,7 +272,7 @@ fn limit(situation: &Situation) -> Option<String> {
             rate(choice.encode.low() / real(choice.k as u64))
         ));
     };
-    let (speed, most, encodes) = (rate(real(speed)), rate(most), rate(choice.encode.median()));
+    let (speed, most, encodes) = (rate(speed), rate(most), rate(choice.encode.median()));
     if situation.hosts_are_the_limit(choice) {
         Some(format!(
             "Your hosts at {speed} each take {most} of the data, and {title} encodes {encodes}: the \
@@ -275,7 +291,7 @@ fn limit(situation: &Situation) -> Option<String> {
 fn verdict(situation: &Situation) -> Option<String> {
     let (choice, rival) = situation.rival()?;
     let (own, other) = (&choice.title, &rival.title);
-    if !rival.encode.is_above(&choice.encode) {
+    if !rival.is_faster_than(choice) {
         Some(format!("So choose {own}: nothing here speaks for {other}."))
     } else if situation.hosts_are_the_limit(choice) {
         Some(format!(
@@ -353,12 +369,14 @@ fn times(ratio: f64) -> String {
     clippy::cast_sign_loss,
     reason = "speeds are positive, and three figures are shown"
 )]
-fn rate(speed: f64) -> String {
+/// `100 MB/s`.
+pub fn rate(speed: f64) -> String {
     format!("{}/s", show_size(speed as u64))
 }
 
 #[expect(clippy::cast_precision_loss, reason = "three figures are shown")]
-fn real(bytes: u64) -> f64 {
+/// Bytes as a number to compute with.
+pub fn real(bytes: u64) -> f64 {
     bytes as f64
 }
 
@@ -377,8 +395,12 @@ mod tests {
             storage,
             unavailable: Some(unavailable),
             loss: Some(unavailable / 100.0),
-            encode: Spread::new(speeds.map(|speed| speed * 1e6).to_vec()),
+            encode: runs(&[speeds[0], f64::midpoint(speeds[0], speeds[1]), speeds[1]]),
         }
+    }
+
+    fn runs(speeds: &[f64]) -> Spread {
+        Spread::new(speeds.iter().map(|speed| speed * 1e6).collect())
     }
 
     fn among(candidates: Vec<Candidate>) -> Situation {
@@ -387,7 +409,7 @@ mod tests {
             hosts: "10 hosts at 99 %".into(),
             wear: "lost 0.02 times a year, healed after 7 days".into(),
             down: 3600.0,
-            down_text: "1h".into(),
+            down_text: "1 h".into(),
             host_speed: None,
         }
     }
@@ -430,7 +452,7 @@ mod tests {
         assert_says(
             &among(vec![small(60.0), large()]),
             rule,
-            &["small takes", "at most 1h", "1.20"],
+            &["small takes", "at most 1 h", "1.20"],
         );
         assert_says(
             &among(vec![small(60.001), large()]),
@@ -514,6 +536,23 @@ mod tests {
     }
 
     #[test]
+    fn few_runs_and_small_differences_say_nothing() {
+        let pair = |rs: &[f64], xor: &[f64]| {
+            let mut situation = rs_and_xor([1.0, 1.0], [1.0, 1.0]);
+            situation.candidates[0].encode = runs(rs);
+            situation.candidates[1].encode = runs(xor);
+            situation
+        };
+        let faster = "xor encodes";
+        let speed = |situation: &Situation| says(situation, "speed").unwrap();
+        assert!(speed(&pair(&[100.0; 3], &[105.1; 3])).starts_with(faster));
+        assert!(!speed(&pair(&[100.0; 3], &[104.9; 3])).starts_with(faster));
+        assert!(!speed(&pair(&[100.0; 2], &[200.0; 2])).starts_with(faster));
+        assert_eq!(says(&pair(&[100.0; 2], &[200.0; 2]), "limit"), None);
+        assert!(says(&pair(&[100.0; 3], &[200.0; 3]), "limit").is_some());
+    }
+
+    #[test]
     fn the_limit_is_what_is_slower_in_every_run() {
         let at = |host_speed| {
             let situation = rs_and_xor([600.0, 700.0], [2000.0, 2100.0]);
@@ -523,11 +562,11 @@ mod tests {
             }
         };
         // k = 6: hosts at 100 MB/s take 600 MB/s of data.
-        assert_says(&at(99_999_999), "limit", &["the hosts are the limit"]);
-        assert_eq!(says(&at(100_000_000), "limit"), None);
-        assert_eq!(says(&at(116_666_666), "limit"), None);
+        assert_says(&at(99_999_999.0), "limit", &["the hosts are the limit"]);
+        assert_eq!(says(&at(100_000_000.0), "limit"), None);
+        assert_eq!(says(&at(116_666_666.0), "limit"), None);
         assert_says(
-            &at(116_666_667),
+            &at(116_666_667.0),
             "limit",
             &["the code is the limit", "117 MB/s each take 700"],
         );
@@ -538,9 +577,9 @@ mod tests {
             &["rs keeps up with hosts that take 100 MB/s each"],
         );
 
-        assert_says(&at(99_999_999), "verdict", &["of no use: choose rs"]);
+        assert_says(&at(99_999_999.0), "verdict", &["of no use: choose rs"]);
         assert_says(
-            &at(120_000_000),
+            &at(120_000_000.0),
             "verdict",
             &["for you to say", "43 min a year rather than 30 s"],
         );

@@ -10,10 +10,10 @@ use serde_json::{Value, json};
 /// This machine, now.
 #[derive(Debug)]
 pub struct Machine {
-    processor: String,
-    threads: usize,
-    system: String,
-    time: String,
+    pub processor: String,
+    pub threads: usize,
+    pub system: String,
+    pub time: String,
 }
 
 impl Machine {

@@ -1,5 +1,6 @@
 //! `distdup compare`: codes side by side, on these hosts and this machine.
 
+use std::ffi::OsString;
 use std::io::{self, Write};
 use std::path::PathBuf;
 
@@ -7,18 +8,21 @@ use anyhow::Context;
 use clap::Args;
 use distdup::availability::Hosts;
 use distdup::compare::{Operation, Step, measure};
+use distdup::sink::{Options, Sink};
 use distdup_codecs::Geometry;
 
 use super::availability::answer::seconds;
 use super::availability::model::{Model, days};
 use super::console::Console;
+use super::settings::Selection;
 use super::size::parse_size;
 use super::watch::CLEAR;
-use super::{Outcome, Usage};
+use super::{Outcome, Usage, names};
 
 mod advice;
 mod csv;
 mod data;
+mod html;
 mod json;
 mod machine;
 mod rows;
@@ -71,11 +75,17 @@ pub struct Compare {
     /// Print the table as comma-separated values
     #[arg(long, conflicts_with = "json")]
     csv: bool,
+    /// Write a page with figures and drawings there, too
+    #[arg(long, value_name = "FILE")]
+    html: Option<OsString>,
+    /// Replace that file if it exists
+    #[arg(long, requires = "html")]
+    force: bool,
     #[command(flatten)]
     model: Model,
 }
 
-/// A time of a year, as it was given.
+/// A time of a year; as it was given, `1 h`.
 #[derive(Debug, Clone)]
 struct Down {
     text: String,
@@ -84,10 +94,9 @@ struct Down {
 
 const AFTER_HELP: &str = "\
 Examples:
-  distdup compare --hosts 10
+  distdup compare --hosts 10                  or -P home, the hosts of distdup.toml
   distdup compare backup.tar -k 6 -n 10 --codec rs,xor --host-speed 100MB
-
-What is measured and how, what the fields mean, and how the advice follows: docs/COMPARE.md.";
+How it is measured, and how the advice follows, is said in docs/COMPARE.md.";
 
 /// Losses of a host a year, where nothing else is said.
 const LOSS_RATE: f64 = 0.02;
@@ -100,10 +109,14 @@ struct Comparison {
     data: Data,
     runs: usize,
     machine: Machine,
+    down: Down,
+    /// Bytes a second.
+    host_speed: Option<f64>,
 }
 
 impl Compare {
-    pub fn run(mut self, console: Console) -> anyhow::Result<Outcome> {
+    pub fn run(mut self, console: Console, selection: &Selection) -> anyhow::Result<Outcome> {
+        self.adopt(console, selection)?;
         self.model.assume_loss_rate(LOSS_RATE);
         let runs = self.runs.unwrap_or(if self.quick { 3 } else { 7 });
         if runs == 0 {
@@ -111,6 +124,7 @@ impl Compare {
                 "--runs 0 measures nothing: do at least one, better five",
             ));
         }
+        let page = self.page()?;
         let hosts = self.all_hosts()?;
         let codes = rows::codes(&self, hosts.len(), console)?;
         let data = Data::read(self.path.as_deref(), self.bytes(), &codes)?;
@@ -123,8 +137,40 @@ impl Compare {
             hosts,
             data,
             runs,
+            down: self.down.clone(),
+            host_speed: self.host_speed.map(advice::real),
         };
-        self.print(console, &comparison)
+        self.print(console, &comparison, page)
+    }
+
+    /// Where the page goes to: a path that cannot be written is found out before all the work.
+    fn page(&self) -> anyhow::Result<Option<Box<dyn Sink>>> {
+        let options = Options {
+            force: self.force,
+            sync: false,
+        };
+        self.html
+            .as_deref()
+            .map(|path| names::sink(path, options))
+            .transpose()
+    }
+
+    /// Takes the hosts that are set, if nothing is said of hosts.
+    fn adopt(&mut self, console: Console, selection: &Selection) -> anyhow::Result<()> {
+        let said = [self.hosts, self.model.count(), self.n];
+        if said.iter().any(Option::is_some) || !self.geometry.is_empty() {
+            return Ok(());
+        }
+        let Some(config) = selection.config(console)? else {
+            return Ok(());
+        };
+        let settings = selection.of_any(&config)?;
+        let hosts = settings.listed_hosts().unwrap_or_default();
+        if hosts.is_empty() {
+            return Ok(());
+        }
+        let groups = settings.groups.iter().map(|group| group.value.clone());
+        self.model.adopt(hosts, groups.collect())
     }
 
     /// Those there are, or as many as the codes have shares.
@@ -151,12 +197,28 @@ impl Compare {
             wear: self.model.wear_text(),
             down: self.down.seconds,
             down_text: self.down.text.clone(),
-            host_speed: self.host_speed,
+            host_speed: self.host_speed.map(advice::real),
         }
     }
 
-    fn print(&self, console: Console, comparison: &Comparison) -> anyhow::Result<Outcome> {
+    fn print(
+        &self,
+        console: Console,
+        comparison: &Comparison,
+        page: Option<Box<dyn Sink>>,
+    ) -> anyhow::Result<Outcome> {
         let json = json::comparison(self, comparison);
+        if let Some(page) = page {
+            let name = page.name();
+            let hosts = advice::these_hosts(&comparison.hosts);
+            let html = html::page(comparison, &hosts, &self.model, &json);
+            let write = || {
+                let mut writer = page.open()?;
+                writer.write_all(html.as_bytes())?;
+                writer.finish()
+            };
+            write().with_context(|| format!("cannot write {name}"))?;
+        }
         let text = if self.csv {
             csv::table(&json["rows"])
         } else {
@@ -217,8 +279,10 @@ fn parse_geometry(text: &str) -> Result<Geometry, String> {
 fn parse_down(text: &str) -> Result<Down, String> {
     let wrong = || "expected a time in s, m, h, d or w, such as 1h".to_owned();
     let days = days(text).ok_or_else(wrong)?;
+    let (number, unit) = text.split_at(text.len() - 1);
+    let unit = if unit == "m" { "min" } else { unit };
     Ok(Down {
-        text: text.to_owned(),
+        text: format!("{number} {unit}"),
         seconds: days * 86_400.0,
     })
 }

@@ -13,11 +13,12 @@ use distdup_codecs::{Code, Geometry};
 use super::advice::Candidate;
 use super::{Compare, Usage};
 use crate::cli::availability::answer::Answer;
-use crate::cli::availability::codes;
 use crate::cli::availability::model::Model;
+use crate::cli::code;
 use crate::cli::console::{Console, warn};
 
-/// As many shares are parity, where nothing is said: one, two, three or four.
+/// As many shares are parity, where nothing is said: one, two, three, four; and half or two thirds of
+/// all.
 const USUAL_PARITY: usize = 4;
 
 /// And as many copies, beside.
@@ -29,7 +30,7 @@ const BY_CHANCE: Method = Method::MonteCarlo {
     seed: 1,
 };
 
-/// A code, and what it was called.
+/// A code, and what it was called when it was asked for: `rs` stands for one of several.
 #[derive(Debug, Clone)]
 pub struct Named {
     pub name: String,
@@ -78,7 +79,7 @@ pub fn codes(command: &Compare, hosts: usize, console: Console) -> anyhow::Resul
     let asked = asked_geometries(command, hosts)?;
     let all = command.codec.is_empty();
     let names: Vec<String> = if all {
-        codes::names().map(str::to_owned).collect()
+        code::names().map(str::to_owned).collect()
     } else {
         command.codec.clone()
     };
@@ -102,11 +103,13 @@ pub fn codes(command: &Compare, hosts: usize, console: Console) -> anyhow::Resul
                 continue;
             }
             let equations = command.equations.as_deref().filter(|_| name == "xor");
-            match codes::code(name, geometry, equations) {
+            match code::code(name, geometry, equations) {
                 Ok(code) => {
-                    codes::check(&*code)?;
                     if known.insert((code.id(), code.params().to_owned(), geometry)) {
-                        found.push(named(name, code));
+                        found.push(Named {
+                            name: name.clone(),
+                            code,
+                        });
                     }
                 }
                 Err(error) if equations.is_some() => return Err(error),
@@ -134,15 +137,6 @@ pub fn codes(command: &Compare, hosts: usize, console: Console) -> anyhow::Resul
         ));
     }
     Ok(found)
-}
-
-fn named(name: &str, code: Arc<dyn Code>) -> Named {
-    // rs stands for something; xor:NAME is a name for equations.
-    let name = if name.contains(':') { name } else { code.id() };
-    Named {
-        name: name.to_owned(),
-        code,
-    }
 }
 
 fn storage(code: &Arc<dyn Code>) -> f64 {
@@ -184,7 +178,7 @@ fn usual_geometries(hosts: usize) -> anyhow::Result<Vec<Geometry>> {
             "{hosts} hosts leave nothing to choose: with two or more, one may be lost"
         )));
     }
-    let parity = (1..=USUAL_PARITY.min(hosts - 1)).chain([hosts / 2]);
+    let parity = (1..=USUAL_PARITY.min(hosts - 1)).chain([hosts / 2, hosts * 2 / 3]);
     let mut pairs: Vec<_> = parity.map(|parity| (hosts - parity, hosts)).collect();
     pairs.extend((2..=USUAL_COPIES.min(hosts)).map(|copies| (1, copies)));
     pairs.sort_unstable();

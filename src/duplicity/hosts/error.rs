@@ -3,7 +3,7 @@
 use distdup_codecs::CodecError;
 
 use crate::sink::set::SetError;
-use crate::store::{HostError, StoreError};
+use crate::store::{HostError, LockError, StoreError};
 
 /// Why there is no store to work with. Messages leave the cause to `source`.
 #[derive(Debug, thiserror::Error)]
@@ -12,6 +12,16 @@ pub enum HostsError {
     /// Names that are no hosts.
     #[error(transparent)]
     Names(#[from] SetError),
+    /// Not n hosts.
+    #[error(
+        "n = {n} is asked for, and the configuration has {hosts} hosts; leave n out, or give other hosts"
+    )]
+    Count {
+        /// What was asked for.
+        n: usize,
+        /// What there is.
+        hosts: usize,
+    },
     /// A kind of host that Duplicity cannot back up to yet.
     #[error(
         "{name} is no folder; hosts of a backup are folders so far (mount others, with sshfs say)"
@@ -75,12 +85,44 @@ pub enum HostsError {
     /// The store says no.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// Another one writes to a host.
+    #[error(transparent)]
+    Busy(#[from] LockError),
     /// A host says no.
     #[error(transparent)]
     Host(#[from] HostError),
 }
 
 impl HostsError {
+    /// Whether what was asked for makes no sense, whatever the hosts are like.
+    pub fn is_usage(&self) -> bool {
+        match self {
+            Self::Names(_)
+            | Self::NotAFolder { .. }
+            | Self::Otherwise { .. }
+            | Self::SayK { .. }
+            | Self::Codec(_) => true,
+            Self::Store(error) => matches!(
+                error,
+                StoreError::HostCount { .. }
+                    | StoreError::MinShares { .. }
+                    | StoreError::SameHost { .. }
+            ),
+            _ => false,
+        }
+    }
+
+    /// Whether there may be something left to read, if only nobody insisted on the newest.
+    pub fn may_be_stale(&self) -> bool {
+        let Self::Store(error) = self else {
+            return false;
+        };
+        matches!(
+            error,
+            StoreError::TooManySilent { .. } | StoreError::Unknown { .. }
+        )
+    }
+
     /// What is wrong with single hosts, where that is why.
     pub fn hosts(&self) -> &[HostError] {
         let Self::Store(error) = self else {

@@ -9,6 +9,7 @@ use std::io;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use distdup_codecs::{Code, Geometry, family};
 use serde::{Deserialize, Serialize};
@@ -19,14 +20,16 @@ use crate::control::Control;
 use crate::quote::quote;
 use crate::sink::set;
 use crate::store::{
-    DEFAULT_HOST_TIMEOUT, Discovered, FolderHost, Host, HostError, ObjectEntry, ObjectState,
-    Origin, Store, StoreError, StoreOptions,
+    DEFAULT_HOST_TIMEOUT, Discovered, FolderHost, FolderLock, Host, HostError, LockError,
+    ObjectEntry, ObjectState, Origin, Stale, Store, StoreError, StoreOptions,
 };
 
 /// What a host's folder is called, before its number, where nothing else was said.
 const FOLDER: &str = "distdup";
 /// Hosts of a new store, where nothing else was said.
 const DEFAULT_N: usize = 3;
+/// The code of a new store, where nothing else was said.
+pub const DEFAULT_CODEC: &str = "rs";
 /// More hosts than a store has.
 const MAX_HOSTS: usize = 256;
 
@@ -37,17 +40,44 @@ pub enum Layout {
     In(PathBuf),
     /// As a user named them: one name with `{i}` in it, or n names.
     Named(Vec<OsString>),
+    /// As a configuration lists them.
+    Listed {
+        /// The profile, if it has a name: then Duplicity knows the backup by it, wherever the hosts
+        /// are moved.
+        profile: Option<String>,
+        /// Each of them.
+        hosts: Vec<NamedFolder>,
+    },
+}
+
+/// A host: a folder, and what to call it in messages if not by its path.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NamedFolder {
+    /// Its name, if it has one.
+    pub name: Option<String>,
+    /// Where it is.
+    pub folder: PathBuf,
 }
 
 /// Enough to open a store; what a resident is told.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StoreSpec {
-    hosts: Vec<Hex>,
+    hosts: Vec<HostSpec>,
     codec: String,
     params: String,
     k: usize,
     n: usize,
     min_shares: usize,
+    #[serde(default)]
+    host_timeout: Option<Duration>,
+    #[serde(default)]
+    stale: bool,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct HostSpec {
+    name: Option<String>,
+    folder: Hex,
 }
 
 /// What kind of store a user wants, or takes an existing one to be.
@@ -63,21 +93,48 @@ pub struct Wish {
     pub min_shares: Option<usize>,
     /// Make hosts anew where they are missing from a store that exists.
     pub replace: bool,
+    /// How hosts are asked.
+    pub access: Access,
 }
 
-/// A store to back up to.
+/// How hosts are asked.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Access {
+    /// A host that says or takes nothing for so long counts as down; `None` for the defaults.
+    pub host_timeout: Option<Duration>,
+    /// Whether to read what may be stale, because nothing better is left.
+    pub stale: Stale,
+}
+
+/// A store that is not there yet.
+#[derive(Debug)]
+pub struct Design {
+    /// Its hosts.
+    pub hosts: Vec<NamedFolder>,
+    /// Its code.
+    pub code: Arc<dyn Code>,
+    /// Its commit rule.
+    pub least: usize,
+}
+
+/// A store to back up to, or to restore from.
 #[derive(Debug)]
 pub struct Target {
     /// How to open it.
     pub spec: StoreSpec,
     /// Its code.
     pub code: Arc<dyn Code>,
-    /// Its hosts, as they were named; the spec has their full names.
-    pub folders: Vec<PathBuf>,
+    /// Its hosts, as they were named; the spec has the full names of their folders.
+    pub hosts: Vec<NamedFolder>,
     /// Hosts that are not there, and why.
     pub silent: Vec<HostError>,
     /// Hosts that were made now.
     pub made: Vec<String>,
+    /// Hosts that could not be locked: on these a second backup at the same time would not be noticed.
+    pub unlocked: Vec<LockError>,
+    store: Store,
+    /// Held as long as the target is, and by the processes started meanwhile.
+    locks: Vec<FolderLock>,
 }
 
 /// What the objects of a store can still lose, as far as keys tell: a share that is there may be
@@ -115,26 +172,33 @@ impl Layout {
         }
     }
 
-    /// The folders of n hosts, or as many as there are names.
+    /// n hosts, or as many as there are names.
     ///
     /// # Errors
-    /// [`HostsError::Names`].
-    pub fn folders(&self, n: Option<usize>) -> Result<Vec<PathBuf>, HostsError> {
+    /// [`HostsError::Names`], [`HostsError::Count`].
+    pub fn hosts(&self, n: Option<usize>) -> Result<Vec<NamedFolder>, HostsError> {
         match self {
             Self::In(folder) => Ok((0..n.unwrap_or(0))
-                .map(|i| folder.join(format!("{FOLDER}{i}")))
+                .map(|i| folder.join(format!("{FOLDER}{i}")).into())
                 .collect()),
             Self::Named(names) => Ok(set::expand(names, n)?
                 .into_iter()
-                .map(PathBuf::from)
+                .map(|name| PathBuf::from(name).into())
                 .collect()),
+            Self::Listed { hosts, .. } => match n {
+                Some(n) if n != hosts.len() => Err(HostsError::Count {
+                    n,
+                    hosts: hosts.len(),
+                }),
+                _ => Ok(hosts.clone()),
+            },
         }
     }
 
-    /// The folders of a new store, as far as they can be told before what is there is looked at.
-    pub fn examples(&self, wish: &Wish) -> Vec<PathBuf> {
+    /// The hosts of a new store, as far as they can be told before what is there is looked at.
+    pub fn examples(&self, wish: &Wish) -> Vec<NamedFolder> {
         let n = wish.n.or(self.count()).unwrap_or(DEFAULT_N);
-        self.folders(Some(n)).unwrap_or_default()
+        self.hosts(Some(n)).unwrap_or_default()
     }
 
     /// As many names as there are, if it is not for the store to say.
@@ -142,15 +206,23 @@ impl Layout {
         match self {
             Self::In(_) => None,
             Self::Named(names) => set::expand(names, None).ok().map(|names| names.len()),
+            Self::Listed { hosts, .. } => Some(hosts.len()),
         }
     }
 
-    /// All folders that exist.
-    fn found(&self) -> Result<Vec<PathBuf>, HostsError> {
+    /// All hosts whose folders exist, and those that do not say.
+    fn found(&self, patience: Duration) -> Result<Vec<NamedFolder>, HostsError> {
         let n = self.count().unwrap_or(MAX_HOSTS);
-        let mut folders = self.folders(Some(n))?;
-        folders.retain(|folder| folder.is_dir());
-        Ok(folders)
+        let hosts = self.hosts(Some(n))?;
+        let stamps = FolderHost::stamps(&folder_hosts(&hosts), patience);
+        let exists = |stamp: &Result<_, _>| match stamp {
+            Err(HostError::Down { source, .. }) => source.kind() != io::ErrorKind::NotFound,
+            _ => true,
+        };
+        let found = hosts.into_iter().zip(stamps);
+        Ok(found
+            .filter_map(|(host, stamp)| exists(&stamp).then_some(host))
+            .collect())
     }
 
     /// For messages, and for the command that restores.
@@ -160,6 +232,7 @@ impl Layout {
                 folder.join(format!("{FOLDER}{{i}}")).as_os_str().as_bytes(),
             )],
             Self::Named(names) => names.iter().map(|name| quote(name.as_bytes())).collect(),
+            Self::Listed { hosts, .. } => hosts.iter().map(NamedFolder::shown).collect(),
         }
     }
 
@@ -175,6 +248,11 @@ impl Layout {
                 .iter()
                 .map(std::path::absolute)
                 .collect::<io::Result<Vec<_>>>()?,
+            Self::Listed {
+                profile: Some(profile),
+                ..
+            } => return Ok(format!("distdup://{profile}")),
+            Self::Listed { hosts, .. } => hosts.iter().map(|host| host.folder.clone()).collect(),
         };
         paths.sort();
         let mut url = String::from("distdup://");
@@ -200,19 +278,40 @@ impl Layout {
     ///
     /// # Errors
     /// There is none, or too little of it.
-    pub fn existing(&self, control: &Control) -> Result<Target, HostsError> {
-        let found = hosts(&self.found()?);
+    pub fn existing(&self, access: Access, control: &Control) -> Result<Target, HostsError> {
+        let patience = access.patience();
+        let found = stores(&self.found(patience)?);
         if found.is_empty() {
             return Err(HostsError::None {
                 name: self.names().join(" "),
             });
         }
-        let Some(discovered) = Store::discover(&found, DEFAULT_HOST_TIMEOUT, control)? else {
+        let Some(discovered) = Store::discover(&found, patience, control)? else {
             return Err(HostsError::Empty {
                 hosts: names(&found),
             });
         };
-        self.open(discovered.code, discovered.min_shares, control)
+        self.open(discovered.code, discovered.min_shares, access, control)
+    }
+
+    /// The same for whoever looks for what killed writers left, who may have got no share done.
+    ///
+    /// # Errors
+    /// There is no host, or too little is left of the store.
+    pub fn existing_or_empty(
+        &self,
+        access: Access,
+        control: &Control,
+    ) -> Result<Target, HostsError> {
+        match self.existing(access, control) {
+            Err(HostsError::Empty { .. }) => {
+                // Without a share it makes no difference how they were to be written.
+                let n = self.found(access.patience())?.len();
+                let code = family("copy")?.code(Geometry::new(1, n)?, None)?;
+                self.open(code, n, access, control)
+            }
+            result => result,
+        }
     }
 
     /// The store that is there or that is now made, to write to.
@@ -220,70 +319,79 @@ impl Layout {
     /// # Errors
     /// What is there is something else than wished for, or too little of it.
     pub fn existing_or_new(&self, wish: &Wish, control: &Control) -> Result<Target, HostsError> {
-        let found = hosts(&self.found()?);
-        if let Some(discovered) = Store::discover(&found, DEFAULT_HOST_TIMEOUT, control)? {
+        let access = wish.access;
+        let patience = access.patience();
+        let found = stores(&self.found(patience)?);
+        if let Some(discovered) = Store::discover(&found, patience, control)? {
             wish.agrees_with(&discovered)?;
             let n = discovered.code.geometry().n();
-            let folders = self.folders(Some(n))?;
+            let hosts = self.hosts(Some(n))?;
             let made = if wish.replace {
-                make(&without_stamp(&folders), Origin::Replacement)?
+                make(&without_stamp(&hosts, patience), Origin::Replacement)?
             } else {
                 Vec::new()
             };
-            let target = self.open(discovered.code, discovered.min_shares, control)?;
-            return Target { made, ..target }.that_can_be_written();
+            let target = self.open(discovered.code, discovered.min_shares, access, control)?;
+            return Target { made, ..target }.for_writing();
         }
 
+        // Before anything is made.
+        let Design { hosts, code, least } = self.design(wish)?;
+        let missing = without_stamp(&hosts, patience);
+        let made = if missing.len() == hosts.len() {
+            make(&missing, Origin::NewStore)?
+        } else if missing.is_empty() {
+            Vec::new() // made by a backup that failed
+        } else {
+            let there = hosts.iter().filter(|host| !missing.contains(host)).cloned();
+            return Err(HostsError::HalfMade {
+                there: names(&stores(&there.collect::<Vec<_>>())),
+                missing: names(&stores(&missing)),
+            });
+        };
+        let target = self.open(code, least, access, control)?;
+        Target { made, ..target }.for_writing()
+    }
+
+    /// What a new store here would be.
+    ///
+    /// # Errors
+    /// Wishes that contradict each other, or the hosts.
+    pub fn design(&self, wish: &Wish) -> Result<Design, HostsError> {
         let n = wish.n.or(self.count()).unwrap_or(DEFAULT_N);
         let k = match wish.k {
             Some(k) => k,
             None if n == 3 => 2,
             None => return Err(HostsError::SayK { n }),
         };
-        let name = wish.codec.as_deref().unwrap_or("rs");
+        let name = wish.codec.as_deref().unwrap_or(DEFAULT_CODEC);
         let code = distdup_codecs::resolve(name, Geometry::new(k, n)?, None)?;
         let least = wish
             .min_shares
             .unwrap_or_else(|| crate::encode::default_min_shares(&*code));
-        let folders = self.folders(Some(n))?;
-        // Before anything is made.
-        Store::new(hosts(&folders), options(Arc::clone(&code), least))?;
-        let missing = without_stamp(&folders);
-        let made = if missing.len() == n {
-            make(&missing, Origin::NewStore)?
-        } else if missing.is_empty() {
-            Vec::new() // made by a backup that failed
-        } else {
-            let there = folders
-                .iter()
-                .filter(|folder| !missing.contains(folder))
-                .cloned();
-            return Err(HostsError::HalfMade {
-                there: names(&hosts(&there.collect::<Vec<_>>())),
-                missing: names(&hosts(&missing)),
-            });
-        };
-        let target = self.open(code, least, control)?;
-        Target { made, ..target }.that_can_be_written()
+        let hosts = self.hosts(Some(n))?;
+        let options = options(Arc::clone(&code), least, wish.access);
+        Store::new(stores(&hosts), options)?;
+        Ok(Design { hosts, code, least })
     }
 
     fn open(
         &self,
         code: Arc<dyn Code>,
         least: usize,
+        access: Access,
         control: &Control,
     ) -> Result<Target, HostsError> {
         let geometry = code.geometry();
-        let folders = match self.count() {
+        let hosts = match self.count() {
             // Some of the hosts will do to read.
-            Some(count) if count < geometry.n() => self.folders(Some(count))?,
-            _ => self.folders(Some(geometry.n()))?,
+            Some(count) if count < geometry.n() => self.hosts(Some(count))?,
+            _ => self.hosts(Some(geometry.n()))?,
         };
         let spec = StoreSpec {
-            hosts: folders
+            hosts: hosts
                 .iter()
-                .map(std::path::absolute)
-                .map(|path| path.map(|path| Hex(path.into_os_string().into_vec())))
+                .map(HostSpec::of)
                 .collect::<io::Result<_>>()
                 .map_err(|source| HostError::Down {
                     host: self.names().join(" "),
@@ -294,6 +402,8 @@ impl Layout {
             k: geometry.k(),
             n: geometry.n(),
             min_shares: least,
+            host_timeout: access.host_timeout,
+            stale: access.stale == Stale::Allow,
         };
         // By full names, as the resident has them.
         let store = spec.open()?;
@@ -301,15 +411,19 @@ impl Layout {
         Ok(Target {
             spec,
             code,
-            folders,
+            hosts,
             silent,
             made: Vec::new(),
+            unlocked: Vec::new(),
+            store,
+            locks: Vec::new(),
         })
     }
 }
 
 impl Target {
-    fn that_can_be_written(self) -> Result<Self, HostsError> {
+    /// To write to, by nobody else.
+    fn for_writing(mut self) -> Result<Self, HostsError> {
         let (n, least) = (self.spec.n, self.spec.min_shares);
         let up = n - self.silent.len();
         if up < least {
@@ -322,7 +436,44 @@ impl Target {
             }
             .into());
         }
+        self.lock(false)?;
         Ok(self)
+    }
+
+    /// Keeps other writers away for as long as the target is there, and until the processes that were
+    /// started meanwhile have ended. `force` as in [`FolderHost::lock`].
+    ///
+    /// # Errors
+    /// Another one writes to one of the hosts.
+    pub fn lock(&mut self, force: bool) -> Result<(), HostsError> {
+        let hosts = folder_hosts(&self.spec.hosts());
+        for lock in FolderHost::lock_all(&hosts, force, self.spec.access().patience()) {
+            match lock {
+                Ok(lock) => self.locks.push(lock),
+                Err(error @ (LockError::Held { .. } | LockError::Elsewhere { .. })) => {
+                    return Err(error.into());
+                }
+                Err(LockError::Host(_)) => {} // down, and told so already
+                Err(error) => self.unlocked.push(error),
+            }
+        }
+        Ok(())
+    }
+
+    /// Its store.
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// Whether all hosts that are up are locked, and nobody can fail to see it.
+    pub fn is_surely_alone(&self) -> bool {
+        let locked = self.locks.iter().filter(|lock| !lock.shared).count();
+        locked + self.silent.len() == self.hosts.len()
+    }
+
+    /// Whether so few hosts could be locked that another writer may have locked enough others.
+    pub fn is_unguarded(&self) -> bool {
+        self.locks.len() < self.spec.min_shares
     }
 
     /// How its objects stand now.
@@ -330,7 +481,7 @@ impl Target {
     /// # Errors
     /// Too few hosts are left to tell.
     pub fn standing(&self, control: &Control) -> Result<Standing, HostsError> {
-        let list = self.spec.open()?.list(control)?;
+        let list = self.store.list(control)?;
         let lacks = |object: &ObjectEntry| match object.state {
             ObjectState::Readable { shares, n, .. } => Some(n.saturating_sub(shares)),
             ObjectState::Unreadable(_) => None,
@@ -346,16 +497,61 @@ impl Target {
         })
     }
 
+    /// How many objects cannot be read, and why one of them cannot; `None` if all can be, as far as keys
+    /// tell.
+    ///
+    /// # Errors
+    /// Not a single one can be read, or too few hosts are left to tell.
+    pub fn unreadable(&self, control: &Control) -> Result<Option<(usize, StoreError)>, HostsError> {
+        let objects = self.store.list(control)?.objects;
+        let is_unreadable =
+            |object: &&ObjectEntry| matches!(object.state, ObjectState::Unreadable(_));
+        let count = objects.iter().filter(is_unreadable).count();
+        let Some(first) = objects.iter().find(is_unreadable) else {
+            return Ok(None);
+        };
+        match self.store.query(&first.name, control) {
+            Ok(_) => Ok(None), // a host has come back
+            Err(error) if count == objects.len() => Err(error.into()),
+            Err(error) => Ok(Some((count, error))),
+        }
+    }
+
     /// The host of that full name, by its position.
     pub fn position(&self, name: &str) -> Option<usize> {
-        hosts(&self.spec.folders())
+        stores(&self.spec.hosts())
             .iter()
             .position(|host| host.name() == name)
     }
 
     /// What the host at that position was called by the user.
     pub fn shown(&self, position: usize) -> String {
-        quote(self.folders[position].as_os_str().as_bytes())
+        self.hosts[position].shown()
+    }
+}
+
+impl NamedFolder {
+    fn shown(&self) -> String {
+        match &self.name {
+            Some(name) => quote(name),
+            None => quote(self.folder.as_os_str().as_bytes()),
+        }
+    }
+}
+
+impl From<PathBuf> for NamedFolder {
+    fn from(folder: PathBuf) -> Self {
+        Self { name: None, folder }
+    }
+}
+
+impl HostSpec {
+    fn of(host: &NamedFolder) -> io::Result<Self> {
+        let folder = std::path::absolute(&host.folder)?;
+        Ok(Self {
+            name: host.name.clone(),
+            folder: Hex(folder.into_os_string().into_vec()),
+        })
     }
 }
 
@@ -380,17 +576,29 @@ impl StoreSpec {
         let params = (!self.params.is_empty()).then_some(self.params.as_str());
         let code = family(&self.codec)?.code(geometry, params)?;
         Ok(Store::new(
-            hosts(&self.folders()),
-            options(code, self.min_shares),
+            stores(&self.hosts()),
+            options(code, self.min_shares, self.access()),
         )?)
     }
 
-    /// The hosts' folders.
-    pub fn folders(&self) -> Vec<PathBuf> {
-        self.hosts
-            .iter()
-            .map(|Hex(path)| PathBuf::from(OsString::from_vec(path.clone())))
-            .collect()
+    /// The hosts, with the full names of their folders.
+    pub fn hosts(&self) -> Vec<NamedFolder> {
+        let host = |host: &HostSpec| NamedFolder {
+            name: host.name.clone(),
+            folder: OsString::from_vec(host.folder.0.clone()).into(),
+        };
+        self.hosts.iter().map(host).collect()
+    }
+
+    fn access(&self) -> Access {
+        Access {
+            host_timeout: self.host_timeout,
+            stale: if self.stale {
+                Stale::Allow
+            } else {
+                Stale::Refuse
+            },
+        }
     }
 
     /// As many hosts as must take everything.
@@ -427,17 +635,35 @@ impl Wish {
     }
 }
 
-fn options(code: Arc<dyn Code>, least: usize) -> StoreOptions {
+impl Access {
+    fn patience(self) -> Duration {
+        self.host_timeout.unwrap_or(DEFAULT_HOST_TIMEOUT)
+    }
+}
+
+fn options(code: Arc<dyn Code>, least: usize, access: Access) -> StoreOptions {
     let mut options = StoreOptions::new(code);
     options.encode.min_shares = Some(least);
+    options.stale = access.stale;
+    if let Some(timeout) = access.host_timeout {
+        options.host_timeout = timeout;
+        options.encode.sink_timeout = timeout;
+        options.decode.source_timeout = timeout;
+    }
     options
 }
 
-fn hosts(folders: &[PathBuf]) -> Vec<Arc<dyn Host>> {
-    folders
-        .iter()
-        .map(|folder| Arc::new(FolderHost::new(folder)) as Arc<dyn Host>)
-        .collect()
+fn stores(hosts: &[NamedFolder]) -> Vec<Arc<dyn Host>> {
+    let hosts = folder_hosts(hosts).into_iter();
+    hosts.map(|host| Arc::new(host) as Arc<dyn Host>).collect()
+}
+
+fn folder_hosts(hosts: &[NamedFolder]) -> Vec<FolderHost> {
+    hosts.iter().map(folder_host).collect()
+}
+
+fn folder_host(host: &NamedFolder) -> FolderHost {
+    FolderHost::new(&host.folder).called(host.name.clone())
 }
 
 fn names(hosts: &[Arc<dyn Host>]) -> String {
@@ -448,23 +674,33 @@ fn names(hosts: &[Arc<dyn Host>]) -> String {
         .join(", ")
 }
 
-/// Those that were never made a host, or are gone.
-fn without_stamp(folders: &[PathBuf]) -> Vec<PathBuf> {
-    let lacks = |folder: &&PathBuf| FolderHost::new(*folder).list("").is_err();
-    folders.iter().filter(lacks).cloned().collect()
+/// Those that were never made a host, or are gone; not those that do not say.
+fn without_stamp(hosts: &[NamedFolder], patience: Duration) -> Vec<NamedFolder> {
+    let lacks = |stamp| {
+        matches!(
+            stamp,
+            Err(HostError::Down { .. } | HostError::NotAHost { .. })
+        )
+    };
+    let stamps = FolderHost::stamps(&folder_hosts(hosts), patience);
+    let stamps = hosts.iter().zip(stamps);
+    stamps
+        .filter_map(|(host, stamp)| lacks(stamp).then(|| host.clone()))
+        .collect()
 }
 
-fn make(folders: &[PathBuf], origin: Origin) -> Result<Vec<String>, HostsError> {
+fn make(hosts: &[NamedFolder], origin: Origin) -> Result<Vec<String>, HostsError> {
     let is_empty =
         |folder: &Path| fs::read_dir(folder).map_or(true, |mut entries| entries.next().is_none());
-    if let Some(folder) = folders.iter().find(|folder| !is_empty(folder)) {
+    if let Some(host) = hosts.iter().find(|host| !is_empty(&host.folder)) {
         return Err(HostsError::InUse {
-            host: quote(folder.as_os_str().as_bytes()),
+            host: quote(host.folder.as_os_str().as_bytes()),
         });
     }
-    let made = folders
-        .iter()
-        .map(|folder| Ok(FolderHost::create(folder, origin)?.name()));
+    let made = hosts.iter().map(|host| {
+        FolderHost::create(&host.folder, origin)?;
+        Ok(folder_host(host).name())
+    });
     made.collect()
 }
 
@@ -517,14 +753,14 @@ mod tests {
         let layout = Layout::In(folder.path().join("backup_x"));
         let (control, _) = Control::new();
         assert!(matches!(
-            layout.existing(&control),
+            layout.existing(Access::default(), &control),
             Err(HostsError::None { .. })
         ));
         let target = layout.existing_or_new(&Wish::default(), &control).unwrap();
         assert_eq!((target.made.len(), target.silent.len()), (3, 0));
         assert_eq!(target.spec.open().unwrap().shape().k, 2);
         assert!(matches!(
-            layout.existing(&control),
+            layout.existing(Access::default(), &control),
             Err(HostsError::Empty { .. })
         ));
 
@@ -556,7 +792,14 @@ mod tests {
         };
         let target = layout.existing_or_new(&again, &control).unwrap();
         assert_eq!((target.made.len(), target.silent.len()), (1, 0));
-        assert_eq!(layout.existing(&control).unwrap().silent.len(), 0);
+        assert_eq!(
+            layout
+                .existing(Access::default(), &control)
+                .unwrap()
+                .silent
+                .len(),
+            0
+        );
     }
 
     #[test]

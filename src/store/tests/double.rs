@@ -29,6 +29,8 @@ struct State {
     strength: AtomicI64,
     /// The same for all hosts of a store together: then the process is dead.
     power: Arc<AtomicI64>,
+    /// How often it was asked for its keys.
+    asked: AtomicI64,
     /// Listing waits for this to hang up.
     hang: Mutex<Option<Receiver<()>>>,
 }
@@ -46,6 +48,7 @@ impl MemoryHost {
                 mute: AtomicBool::new(false),
                 strength: AtomicI64::new(i64::MAX / 2),
                 power: Arc::clone(&power),
+                asked: AtomicI64::new(0),
                 hang: Mutex::default(),
             }))
         };
@@ -62,6 +65,10 @@ impl MemoryHost {
 
     pub fn set_strength(&self, changes: i64) {
         self.0.strength.store(changes, Ordering::SeqCst);
+    }
+
+    pub fn times_asked(&self) -> i64 {
+        self.0.asked.load(Ordering::SeqCst)
     }
 
     pub fn hang_on(&self, until: Receiver<()>) {
@@ -109,6 +116,7 @@ impl Host for MemoryHost {
     }
 
     fn list(&self, prefix: &str) -> Result<Listing, HostError> {
+        self.0.asked.fetch_add(1, Ordering::SeqCst);
         let hang = self.0.hang.lock().unwrap().clone();
         if let Some(until) = hang {
             let _ = until.recv();
@@ -129,7 +137,25 @@ impl Host for MemoryHost {
     }
 
     fn sink(&self, key: &Key) -> Box<dyn Sink> {
-        Box::new(MemorySink(self.clone(), key.to_string()))
+        Box::new(MemorySink {
+            host: self.clone(),
+            key: key.to_string(),
+            replaces: false,
+        })
+    }
+
+    fn replacement(&self, key: &Key) -> Box<dyn Sink> {
+        Box::new(MemorySink {
+            host: self.clone(),
+            key: key.to_string(),
+            replaces: true,
+        })
+    }
+
+    fn settle(&self) -> Result<(), HostError> {
+        self.change().map_err(|error| self.down(error))?;
+        self.0.since.store(0, Ordering::SeqCst);
+        Ok(())
     }
 
     fn source(&self, key: &Key) -> Box<dyn Source> {
@@ -156,36 +182,37 @@ impl Host for MemoryHost {
     }
 }
 
-struct MemorySink(MemoryHost, String);
+struct MemorySink {
+    host: MemoryHost,
+    key: String,
+    replaces: bool,
+}
 
 impl Sink for MemorySink {
     fn name(&self) -> String {
-        format!("{} {}", self.0.name(), self.1)
+        format!("{} {}", self.host.name(), self.key)
     }
 
     fn open(self: Box<Self>) -> io::Result<Box<dyn SinkWriter>> {
-        self.0.change()?;
-        if self.0.files().contains_key(&self.1) {
+        self.host.change()?;
+        if !self.replaces && self.host.files().contains_key(&self.key) {
             return Err(io::ErrorKind::AlreadyExists.into());
         }
-        let (host, key) = (self.0, self.1);
         Ok(Box::new(MemoryWriter {
-            host,
-            key,
+            sink: *self,
             bytes: Vec::new(),
         }))
     }
 }
 
 struct MemoryWriter {
-    host: MemoryHost,
-    key: String,
+    sink: MemorySink,
     bytes: Vec<u8>,
 }
 
 impl Write for MemoryWriter {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.host.change()?;
+        self.sink.host.change()?;
         self.bytes.extend_from_slice(bytes);
         Ok(bytes.len())
     }
@@ -197,12 +224,13 @@ impl Write for MemoryWriter {
 
 impl SinkWriter for MemoryWriter {
     fn finish(self: Box<Self>) -> io::Result<()> {
-        self.host.change()?;
-        let mut files = self.host.files();
-        if files.contains_key(&self.key) {
+        let sink = self.sink;
+        sink.host.change()?;
+        let mut files = sink.host.files();
+        if !sink.replaces && files.contains_key(&sink.key) {
             return Err(io::ErrorKind::AlreadyExists.into());
         }
-        files.insert(self.key, self.bytes);
+        files.insert(sink.key, self.bytes);
         Ok(())
     }
 }

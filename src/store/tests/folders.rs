@@ -125,7 +125,7 @@ fn what_killed_writers_left_is_no_share() {
             "README.txt".to_owned()
         )]
     );
-    let leftovers = store.hosts()[0].leftovers().unwrap();
+    let leftovers = store.hosts().next().unwrap().leftovers().unwrap();
     assert_eq!(leftovers.len(), 1);
     assert!(!leftovers[0].in_use);
     let hour = store
@@ -135,7 +135,7 @@ fn what_killed_writers_left_is_no_share() {
     let remains = store.find_remains(Duration::ZERO, &control()).unwrap();
     assert_eq!(remains.leftovers.len(), 1);
     assert!(store.remove_remains(&remains).is_empty());
-    assert_eq!(store.hosts()[0].leftovers().unwrap(), []);
+    assert_eq!(store.hosts().next().unwrap().leftovers().unwrap(), []);
     assert_eq!(folders.files(0).len(), 2);
 }
 

@@ -3,6 +3,7 @@
 mod crash;
 mod double;
 mod folders;
+mod heal;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -53,7 +54,14 @@ fn put(store: &Store, name: &[u8], bytes: &[u8]) -> Result<PutReport, StoreError
 
 fn get_as(store: &Store, name: &[u8], stale: Stale) -> Result<Vec<u8>, StoreError> {
     let output = Output::default();
-    let result = store.get(name, Box::new(output.clone()), stale, &control());
+    let mut options = store.options.clone();
+    options.stale = stale;
+    let store = Store {
+        hosts: store.hosts.clone(),
+        options,
+        min_shares: store.min_shares,
+    };
+    let result = store.get(name, Box::new(output.clone()), &control());
     let finished = output.finished();
     match result {
         Ok(report) => {
@@ -298,6 +306,85 @@ fn a_host_that_hangs_is_silent_and_nobody_waits_for_it() {
 }
 
 #[test]
+fn a_host_that_hangs_is_asked_again_only_when_it_has_come_back() {
+    let (hosts, _) = MemoryHost::many(3);
+    let mut store = store(&hosts, 2);
+    store.options.host_timeout = Duration::from_millis(100);
+    put(&store, NAME, b"some bytes").unwrap();
+    let (hangs, until) = crossbeam_channel::bounded(0);
+    hosts[1].hang_on(until);
+    let before = hosts[1].times_asked();
+    for _ in 0..5 {
+        assert_eq!(store.list(&control()).unwrap().silent.len(), 1);
+    }
+    assert_eq!(hosts[1].times_asked(), before + 1);
+    drop(hangs);
+    let start = Instant::now();
+    while !store.list(&control()).unwrap().silent.is_empty() {
+        assert!(start.elapsed() < Duration::from_secs(20));
+    }
+    assert_eq!(get(&store, NAME).unwrap(), b"some bytes");
+}
+
+/// Of every set of hosts that is too small, the sets that are said to suffice do, and no part of one.
+#[test]
+fn hosts_that_are_said_to_suffice_do_and_no_fewer() {
+    for (codec, k, n) in [
+        ("rs16", 2, 3),
+        ("copy", 1, 3),
+        ("rs16", 4, 6),
+        ("xor", 6, 10),
+    ] {
+        let (hosts, _) = MemoryHost::many(n);
+        let dynamic: Vec<_> = hosts
+            .iter()
+            .cloned()
+            .map(|host| Arc::new(host) as Arc<dyn Host>)
+            .collect();
+        let store = Store::new(dynamic, options(codec, k, n)).unwrap();
+        put(&store, NAME, b"some bytes").unwrap();
+        let reads = |up: u32| {
+            set_up(&hosts, up);
+            store.list(&control()).is_ok() && get(&store, NAME).is_ok()
+        };
+        let step = if n > 6 { 37 } else { 1 };
+        for up in (0..everybody(n)).step_by(step) {
+            set_up(&hosts, up);
+            let suffice = match get(&store, NAME) {
+                Err(StoreError::Unknown { suffice, .. }) if up != 0 => suffice,
+                // It can be had; or nobody is there, so that nobody knows of it.
+                _ => continue,
+            };
+            let down: Vec<_> = (0..n).filter(|host| up >> host & 1 == 0).collect();
+            let bit = |name: &String| {
+                let of_name = |host: &&usize| hosts[**host].name() == *name;
+                1 << *down.iter().find(of_name).unwrap()
+            };
+            let claimed: Vec<u32> = match *suffice {
+                Suffice::Any { count, hosts } => {
+                    assert_eq!(hosts.len(), down.len());
+                    let sets = 0..1_u32 << n;
+                    sets.filter(|set| set & up == 0 && set.count_ones() as usize == count)
+                        .collect()
+                }
+                Suffice::OneOf(sets) => {
+                    let all = |set: &Vec<String>| set.iter().map(bit).fold(0, |all, one| all | one);
+                    sets.iter().map(all).collect()
+                }
+                Suffice::Nothing => panic!("{codec} {up:b}"),
+            };
+            assert!(!claimed.is_empty());
+            for set in claimed {
+                assert!(reads(up | set), "{codec} {up:b} {set:b}");
+                for host in (0..n).filter(|host| set >> host & 1 == 1) {
+                    assert!(!reads(up | set & !(1 << host)), "{codec} {up:b} {set:b}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
 fn a_cancelled_wait_ends_at_once() {
     let (hosts, _) = MemoryHost::many(3);
     let store = store(&hosts, 2);
@@ -435,7 +522,7 @@ fn damaged_and_mislabelled_shares_are_named() {
     put(&store, b"other", &text(999)).unwrap();
     let report = |store: &Store| {
         let output = Box::new(Output::default());
-        store.get(NAME, output, Stale::Refuse, &control()).unwrap()
+        store.get(NAME, output, &control()).unwrap()
     };
     assert!(!report(&store).is_degraded());
 

@@ -1,0 +1,156 @@
+//! `distdup heal`: gives hosts what they lack, or have damaged, from what the others have.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+
+use anyhow::Context;
+use clap::Args;
+use distdup::duplicity::hosts::Wish;
+use distdup::quote::with_causes;
+use distdup::store::HealReport;
+use serde_json::{Value, json};
+
+use super::backup::{in_words, losses};
+use super::console::{Console, warn};
+use super::session::{self, HostArgs};
+use super::settings::Selection;
+use super::watch::Watch;
+use super::{Outcome, report};
+
+/// Give the hosts of a backup what they lack or have damaged, from what the others have
+#[derive(Debug, Args)]
+#[command(after_help = AFTER_HELP)]
+pub struct Heal {
+    /// Hosts: folders; in any order, or once with {i} [default: those set]
+    #[arg(value_name = "HOST")]
+    hosts: Vec<OsString>,
+    /// Make hosts that are lost for good anew, and fill them
+    #[arg(long)]
+    replace_lost: bool,
+    /// Heal what is left, where too few hosts are left to say whether it is the newest, or all
+    #[arg(long)]
+    allow_stale: bool,
+    #[command(flatten)]
+    args: HostArgs,
+}
+
+const AFTER_HELP: &str = "\
+Examples:
+  distdup heal 'backup_test/distdup{i}'
+  distdup heal disk0 disk1 disk2 --replace-lost
+
+Every share is read through, and what is written is read back before it counts. Nothing is written but
+to the hosts.";
+
+/// What was done for a host.
+#[derive(Debug, Default)]
+struct Tally {
+    written: usize,
+    damaged: usize,
+    failed: BTreeMap<String, usize>,
+}
+
+impl Heal {
+    pub fn run(self, console: Console, selection: &Selection) -> anyhow::Result<Outcome> {
+        let layout = selection.layout(console, self.hosts)?;
+        let watch = Watch::start(console, None, "shares")?;
+        let control = watch.control.clone();
+        let no_store = |error| session::no_store(error, "nothing was healed");
+        let access = self.args.access_to(self.allow_stale);
+        // There is one: none is made here, but for hosts that it lacks.
+        drop(layout.existing(access, &control).map_err(no_store)?);
+        let wish = Wish {
+            replace: self.replace_lost,
+            access,
+            ..Wish::default()
+        };
+        let target = layout.existing_or_new(&wish, &control).map_err(no_store)?;
+        for host in &target.made {
+            console.detail(format!("made host {host}"));
+        }
+        session::note_unlocked(console, &target);
+
+        let mut tallies: BTreeMap<usize, Tally> = BTreeMap::new();
+        let (mut objects, mut hopeless) = (0, 0);
+        let healed = target.store().heal_all(&control, |_, result| {
+            objects += 1;
+            match result {
+                Ok(report) => count(&mut tallies, report),
+                Err(error) => {
+                    hopeless += 1;
+                    warn(with_causes(error));
+                }
+            }
+        });
+        drop(watch);
+        let healed = healed.context("not all was healed")?;
+        for error in &healed.failed {
+            warn(with_causes(error));
+        }
+        let standing = target
+            .standing(&control)
+            .map_err(|error| session::no_store(error, "it was healed, and cannot be had now"))?;
+        let geometry = target.code.geometry();
+        let n = geometry.n();
+        let is_whole = healed.complete.len() == n && hopeless == 0;
+        let outcome = Outcome::degraded_if(!is_whole);
+        let mut lines = vec![format!(
+            "{} looked through",
+            report::count(standing.objects, "object")
+        )];
+        let mut hosts = Vec::new();
+        for position in 0..target.hosts.len() {
+            let tally = tallies.remove(&position).unwrap_or_default();
+            let shown = target.shown(position);
+            for (failure, count) in &tally.failed {
+                warn(format!("{shown}: {failure} ({count} objects)"));
+            }
+            if tally.written > 0 {
+                let written = report::count(tally.written, "share");
+                lines.push(format!(
+                    "  {shown}: {written} written and read back, {} of them in place of damaged ones",
+                    tally.damaged
+                ));
+            }
+            hosts.push(tally.to_json(&shown, healed.complete.contains(&position)));
+        }
+        let losses = losses(&*target.code, standing);
+        lines.push(in_words(losses, standing, n));
+        let json = json!({
+            "status": outcome.status(),
+            "objects": objects,
+            "not_healed": hopeless,
+            "hosts": hosts,
+            "may_be_lost": losses,
+        });
+        console
+            .result(lines.join("\n"), &json)
+            .context("cannot print the result")?;
+        Ok(outcome)
+    }
+}
+
+fn count(tallies: &mut BTreeMap<usize, Tally>, report: &HealReport) {
+    for host in &report.written {
+        tallies.entry(*host).or_default().written += 1;
+    }
+    for host in &report.damaged {
+        tallies.entry(*host).or_default().damaged += 1;
+    }
+    for (host, failure) in &report.failed {
+        let failed = &mut tallies.entry(*host).or_default().failed;
+        *failed.entry(with_causes(failure)).or_default() += 1;
+    }
+}
+
+impl Tally {
+    fn to_json(&self, name: &str, complete: bool) -> Value {
+        json!({
+            "name": name,
+            "complete": complete,
+            "written": self.written,
+            "damaged": self.damaged,
+            "error": self.failed.keys().next(),
+        })
+    }
+}

@@ -1,0 +1,134 @@
+//! `distdup status`: what each host of a backup has and lacks, and what may be lost.
+
+use std::ffi::OsString;
+use std::fmt::Write;
+
+use anyhow::Context;
+use clap::Args;
+use distdup::control::Control;
+use distdup::quote::with_causes;
+use distdup::store::Holdings;
+use serde_json::{Value, json};
+
+use super::backup::{in_words, losses};
+use super::console::{Console, warn};
+use super::session::{self, HostArgs};
+use super::settings::Selection;
+use super::{Outcome, report};
+
+/// Say what each host of a backup has and lacks, and what may be lost
+#[derive(Debug, Args)]
+#[command(after_help = AFTER_HELP)]
+pub struct Status {
+    /// Hosts: folders; in any order, or once with {i} [default: those set]
+    #[arg(value_name = "HOST")]
+    hosts: Vec<OsString>,
+    #[command(flatten)]
+    args: HostArgs,
+}
+
+const AFTER_HELP: &str = "\
+Examples:
+  distdup status 'backup_test/distdup{i}'
+  distdup --json status disk0 disk1 disk2
+
+It goes by names: whether shares are good, `distdup heal` says, which reads them all.";
+
+impl Status {
+    pub fn run(self, console: Console, selection: &Selection) -> anyhow::Result<Outcome> {
+        let layout = selection.layout(console, self.hosts)?;
+        let (control, _) = Control::new();
+        let no_store = |error| session::no_store(error, "nobody can say how the backup stands");
+        let target = layout
+            .existing(self.args.access(), &control)
+            .map_err(no_store)?;
+        let standing = target.standing(&control).map_err(no_store)?;
+        let unreadable = target.unreadable(&control);
+        let status = target.store().status(&control)?;
+
+        let geometry = target.code.geometry();
+        let losses = losses(&*target.code, standing);
+        let words = in_words(losses, standing, geometry.n());
+        let mut text = format!(
+            "{} in {} {geometry} shares, of which {} must be written: {words}",
+            report::count(standing.objects, "object"),
+            target.code.id(),
+            target.spec.min_shares(),
+        );
+        let mut whole = true;
+        let mut hosts = Vec::new();
+        for (position, (_, holdings)) in status.hosts.iter().enumerate() {
+            let shown = target.shown(position);
+            let (line, about) = match holdings {
+                Ok(holdings) => {
+                    whole &= holdings.lacks == 0 && !holdings.is_replacement;
+                    (told(*holdings), to_json(&shown, *holdings))
+                }
+                Err(error) => {
+                    whole = false;
+                    let error = with_causes(error);
+                    let about = json!({ "name": shown, "error": error });
+                    (error, about)
+                }
+            };
+            hosts.push(about);
+            let _ = write!(text, "\n  {shown}: {line}"); // a String takes everything
+        }
+        match unreadable {
+            Ok(None) => {}
+            Ok(Some((count, error))) => {
+                warn(format!(
+                    "{count} objects cannot be read: {}",
+                    with_causes(&error)
+                ));
+            }
+            Err(error) => warn(with_causes(&error)),
+        }
+        let outcome = Outcome::degraded_if(!whole || standing.lacking > 0);
+        if outcome == Outcome::Degraded {
+            warn("distdup heal gives hosts that are up what they lack");
+        }
+        let json = json!({
+            "status": outcome.status(),
+            "codec": target.code.id(),
+            "k": geometry.k(),
+            "n": geometry.n(),
+            "min_shares": target.spec.min_shares(),
+            "objects": standing.objects,
+            "lacking_shares": standing.lacking,
+            "may_be_lost": losses,
+            "hosts": hosts,
+        });
+        console
+            .result(text, &json)
+            .context("cannot print the result")?;
+        Ok(outcome)
+    }
+}
+
+fn told(holdings: Holdings) -> String {
+    let Holdings {
+        has,
+        lacks,
+        is_replacement,
+    } = holdings;
+    let replaced = if is_replacement {
+        "; took the place of a lost host, and was not healed since"
+    } else {
+        ""
+    };
+    match lacks {
+        0 => format!("has all{replaced}"),
+        _ => format!("has {has}, lacks {lacks}{replaced}"),
+    }
+}
+
+fn to_json(name: &str, holdings: Holdings) -> Value {
+    json!({
+        "name": name,
+        "has": holdings.has,
+        "lacks": holdings.lacks,
+        "is_replacement": holdings.is_replacement,
+        "error": null,
+    })
+}

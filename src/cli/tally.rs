@@ -1,0 +1,184 @@
+//! What a run of Duplicity came to, host by host.
+
+use std::collections::{BTreeMap, HashMap};
+use std::time::{Duration, Instant};
+
+use distdup::duplicity::hosts::{Target, host_of};
+use distdup::duplicity::log::Record;
+use distdup::duplicity::protocol::{Event, Report};
+use distdup::quote::with_causes;
+use serde_json::{Map, Value, json};
+
+use super::console::warn;
+use super::report::count;
+use super::size::{show_size, show_time};
+use super::watch;
+
+/// Messages about one host that are shown; the others are counted.
+const SHOWN: usize = 8;
+
+/// What has been done so far, and what was wrong.
+#[derive(Debug)]
+pub struct Tally {
+    /// What is counted; nothing means all.
+    of: Option<Event>,
+    began: Instant,
+    /// By their position.
+    hosts: Vec<OfHost>,
+    bytes: u64,
+    /// Bytes of objects that are under way.
+    parts: HashMap<Vec<u8>, u64>,
+    volumes: usize,
+    volumes_in_all: Option<usize>,
+}
+
+/// What one host did.
+#[derive(Debug, Default)]
+struct OfHost {
+    bytes: u64,
+    shares: usize,
+    /// Distinct messages, with a count of objects.
+    faults: BTreeMap<String, usize>,
+}
+
+impl Tally {
+    /// Of a run that begins now. What was found at the start counts.
+    pub fn new(target: &Target, of: Option<Event>) -> Self {
+        let mut hosts: Vec<OfHost> = Vec::new();
+        hosts.resize_with(target.hosts.len(), OfHost::default);
+        for error in &target.silent {
+            if let Some(position) = target.position(host_of(error)) {
+                hosts[position].faults.insert(with_causes(error), 0);
+            }
+        }
+        Self {
+            of,
+            began: Instant::now(),
+            hosts,
+            bytes: 0,
+            parts: HashMap::new(),
+            volumes: 0,
+            volumes_in_all: None,
+        }
+    }
+
+    /// Counts what a resident reported.
+    pub fn report(&mut self, target: &Target, report: Report) {
+        if report.event == Event::Part {
+            self.parts.insert(report.name.0, report.size);
+            return;
+        }
+        self.parts.remove(&report.name.0);
+        if self.of.is_some_and(|of| of != report.event) {
+            return;
+        }
+        self.bytes += report.size;
+        for written in report.written {
+            if let Some(position) = target.position(&written.host) {
+                self.hosts[position].bytes += written.bytes;
+                self.hosts[position].shares += 1;
+            }
+        }
+        for fault in report.faults {
+            if let Some(position) = target.position(&fault.host) {
+                *self.hosts[position].faults.entry(fault.error).or_default() += 1;
+            }
+        }
+    }
+
+    /// Counts what Duplicity logged.
+    pub fn record(&mut self, record: &Record) {
+        if record.ends_a_volume() {
+            self.volumes += 1;
+            self.volumes_in_all = record.volumes_in_all().or(self.volumes_in_all);
+        }
+    }
+
+    /// Whether anything has come yet.
+    pub fn has_begun(&self) -> bool {
+        self.so_far() > 0
+    }
+
+    fn so_far(&self) -> u64 {
+        self.bytes + self.parts.values().sum::<u64>()
+    }
+
+    /// How far it is, for a line that is drawn again and again.
+    pub fn line(&self) -> String {
+        let volume = match self.volumes_in_all {
+            Some(all) => format!("{} of {}", self.volumes, count(all, "volume")),
+            None => count(self.volumes, "volume"),
+        };
+        let failed = self.hosts.iter().filter(|host| !host.faults.is_empty());
+        let (bytes, elapsed) = (self.so_far(), self.began.elapsed());
+        let rest = watch::line(bytes, elapsed, None, (failed.count(), "host"));
+        format!("{volume}  {rest}")
+    }
+
+    /// What it came to: `3 volumes, 75 MB in 6.1 s`.
+    pub fn sum(&self, took: Duration) -> String {
+        format!(
+            "{}, {} in {}",
+            count(self.volumes, "volume"),
+            show_size(self.bytes),
+            show_time(took)
+        )
+    }
+
+    /// How long it has been.
+    pub fn elapsed(&self) -> Duration {
+        self.began.elapsed()
+    }
+
+    /// Whether all hosts did their part.
+    pub fn is_good(&self) -> bool {
+        self.hosts.iter().all(|host| host.faults.is_empty())
+    }
+
+    /// The hosts that did not, as they are to be shown.
+    pub fn bad_hosts(&self, target: &Target) -> Vec<String> {
+        let bad = |position: &usize| !self.hosts[*position].faults.is_empty();
+        (0..self.hosts.len())
+            .filter(bad)
+            .map(|position| target.shown(position))
+            .collect()
+    }
+
+    /// What it came to, added to a JSON object.
+    pub fn add_to(&self, object: &mut Map<String, Value>, took: Duration) {
+        object.insert("bytes".into(), json!(self.bytes));
+        object.insert("volumes".into(), json!(self.volumes));
+        object.insert("seconds".into(), json!(took.as_secs_f64()));
+    }
+
+    /// As JSON, each host, and whether it did its part, which is called `well`.
+    pub fn hosts_json(&self, target: &Target, well: &str) -> Value {
+        let host = |(position, host): (usize, &OfHost)| {
+            let failed: usize = host.faults.values().sum();
+            json!({
+                "name": target.shown(position),
+                well: host.faults.is_empty(),
+                "bytes": host.bytes,
+                "shares": host.shares,
+                "failed": failed,
+                "error": host.faults.keys().next(),
+            })
+        };
+        self.hosts.iter().enumerate().map(host).collect()
+    }
+
+    /// Warns of all that was wrong.
+    pub fn warn(&self) {
+        for OfHost { faults, .. } in &self.hosts {
+            for (message, count) in faults.iter().take(SHOWN) {
+                match count {
+                    0 | 1 => warn(message),
+                    _ => warn(format!("{message} ({count} objects)")),
+                }
+            }
+            if let more @ 1.. = faults.len().saturating_sub(SHOWN) {
+                warn(format!("and {more} more of this host"));
+            }
+        }
+    }
+}

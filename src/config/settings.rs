@@ -1,0 +1,331 @@
+//! What is set, where, and over what.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::fmt;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+
+use super::environment::Variable;
+use super::hosts::{Host, Hosts};
+use super::keys;
+use super::secret::SecretError;
+use crate::availability::Group;
+use crate::duplicity::backup::{BackupError, Plan};
+use crate::duplicity::environment::Environment;
+use crate::duplicity::hosts::{Access, DEFAULT_CODEC, HostsError, Layout, NamedFolder, Wish};
+use crate::duplicity::launch::{Duplicity, FindError};
+use crate::duplicity::low_disk::Temporary;
+
+/// Options that are for all of Duplicity's commands.
+pub(super) const ALL: &str = "all";
+/// What Duplicity's own words for a backup have in common.
+const BACKUP: &str = "backup";
+
+/// A value, and where it was set.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Setting<T> {
+    /// It.
+    pub value: T,
+    /// Where.
+    pub origin: Origin,
+}
+
+/// Where a value was set.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Origin {
+    /// By an argument.
+    CommandLine,
+    /// In a file.
+    File {
+        /// Which.
+        file: Arc<Path>,
+        /// From 1.
+        line: usize,
+        /// In bytes.
+        span: Range<usize>,
+    },
+    /// Nowhere.
+    Default,
+}
+
+/// What is set for a backup. What is not set has its usual value, or is for the hosts to say.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Settings {
+    /// The profile, if it has a name.
+    pub profile: Option<String>,
+    /// What to back up, in full.
+    pub source: Option<Setting<PathBuf>>,
+    /// Where to.
+    pub hosts: Option<Setting<Hosts>>,
+    /// Hosts that fail together.
+    pub groups: Vec<Setting<Group>>,
+    /// The code's name.
+    pub codec: Option<Setting<String>>,
+    /// Data shares.
+    pub k: Option<Setting<usize>>,
+    /// All shares.
+    pub n: Option<Setting<usize>>,
+    /// Hosts that must take everything.
+    pub min_shares: Option<Setting<usize>>,
+    /// Where Duplicity's temporary files go.
+    pub low_disk: Option<Setting<Temporary>>,
+    /// Duplicity's script.
+    pub duplicity: Option<Setting<PathBuf>>,
+    /// Options for Duplicity by its command, or for `all`.
+    pub options: BTreeMap<String, Setting<Vec<OsString>>>,
+    /// What Duplicity's environment has otherwise than ours.
+    pub variables: BTreeMap<String, Setting<Variable>>,
+}
+
+/// Why a backup cannot be made.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Problem {
+    /// What is to be backed up.
+    #[error(transparent)]
+    Backup(#[from] BackupError),
+    /// The hosts, or the code.
+    #[error(transparent)]
+    Hosts(#[from] HostsError),
+    /// Duplicity.
+    #[error(transparent)]
+    Duplicity(#[from] FindError),
+    /// What it is to encrypt with.
+    #[error(transparent)]
+    Secret(#[from] SecretError),
+}
+
+/// A setting as it stands in a file.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Shown {
+    /// The key, with those of the tables that it is in: `duplicity.path`.
+    pub key: String,
+    /// Its value.
+    pub value: Value,
+    /// Where it was set.
+    pub origin: Origin,
+}
+
+impl<T> Setting<T> {
+    /// That an argument gave.
+    pub fn argument(value: T) -> Self {
+        Self {
+            value,
+            origin: Origin::CommandLine,
+        }
+    }
+}
+
+impl Settings {
+    /// These, and of `others` what these do not have.
+    #[must_use]
+    pub fn over(self, others: Self) -> Self {
+        fn maps<T>(
+            own: BTreeMap<String, T>,
+            mut others: BTreeMap<String, T>,
+        ) -> BTreeMap<String, T> {
+            others.extend(own);
+            others
+        }
+        Self {
+            profile: self.profile.or(others.profile),
+            source: self.source.or(others.source),
+            hosts: self.hosts.or(others.hosts),
+            groups: if self.groups.is_empty() {
+                others.groups
+            } else {
+                self.groups
+            },
+            codec: self.codec.or(others.codec),
+            k: self.k.or(others.k),
+            n: self.n.or(others.n),
+            min_shares: self.min_shares.or(others.min_shares),
+            low_disk: self.low_disk.or(others.low_disk),
+            duplicity: self.duplicity.or(others.duplicity),
+            options: maps(self.options, others.options),
+            variables: maps(self.variables, others.variables),
+        }
+    }
+
+    /// Where the hosts are, if it is set.
+    ///
+    /// # Errors
+    /// What an argument named is no folder.
+    pub fn layout(&self) -> Result<Option<Layout>, HostsError> {
+        match self.hosts.as_ref().map(|hosts| &hosts.value) {
+            None => Ok(None),
+            Some(Hosts::Named(names)) => Layout::named(names.clone()).map(Some),
+            Some(Hosts::Listed(hosts)) => Ok(Some(Layout::Listed {
+                profile: self.profile.clone(),
+                hosts: hosts.iter().map(NamedFolder::from).collect(),
+            })),
+        }
+    }
+
+    /// What kind of store the hosts are to hold, or are taken to hold.
+    pub fn wish(&self) -> Wish {
+        Wish {
+            k: value(self.k.as_ref()),
+            n: value(self.n.as_ref()),
+            codec: value(self.codec.as_ref()),
+            min_shares: value(self.min_shares.as_ref()),
+            replace: false,
+            access: Access::default(),
+        }
+    }
+
+    /// Hosts with names, if there are any.
+    pub fn listed_hosts(&self) -> Option<&[Host]> {
+        match self.hosts.as_ref().map(|hosts| &hosts.value) {
+            Some(Hosts::Listed(hosts)) => Some(hosts),
+            _ => None,
+        }
+    }
+
+    /// Duplicity's options for one of its commands: those for all, then the command's own. `full` and
+    /// `incremental` are ways to `backup`, whose options they get too.
+    pub fn options_for(&self, command: &str) -> Vec<OsString> {
+        let command = match command {
+            "incr" | "inc" => "incremental",
+            command => command,
+        };
+        let general = matches!(command, "full" | "incremental").then_some(BACKUP);
+        [Some(ALL), general, Some(command)]
+            .into_iter()
+            .flatten()
+            .filter_map(|command| self.options.get(command))
+            .flat_map(|options| options.value.iter().cloned())
+            .collect()
+    }
+
+    /// What Duplicity's environment is to have. Files are read and commands run for it.
+    ///
+    /// # Errors
+    /// A secret cannot be had.
+    pub fn environment(&self) -> Result<Environment, SecretError> {
+        let mut environment = Environment::default();
+        for (name, variable) in &self.variables {
+            variable.value.add_to(&mut environment, name)?;
+        }
+        Ok(environment)
+    }
+
+    /// What keeps a backup with these settings from being made that can be told without making it.
+    pub fn problems(&self) -> Vec<Problem> {
+        let mut problems = Vec::new();
+        if let Some(source) = &self.source {
+            let plan = self.layout().map_err(Problem::from);
+            let plan = plan.and_then(|layout| Ok(Plan::new(&source.value, layout)?));
+            problems.extend(plan.and_then(|plan| self.problem_of(&plan)).err());
+        } else if let Ok(Some(layout)) = self.layout() {
+            problems.extend(layout.design(&self.wish()).map_err(Problem::from).err());
+        }
+        let path = self.duplicity.as_ref().map(|path| path.value.as_path());
+        problems.extend(Duplicity::find(path).map_err(Problem::from).err());
+        for (name, variable) in &self.variables {
+            problems.extend(variable.value.check(name).map_err(Problem::from).err());
+        }
+        problems
+    }
+
+    fn problem_of(&self, plan: &Plan) -> Result<(), Problem> {
+        let design = plan.layout.design(&self.wish())?;
+        Ok(plan.check_hosts(&design.hosts)?)
+    }
+
+    /// All that is set, as in a file.
+    pub fn shown(&self) -> Vec<Shown> {
+        keys::shown(self)
+    }
+
+    /// What is not set, and has a value all the same, as far as that does not depend on what is there.
+    pub fn usual(&self) -> Vec<Shown> {
+        let layout = self.layout().ok().flatten();
+        let layout = layout.unwrap_or(Layout::In(PathBuf::new()));
+        let design = layout.design(&self.wish()).ok();
+        let geometry = design.as_ref().map(|design| design.code.geometry());
+        let duplicity = Duplicity::on_path().map(|path| json!(path.to_string_lossy()));
+        let values = [
+            ("codec", Some(json!(DEFAULT_CODEC))),
+            ("k", geometry.map(|geometry| json!(geometry.k()))),
+            ("n", geometry.map(|geometry| json!(geometry.n()))),
+            ("min_shares", design.map(|design| json!(design.least))),
+            ("duplicity.path", duplicity),
+        ];
+        let set = self.shown();
+        let is_set = |key| set.iter().any(|shown| shown.key == key);
+        values
+            .into_iter()
+            .filter(|(key, _)| !is_set(*key))
+            .filter_map(|(key, value)| {
+                Some(Shown {
+                    key: key.to_owned(),
+                    value: value?,
+                    origin: Origin::Default,
+                })
+            })
+            .collect()
+    }
+}
+
+/// A line of a file.
+impl fmt::Display for Shown {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} = {}", self.key, Toml(&self.value))
+    }
+}
+
+/// A value as TOML has it: as JSON but for objects.
+struct Toml<'a>(&'a Value);
+
+impl fmt::Display for Toml<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Value::Object(object) => {
+                let mut separator = "{ ";
+                for (key, value) in object {
+                    write!(f, "{separator}{key} = {}", Toml(value))?;
+                    separator = ", ";
+                }
+                f.write_str(" }")
+            }
+            Value::Array(items) => {
+                let items: Vec<String> = items.iter().map(|item| Toml(item).to_string()).collect();
+                write!(f, "[{}]", items.join(", "))
+            }
+            // JSON's escapes are TOML's, too; but TOML takes this one by its number only.
+            value => f.write_str(&value.to_string().replace('\x7f', "\\u007f")),
+        }
+    }
+}
+
+fn value<T: Clone>(setting: Option<&Setting<T>>) -> Option<T> {
+    setting.map(|setting| setting.value.clone())
+}
+
+impl Origin {
+    /// As JSON: an object with `kind`, and for a file `file` and `line`.
+    pub fn json(&self) -> Value {
+        match self {
+            Self::CommandLine => json!({ "kind": "command line" }),
+            Self::File { file, line, .. } => {
+                json!({ "kind": "file", "file": file.display().to_string(), "line": line })
+            }
+            Self::Default => json!({ "kind": "default" }),
+        }
+    }
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::CommandLine => f.write_str("command line"),
+            Self::File { file, line, .. } => write!(f, "{}:{line}", file.display()),
+            Self::Default => f.write_str("default"),
+        }
+    }
+}

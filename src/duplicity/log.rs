@@ -1,0 +1,166 @@
+//! Duplicity's log for machines, which it writes to a descriptor that it is told (`--log-fd`).
+//!
+//! A record is a line with a level, a code and perhaps more, then the message's lines, each after
+//! `". "`, then an empty line. Codes never change, as Duplicity promises; messages are for people.
+
+use std::io::{self, BufRead};
+
+/// Ends a log that others could still write to. No text.
+pub const END: u8 = 0;
+
+/// What Duplicity says of each volume that is done.
+const PROGRESS: u32 = 2;
+const RECORD_LIMIT: usize = 1 << 16;
+
+/// A record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Record {
+    /// How much it matters.
+    pub level: Level,
+    /// What it is about; numbers of one level alone.
+    pub code: u32,
+    /// What follows the code.
+    pub more: String,
+    /// For people; it may have several lines.
+    pub message: String,
+}
+
+/// How much a record matters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Level {
+    /// All that can be said.
+    Debug,
+    /// What it does.
+    Info,
+    /// What it says unless told otherwise.
+    Notice,
+    /// Something is not as it should be.
+    Warning,
+    /// It failed.
+    Error,
+}
+
+impl Level {
+    fn parse(word: &str) -> Option<Self> {
+        Some(match word {
+            "DEBUG" => Self::Debug,
+            "INFO" => Self::Info,
+            "NOTICE" => Self::Notice,
+            "WARNING" => Self::Warning,
+            "ERROR" => Self::Error,
+            _ => return None,
+        })
+    }
+}
+
+impl Record {
+    /// Whether it says that a volume is done.
+    pub fn ends_a_volume(&self) -> bool {
+        // Without a message it is about what was read so far.
+        self.level == Level::Info && self.code == PROGRESS && !self.message.is_empty()
+    }
+
+    /// Of a volume that is done: how many there are, where it says so.
+    pub fn volumes_in_all(&self) -> Option<usize> {
+        self.more.split(' ').nth(1)?.parse().ok()
+    }
+}
+
+/// Calls `heed` for each record, until the log's end or [`END`]. What is no record is passed over.
+///
+/// # Errors
+/// The log cannot be read.
+pub fn read(mut log: impl BufRead, mut heed: impl FnMut(Record)) -> io::Result<()> {
+    let mut record: Option<Record> = None;
+    let mut line = Vec::new();
+    loop {
+        line.clear();
+        let ended = log.read_until(b'\n', &mut line)? == 0 || line.contains(&END);
+        let text = String::from_utf8_lossy(&line);
+        let text = text.strip_suffix('\n').unwrap_or(&text);
+        match (text.strip_prefix(". "), &mut record) {
+            _ if ended || text.is_empty() => record.take().into_iter().for_each(&mut heed),
+            (Some(more), Some(record)) if record.message.len() < RECORD_LIMIT => {
+                if !record.message.is_empty() {
+                    record.message.push('\n');
+                }
+                record.message.push_str(more);
+            }
+            (None, None) => record = header(text),
+            _ => {}
+        }
+        if ended {
+            return Ok(());
+        }
+    }
+}
+
+fn header(line: &str) -> Option<Record> {
+    let mut words = line.splitn(3, ' ');
+    Some(Record {
+        level: Level::parse(words.next()?)?,
+        code: words.next()?.parse().ok()?,
+        more: words.next().unwrap_or_default().to_owned(),
+        message: String::new(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn records(log: &str) -> Vec<Record> {
+        let mut records = Vec::new();
+        read(log.as_bytes(), |record| records.push(record)).unwrap();
+        records
+    }
+
+    fn record(level: Level, code: u32, more: &str, message: &str) -> Record {
+        Record {
+            level,
+            code,
+            more: more.into(),
+            message: message.into(),
+        }
+    }
+
+    #[test]
+    fn records_are_read_as_duplicity_writes_them() {
+        let log = "NOTICE 1\n. Last full backup date: none\n\nINFO 2 2500003\n\n\
+                   INFO 4 'a b'\n. A a b\n\nINFO 2 2500003\n. Processed volume 1\n\n\
+                   WARNING 5\n. Two\n. lines\n\nERROR 50 BackendException\n. ERROR 1\n. \n. x\n\n";
+        let records = records(log);
+        assert_eq!(
+            records,
+            [
+                record(Level::Notice, 1, "", "Last full backup date: none"),
+                record(Level::Info, 2, "2500003", ""),
+                record(Level::Info, 4, "'a b'", "A a b"),
+                record(Level::Info, 2, "2500003", "Processed volume 1"),
+                record(Level::Warning, 5, "", "Two\nlines"),
+                record(Level::Error, 50, "BackendException", "ERROR 1\n\nx"),
+            ]
+        );
+        let ends: Vec<_> = records.iter().map(Record::ends_a_volume).collect();
+        assert_eq!(ends, [false, false, false, true, false, false]);
+
+        let restored = super::tests::records("INFO 2 1 3\n. Processed volume 1 of 3\n\n");
+        assert!(restored[0].ends_a_volume());
+        assert_eq!(restored[0].volumes_in_all(), Some(3));
+        assert_eq!(records[3].volumes_in_all(), None);
+    }
+
+    #[test]
+    fn what_is_cut_off_or_no_record_does_no_harm() {
+        assert_eq!(
+            records("rubbish\n. more\n\nERROR 7\n. cut"),
+            [record(Level::Error, 7, "", "cut")]
+        );
+        assert_eq!(records("ERROR x\n\n\n\nINFO\n\n"), []);
+        // Whatever else has the descriptor is not waited for.
+        assert_eq!(
+            records("NOTICE 1\n. said\n\0NOTICE 2\n. unheard\n\n"),
+            [record(Level::Notice, 1, "", "said")]
+        );
+    }
+}

@@ -1,0 +1,307 @@
+//! Gives hosts what they lack of an object, from what the others have.
+
+use std::collections::BTreeMap;
+
+use super::ask::ask;
+use super::catalog::{Generation, Verdict, What};
+use super::error::StoreError;
+use super::host::{Host, HostError, Listing};
+use super::key::{Key, Kind, Version};
+use super::objects::Store;
+use super::put::HostFailure;
+use crate::control::Control;
+use crate::decode::{DecodeError, DecodeOptions, GatherError};
+use crate::format::StreamId;
+use crate::repair::{RepairError, repair};
+use crate::verify::verify;
+
+/// What was looked at, and what was written, of one object.
+#[derive(Debug, Default)]
+pub struct HealReport {
+    /// Hosts, by position, whose share was damaged, and is whole now or among `failed`.
+    pub damaged: Vec<usize>,
+    /// Hosts that were given a share, which was then read back and found whole.
+    pub written: Vec<usize>,
+    /// Hosts that still lack a good share, and why.
+    pub failed: Vec<(usize, HostFailure)>,
+    /// Hosts that have a good share now.
+    pub whole: Vec<usize>,
+}
+
+/// What was done for a whole store.
+#[derive(Debug)]
+pub struct Healed {
+    /// Hosts, by position, that have all there is now.
+    pub complete: Vec<usize>,
+    /// Of these, hosts that took the place of lost ones, and now count as if they had always been there.
+    pub settled: Vec<usize>,
+    /// Hosts that did not answer, or could not be settled.
+    pub failed: Vec<HostError>,
+}
+
+/// A share that is to be written.
+struct Wanted {
+    host: usize,
+    index: usize,
+    key: Key,
+    /// Whether it takes the place of a damaged one.
+    replaces: bool,
+}
+
+impl Store {
+    /// [Heals](Self::heal) every object, and tells what became of each. A host that took the place of a
+    /// lost one and now has all there is says so from then on.
+    ///
+    /// # Errors
+    /// [`StoreError::TooManySilent`], as for [`list`](Self::list); [`StoreError::Cancelled`]. What fails
+    /// for one object is told, and the others are healed all the same.
+    pub fn heal_all(
+        &self,
+        control: &Control,
+        mut tell: impl FnMut(&[u8], &Result<HealReport, StoreError>),
+    ) -> Result<Healed, StoreError> {
+        let survey = self.survey_for_list(control)?;
+        let mut complete = survey.up();
+        for name in survey.catalog.names() {
+            let result = self.heal(name, control);
+            match &result {
+                Err(StoreError::Cancelled) => return Err(StoreError::Cancelled),
+                Err(_) => complete.clear(),
+                Ok(report) => complete.retain(|host| report.whole.contains(host)),
+            }
+            tell(name, &result);
+        }
+        let late = |host: &&usize| matches!(&survey.answers[**host], Ok(Listing { stamp, .. }) if stamp.since > 0);
+        let late: Vec<_> = complete.iter().filter(late).copied().collect();
+        let tasks = late.iter().map(|&host| {
+            let task = |host: &dyn Host| host.settle();
+            (self.hosts[host].clone(), task)
+        });
+        let settled = ask(
+            tasks,
+            "say that it is complete",
+            self.options.host_timeout,
+            None,
+        );
+        let mut failed = survey.errors();
+        let mut done = Vec::new();
+        for (host, result) in late.into_iter().zip(settled.unwrap_or_default()) {
+            match result {
+                Ok(()) => done.push(host),
+                Err(error) => failed.push(error),
+            }
+        }
+        Ok(Healed {
+            complete,
+            settled: done,
+            failed,
+        })
+    }
+
+    /// Writes what hosts that are up lack of the object `name`: shares that are missing, and those that
+    /// are damaged, for which every share is read through. What was written is read back before it
+    /// counts; a damaged share stays until then, and serves as far as it is good. Nothing is written
+    /// anywhere but to hosts. A deletion that not all hosts had taken note of is made again.
+    ///
+    /// # Errors
+    /// [`StoreError::Unknown`], [`StoreError::Heal`] where the object cannot be had;
+    /// those of [`delete`](Self::delete).
+    pub fn heal(&self, name: &[u8], control: &Control) -> Result<HealReport, StoreError> {
+        let survey = self.survey(&Key::prefix(name)?, control)?;
+        let generation = match self.verdict(&survey.catalog, name) {
+            Verdict::Current(generation) => generation,
+            Verdict::Absent if survey.catalog.is_deleted(name) => {
+                return self.delete_again(name, control);
+            }
+            Verdict::Absent => {
+                return Ok(HealReport {
+                    whole: survey.up(),
+                    ..HealReport::default()
+                });
+            }
+            Verdict::Unknown {
+                stale: Some(generation),
+                ..
+            } if self.takes_stale() => generation,
+            Verdict::Unknown { reason, stale } => {
+                return Err(self.unknown(name, reason, stale, survey.answers, &survey.catalog));
+            }
+        };
+        let good = self.good_shares(generation, control)?;
+        let wanted = wanted(name, &survey.up(), generation, &good)?;
+        let mut report = HealReport {
+            damaged: wanted
+                .iter()
+                .filter_map(|one| one.replaces.then_some(one.host))
+                .collect(),
+            whole: good.keys().copied().collect(),
+            ..HealReport::default()
+        };
+        if wanted.is_empty() {
+            return Ok(report);
+        }
+        report.failed = self.write(name, generation, &wanted, control)?;
+        let written: Vec<_> = wanted
+            .iter()
+            .filter(|one| report.failed.iter().all(|(host, _)| *host != one.host))
+            .collect();
+        let sources = written
+            .iter()
+            .map(|one| self.hosts[one.host].source(&one.key));
+        let verdicts = verify(sources.collect(), control).map_err(|_| StoreError::Cancelled)?;
+        for (one, verdict) in written.into_iter().zip(verdicts) {
+            if verdict.is_whole() {
+                report.written.push(one.host);
+                report.whole.push(one.host);
+            } else {
+                if !one.replaces {
+                    // It was not there before, and is good for nothing.
+                    let _ = self.remove(vec![(one.host, vec![one.key.clone()])]);
+                }
+                report.failed.push((one.host, HostFailure::ReadBack));
+            }
+        }
+        Ok(report)
+    }
+
+    /// By host, the index of a share that was read through and is whole.
+    fn good_shares(
+        &self,
+        generation: &Generation,
+        control: &Control,
+    ) -> Result<BTreeMap<usize, usize>, StoreError> {
+        let claims = self.look(generation, control)?;
+        let agreeing: Vec<_> = generation
+            .holders
+            .iter()
+            .zip(claims)
+            .filter(|(_, claim)| claim.as_ref().is_ok_and(|claim| claim.agrees))
+            .map(|(holder, _)| holder)
+            .collect();
+        let sources = agreeing
+            .iter()
+            .map(|(host, key)| self.hosts[*host].source(key));
+        let verdicts = verify(sources.collect(), control).map_err(|_| StoreError::Cancelled)?;
+        let mut good = BTreeMap::new();
+        for ((host, key), verdict) in agreeing.into_iter().zip(verdicts) {
+            if let (true, Kind::Share { index, .. }) = (verdict.is_whole(), key.kind()) {
+                good.insert(*host, index);
+            }
+        }
+        Ok(good)
+    }
+
+    /// Writes shares. Says which hosts failed, and why.
+    fn write(
+        &self,
+        name: &[u8],
+        generation: &Generation,
+        wanted: &[Wanted],
+        control: &Control,
+    ) -> Result<Vec<(usize, HostFailure)>, StoreError> {
+        let sources = generation
+            .holders
+            .iter()
+            .map(|(host, key)| self.hosts[*host].source(key));
+        let Version { id, .. } = generation.version;
+        let options = DecodeOptions {
+            stream: Some(StreamId(id)),
+            ..self.options.decode.clone()
+        };
+        let sinks = |_: &_, _| {
+            let sink = |one: &Wanted| {
+                let host = &self.hosts[one.host];
+                let sink = if one.replaces {
+                    host.replacement(&one.key)
+                } else {
+                    host.sink(&one.key)
+                };
+                (one.index, sink)
+            };
+            Ok(wanted.iter().map(sink).collect())
+        };
+        let sinks = match repair(sources.collect(), sinks, &options, control) {
+            Ok(report) => report.sinks,
+            Err(RepairError::AllFailed { sinks }) => sinks,
+            Err(RepairError::Decode(DecodeError::Gather(GatherError::Cancelled))) => {
+                return Err(StoreError::Cancelled);
+            }
+            Err(source) => {
+                return Err(StoreError::Heal {
+                    name: name.to_vec(),
+                    source: source.into(),
+                });
+            }
+        };
+        let outcomes = wanted.iter().zip(sinks);
+        Ok(outcomes
+            .filter_map(|(one, sink)| Some((one.host, sink.failure?.into())))
+            .collect())
+    }
+
+    fn delete_again(&self, name: &[u8], control: &Control) -> Result<HealReport, StoreError> {
+        let report = self.delete(name, control)?;
+        let mut healed = HealReport::default();
+        for (host, outcome) in report.hosts.into_iter().enumerate() {
+            match outcome.failure {
+                Some(failure) => healed.failed.push((host, failure)),
+                None => healed.whole.push(host),
+            }
+        }
+        Ok(healed)
+    }
+}
+
+/// Which share each host that is up is to get: in place of a damaged one, the same; else the one of the
+/// host's own position, if that is missing; else any that is.
+fn wanted(
+    name: &[u8],
+    up: &[usize],
+    generation: &Generation,
+    good: &BTreeMap<usize, usize>,
+) -> Result<Vec<Wanted>, StoreError> {
+    let What::Stream(shape) = generation.what else {
+        return Ok(Vec::new());
+    };
+    let mut missing: Vec<usize> = (0..shape.n)
+        .filter(|index| !good.values().any(|good| good == index))
+        .collect();
+    let mut take = |index: usize| {
+        let at = missing.iter().position(|missing| *missing == index)?;
+        Some(missing.remove(at))
+    };
+    let mut lacking: Vec<usize> = up.to_vec();
+    lacking.retain(|host| !good.contains_key(host));
+    let mut chosen = BTreeMap::new();
+    for (host, key) in &generation.holders {
+        if let Kind::Share { index, .. } = key.kind()
+            && lacking.contains(host)
+            && !chosen.contains_key(host)
+            && let Some(index) = take(index)
+        {
+            chosen.insert(*host, (index, true));
+        }
+    }
+    lacking.retain(|host| !chosen.contains_key(host));
+    for &host in &lacking {
+        if let Some(index) = take(host) {
+            chosen.insert(host, (index, false));
+        }
+    }
+    lacking.retain(|host| !chosen.contains_key(host));
+    let others = lacking.into_iter().zip(missing);
+    chosen.extend(others.map(|(host, index)| (host, (index, false))));
+    chosen
+        .into_iter()
+        .map(|(host, (index, replaces))| {
+            let kind = Kind::Share { index, shape };
+            let key = Key::new(name, generation.version, kind)?;
+            Ok(Wanted {
+                host,
+                index,
+                key,
+                replaces,
+            })
+        })
+        .collect()
+}

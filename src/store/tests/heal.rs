@@ -1,0 +1,166 @@
+//! Healing: of every loss that the code bears, every share comes back as it was.
+
+use super::*;
+
+fn reports(store: &Store) -> (Vec<HealReport>, Healed) {
+    let mut reports = Vec::new();
+    let healed = store
+        .heal_all(&control(), |name, result| match result {
+            Ok(report) => reports.push(HealReport {
+                damaged: report.damaged.clone(),
+                written: report.written.clone(),
+                whole: report.whole.clone(),
+                failed: Vec::new(),
+            }),
+            Err(error) => panic!("{}: {error}", name.escape_ascii()),
+        })
+        .unwrap();
+    (reports, healed)
+}
+
+#[test]
+fn lost_and_damaged_shares_come_back_byte_for_byte() {
+    for (codec, k, n) in [("rs16", 2, 3), ("xor", 2, 3), ("copy", 1, 3), ("rs8", 4, 6)] {
+        let (hosts, _) = MemoryHost::many(n);
+        let dynamic: Vec<_> = hosts
+            .iter()
+            .cloned()
+            .map(|host| Arc::new(host) as Arc<dyn Host>)
+            .collect();
+        let code = options(codec, k, n);
+        let is_recoverable = |lost: u32| {
+            let left = (0..n).filter(|host| lost >> host & 1 == 0).collect();
+            code.encode.code.is_recoverable(left)
+        };
+        let store = Store::new(dynamic, options(codec, k, n)).unwrap();
+        put(&store, NAME, &text(3000)).unwrap();
+        let before: Vec<_> = hosts.iter().map(|host| host.files().clone()).collect();
+        for lost in 0..1_u32 << n {
+            if !is_recoverable(lost) {
+                continue;
+            }
+            // The first of the lost is gone, the others have a bad byte each.
+            let lost: Vec<_> = (0..n).filter(|host| lost >> host & 1 == 1).collect();
+            for (nth, &host) in lost.iter().enumerate() {
+                let mut files = hosts[host].files();
+                match nth {
+                    0 => files.clear(),
+                    _ => files.values_mut().for_each(|bytes| bytes[900] ^= 1),
+                }
+            }
+            let (report, healed) = reports(&store);
+            assert_eq!(report[0].written, lost, "{codec}");
+            assert_eq!(report[0].damaged, lost.get(1..).unwrap_or(&[]), "{codec}");
+            assert_eq!(healed.complete, (0..n).collect::<Vec<_>>());
+            for (host, before) in hosts.iter().zip(&before) {
+                assert_eq!(*host.files(), *before, "{codec}, {lost:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn shares_that_are_all_damaged_elsewhere_heal_each_other() {
+    let (hosts, _) = MemoryHost::many(3);
+    let store = store(&hosts, 2);
+    put(&store, NAME, &text(3000)).unwrap();
+    let before: Vec<_> = hosts.iter().map(|host| host.files().clone()).collect();
+    for (host, at) in hosts.iter().zip([800, 1200, 1600]) {
+        host.files().values_mut().for_each(|bytes| bytes[at] ^= 1);
+    }
+    assert_eq!(reports(&store).0[0].damaged, [0, 1, 2]);
+    for (host, before) in hosts.iter().zip(&before) {
+        assert_eq!(*host.files(), *before);
+    }
+}
+
+#[test]
+fn a_host_that_took_a_lost_ones_place_counts_fully_once_it_has_everything() {
+    let (hosts, _) = MemoryHost::many(3);
+    let store = store(&hosts, 2);
+    for name in [&b"one"[..], b"two"] {
+        put(&store, name, &text(500)).unwrap();
+    }
+    // Deleted while the host that is then lost was down: the markers stay until all agree.
+    hosts[1].set_down(true);
+    store.delete(b"two", &control()).unwrap();
+    put(&store, b"three", &text(700)).unwrap();
+    hosts[1].set_down(false);
+    hosts[1].replace(i64::MAX);
+    assert_eq!(store.list(&control()).unwrap().may_fall_silent, 0);
+
+    // One that cannot be filled is not settled.
+    hosts[1].set_strength(2);
+    let healed = store.heal_all(&control(), |_, _| {}).unwrap();
+    assert_eq!(
+        (&healed.complete[..], &healed.settled[..]),
+        (&[0, 2][..], &[][..])
+    );
+    hosts[1].set_strength(1000);
+    let (_, healed) = reports(&store);
+    assert_eq!(
+        (&healed.complete[..], &healed.settled[..]),
+        (&[0, 1, 2][..], &[1][..])
+    );
+    let list = store.list(&control()).unwrap();
+    assert_eq!((list.objects.len(), list.may_fall_silent), (2, 1));
+    // Nothing of what was deleted is left, and each has one share of each of the others.
+    assert!(hosts.iter().all(|host| host.files().len() == 2));
+    for lost in &hosts {
+        lost.set_down(true);
+        assert_eq!(get(&store, b"one").unwrap(), text(500));
+        assert_eq!(get(&store, b"three").unwrap(), text(700));
+        assert!(matches!(
+            get(&store, b"two"),
+            Err(StoreError::NotFound { .. })
+        ));
+        lost.set_down(false);
+    }
+    let (report, healed) = reports(&store);
+    assert!(report.iter().all(|report| report.written.is_empty()));
+    assert_eq!(healed.settled, [0; 0]);
+}
+
+#[test]
+fn what_cannot_be_had_is_told_and_nothing_is_written() {
+    let (hosts, _) = MemoryHost::many(3);
+    let store = store(&hosts, 2);
+    put(&store, NAME, &text(500)).unwrap();
+    for host in &hosts[..2] {
+        host.files().values_mut().for_each(|bytes| bytes[700] ^= 1);
+    }
+    let before: Vec<_> = hosts.iter().map(|host| host.files().clone()).collect();
+    let mut errors = 0;
+    let healed = store.heal_all(&control(), |_, result| {
+        assert!(matches!(result, Err(StoreError::Heal { .. })), "{result:?}");
+        errors += 1;
+    });
+    assert_eq!((errors, healed.unwrap().complete.len()), (1, 0));
+    for (host, before) in hosts.iter().zip(&before) {
+        assert_eq!(*host.files(), *before);
+    }
+}
+
+#[test]
+fn a_process_that_dies_while_it_heals_harms_nothing() {
+    for changes in 0.. {
+        let (hosts, power) = MemoryHost::many(4);
+        let store = store(&hosts, 2);
+        put(&store, NAME, &text(500)).unwrap();
+        hosts[0].files().clear();
+        hosts[1]
+            .files()
+            .values_mut()
+            .for_each(|bytes| bytes[700] ^= 1);
+        power.store(changes, std::sync::atomic::Ordering::SeqCst);
+        let healed = store.heal_all(&control(), |_, _| {});
+        power.store(1000, std::sync::atomic::Ordering::SeqCst);
+        assert_eq!(get(&store, NAME).unwrap(), text(500), "{changes}");
+        if healed.is_ok_and(|healed| healed.complete.len() == 4) {
+            assert!(changes > 3);
+            break;
+        }
+        // The next one makes it whole.
+        assert_eq!(reports(&store).1.complete.len(), 4, "{changes}");
+    }
+}

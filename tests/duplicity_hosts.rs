@@ -1,0 +1,468 @@
+//! Backups with real Duplicity onto hosts that come and go. By default a sample of the combinations;
+//! `DISTDUP_TEST_FULL=1` runs them all.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by it")]
+
+mod world;
+
+use std::ffi::OsString;
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+
+use distdup::control::Control;
+use distdup::duplicity::hosts::{Access, HostsError, Layout};
+use distdup_codecs::{Geometry, ShardSet};
+use rustix::fs::{CWD, Mode, mkfifoat};
+use serde_json::Value;
+
+use world::{
+    DISTDUP, PLAIN, SMALL_VOLUMES, World, assert_exit, random, stderr, stdout, wait_until,
+};
+
+fn is_full() -> bool {
+    let full = std::env::var_os("DISTDUP_TEST_FULL").is_some_and(|value| value != "0");
+    if !full {
+        eprintln!("a sample; DISTDUP_TEST_FULL=1 runs all");
+    }
+    full
+}
+
+/// The host answers nothing any more, as one does whose network file system has lost its server:
+/// opening its stamp waits for ever.
+fn hang(host: &Path) {
+    let (stamp, pipe) = (host.join("distdup-host"), host.join("pipe"));
+    fs::copy(&stamp, host.join("stamp")).unwrap();
+    mkfifoat(CWD, &pipe, Mode::RUSR | Mode::WUSR).unwrap();
+    fs::rename(pipe, stamp).unwrap();
+}
+
+fn unhang(host: &Path) {
+    fs::rename(host.join("stamp"), host.join("distdup-host")).unwrap();
+}
+
+/// A script with `$backup` and `$restore` in it, in a mount namespace of its own, where the folder
+/// `small` is a file system of that many bytes that goes away with it.
+fn with_small_disk(world: &World, size: &str, script: &str) -> Output {
+    let options = "--no-encryption --backend-retry-delay 1 --num-retries 2 --volsize 1";
+    let duplicity = world.duplicity.as_ref().map_or(String::new(), |script| {
+        format!("--duplicity {}", script.to_str().unwrap())
+    });
+    let hosts = ["a", "b", "small/c"];
+    let named = |flag: &str| hosts.map(|host| format!("{flag} {host}")).join(" ");
+    let mut command = Command::new("unshare");
+    world.furnish(&mut command);
+    let is_root = rustix::process::geteuid().is_root();
+    command
+        .arg(if is_root { "-m" } else { "-rm" })
+        .args(["sh", "-c"])
+        .arg(format!(
+            "mkdir -p small && mount -t tmpfs -o size={size} small small && {{ {script}\n}}"
+        ))
+        .env(
+            "backup",
+            format!(
+                "{DISTDUP} backup test {} {duplicity} -- {options}",
+                named("-o")
+            ),
+        )
+        .env(
+            "restore",
+            format!(
+                "{DISTDUP} restore out {} {duplicity} -- {options}",
+                named("--from")
+            ),
+        );
+    command.output().unwrap()
+}
+
+#[test]
+fn a_host_that_fills_up_or_turns_read_only_degrades_a_backup() {
+    for world in World::each() {
+        fs::write(world.path("test/big"), random(8_000_000)).unwrap();
+        let full = with_small_disk(
+            &world,
+            "2m",
+            "$backup || code=$?; ls small/c/*.partial >&2; exit $code",
+        );
+        assert_exit(&full, 3);
+        let said = stderr(&full);
+        assert!(said.contains("No space left on device"), "{said}");
+        assert!(
+            said.contains("not all of this backup is on small/c"),
+            "{said}"
+        );
+        assert!(said.contains("cannot access"), "a piece is left: {said}");
+        let said = stdout(&full);
+        assert!(
+            said.contains("none of the hosts that are left may be lost"),
+            "{said}"
+        );
+        // The third went with its disk; the others are as good as their word.
+        let from = [
+            "restore", "out", "--from", "b", "--from", "a", "--from", "small/c",
+        ];
+        assert_exit(&world.run(&[&from, PLAIN].concat()), 3);
+        world.is_like("out");
+
+        for name in ["a", "b", "home", "out"] {
+            fs::remove_dir_all(world.path(name)).unwrap();
+        }
+        fs::create_dir(world.path("home")).unwrap();
+        let read_only = with_small_disk(
+            &world,
+            "20m",
+            "$backup & \
+             until ls small/c/*vol2.*.share; do sleep 0.01; done >/dev/null 2>&1; \
+             mount --bind small small && mount -o remount,bind,ro small; \
+             wait $! || code=$?; $restore >&2 || exit $?; exit $code",
+        );
+        // With what it has, the host even helps to restore; it is what it lacks that is told.
+        let said = stderr(&read_only);
+        assert_exit(&read_only, 3);
+        assert!(said.contains("Read-only file system"), "{said}");
+        assert!(said.contains("it has no share of it"), "{said}");
+        world.is_like("out");
+    }
+}
+
+#[test]
+fn a_host_that_goes_or_hangs_while_a_backup_runs_degrades_it() {
+    for (world, hangs) in World::each()
+        .zip([true, true])
+        .chain([(World::new(None), false)])
+    {
+        fs::write(world.path("test/big"), random(10_000_000)).unwrap();
+        let arguments = ["--json", "backup", "--host-timeout", "2", "test"];
+        let child = world
+            .command(&[&arguments, SMALL_VOLUMES].concat())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        wait_until("volumes are stored", || world.shares(1, "vol").len() >= 2);
+        if hangs {
+            hang(&world.host(1));
+        } else {
+            fs::rename(world.host(1), world.path("away")).unwrap();
+        }
+        let output = child.wait_with_output().unwrap();
+        assert_exit(&output, 3);
+        let result: Value = serde_json::from_str(stdout(&output).lines().last().unwrap()).unwrap();
+        let hosts = result["hosts"].as_array().unwrap();
+        let complete: Vec<_> = hosts.iter().map(|host| host["complete"] == true).collect();
+        assert_eq!(complete, [true, false, true], "{result}");
+        assert_eq!(result["may_be_lost"], 0, "{result}");
+        let why = if hangs { "within 2 s" } else { "is down" };
+        assert!(
+            hosts[1]["error"].as_str().unwrap().contains(why),
+            "{result}"
+        );
+
+        let restore = ["restore", "restore_test", "--host-timeout", "2"];
+        let output = world.run(&[&restore, PLAIN].concat());
+        world.is_restored(&output, 3);
+        assert!(stderr(&output).contains(why), "{}", stderr(&output));
+
+        // It comes back with what it has, and lacks what it has not: what was stored meanwhile needs
+        // both others.
+        if hangs {
+            unhang(&world.host(1));
+        } else {
+            fs::rename(world.path("away"), world.host(1)).unwrap();
+        }
+        world.restores(3);
+        for lost in [0, 2] {
+            world.without(&[lost], || {
+                let output = world.run(&[&["restore", "restore_test"], PLAIN].concat());
+                assert_exit(&output, 1);
+                assert!(!world.path("restore_test").exists());
+            });
+        }
+    }
+}
+
+#[test]
+fn with_too_few_hosts_the_put_fails_and_nothing_counts() {
+    for world in World::each() {
+        fs::write(world.path("test/big"), random(10_000_000)).unwrap();
+        let few = [SMALL_VOLUMES, &["--num-retries", "2"]].concat();
+        let child = world
+            .command(&[&["backup", "test"], &few[..]].concat())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        wait_until("volumes are stored", || world.shares(1, "vol").len() >= 2);
+        let output = world.without(&[0, 1], || {
+            let output = child.wait_with_output().unwrap();
+            assert_exit(
+                &world.run(&[&["restore", "restore_test"], PLAIN].concat()),
+                1,
+            );
+            output
+        });
+        assert_exit(&output, 1);
+        let said = stderr(&output);
+        // Of a put, or of what 3.x asks after one.
+        assert!(
+            said.contains("1 of 3 hosts are up, and at least 2 must take")
+                || said.contains("cannot tell what is current"),
+            "{said}"
+        );
+        assert!(said.contains("the backup is not complete"), "{said}");
+        // Half a backup is none, as far as hosts tell. (Of one that its archive knows to be half done,
+        // 3.x restores what there is.)
+        fs::rename(world.path("home"), world.path("kept")).unwrap();
+        fs::create_dir(world.path("home")).unwrap();
+        assert_exit(
+            &world.run(&[&["restore", "restore_test"], PLAIN].concat()),
+            1,
+        );
+        assert!(!world.path("restore_test").exists());
+        fs::remove_dir_all(world.path("home")).unwrap();
+        fs::rename(world.path("kept"), world.path("home")).unwrap();
+        assert_exit(&world.backup(SMALL_VOLUMES), 0);
+        world.restores(0);
+    }
+}
+
+#[test]
+fn a_host_that_missed_a_backup_is_never_taken_for_one_that_has_it() {
+    for world in World::each() {
+        assert_exit(&world.backup(PLAIN), 0);
+        fs::write(world.path("test/new"), random(100_000)).unwrap();
+        assert_exit(&world.without(&[0], || world.backup(PLAIN)), 3);
+        world.restores(3);
+        world.without(&[0], || world.restores(3));
+        // With the first back, and one of those that have all of it away, what is new cannot be had: an
+        // error, not what was there before.
+        for lost in [1, 2] {
+            world.without(&[lost], || {
+                let output = world.run(&[&["restore", "restore_test"], PLAIN].concat());
+                assert_exit(&output, 1);
+                let said = stderr(&output);
+                let away = world.host(lost);
+                let needed = format!("needed: {}", away.display());
+                assert!(said.contains(&needed), "{said}");
+                assert!(!world.path("restore_test").exists());
+            });
+        }
+    }
+}
+
+/// Which hosts are there, as bits.
+fn hosts_in(n: usize, set: u32) -> Vec<usize> {
+    (0..n).filter(|host| set >> host & 1 == 1).collect()
+}
+
+#[test]
+fn every_set_of_hosts_restores_exactly_where_the_code_says_so() {
+    let full = is_full();
+    let mut seed = 7_u64;
+    let mut dice = move |sides: u64| {
+        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        (seed >> 33) % sides
+    };
+    for (codec, k, n) in [
+        ("rs", 2, 3),
+        ("xor", 2, 3),
+        ("rs", 4, 6),
+        ("rs", 6, 10),
+        ("xor:matland", 6, 10),
+    ] {
+        let code = distdup_codecs::resolve(codec, Geometry::new(k, n).unwrap(), None).unwrap();
+        let rule = k + (n - k) / 2;
+        let world = World::new(None);
+        fs::write(world.path("test/random"), random(100_000)).unwrap();
+        let (k, n_text) = (k.to_string(), n.to_string());
+        let kind = ["backup", "-k", &k, "-n", &n_text, "--codec", codec, "test"];
+        assert_exit(&world.run(&[&kind, PLAIN].concat()), 0);
+
+        for set in 0..1_u32 << n {
+            let there = hosts_in(n, set);
+            let shares: ShardSet = there.iter().copied().collect();
+            let readable = code.is_recoverable(shares) && n - there.len() < rule;
+            let names: Vec<OsString> = there.iter().map(|&host| world.host(host).into()).collect();
+            if names.is_empty() || (n > 6 && !full && dice(20) != 0) {
+                continue;
+            }
+            // The others are not named, which makes them as silent as those that are away.
+            let layout = Layout::named(names.clone()).unwrap();
+            let control = Control::new().0;
+            let target = layout.existing(Access::default(), &control);
+            let can = target.and_then(|target| target.unreadable(&control));
+            assert_eq!(
+                matches!(can, Ok(None)),
+                readable,
+                "{codec} {there:?}: {can:?}"
+            );
+            if let Err(error) = can {
+                let text = error.to_string();
+                assert!(
+                    text.contains("would suffice") || text.contains("needed:"),
+                    "{text}"
+                );
+            }
+
+            let all = if n > 6 { full && dice(20) == 0 } else { full };
+            let some = n == 3 || dice(if n > 6 { 8 } else { 6 }) == 0;
+            if !all && !some {
+                continue;
+            }
+            let from = there.iter().rev().map(|&host| world.host(host));
+            let mut restore = world.command(&["restore", "restore_test"]);
+            for host in from {
+                restore.arg("--from").arg(host);
+            }
+            let output = restore.args(PLAIN).output().unwrap();
+            if readable {
+                world.is_restored(&output, 0); // hosts that are not named are not missed
+            } else {
+                assert_exit(&output, 1);
+                assert!(!world.path("restore_test").exists());
+            }
+        }
+    }
+}
+
+#[test]
+fn the_error_names_hosts_that_would_suffice() {
+    let world = World::new(None);
+    let kind = [
+        "backup",
+        "-k",
+        "6",
+        "-n",
+        "10",
+        "--codec",
+        "xor:matland",
+        "test",
+    ];
+    assert_exit(&world.run(&[&kind, PLAIN].concat()), 0);
+    let layout = Layout::In(world.path("backup_test"));
+    let control = Control::new().0;
+    let code = distdup_codecs::resolve("xor:matland", Geometry::new(6, 10).unwrap(), None).unwrap();
+    // Of 3 lost, the fatal ones; of any, which of them would do.
+    let mut fatal = 0;
+    for set in 0..1_u32 << 10 {
+        if set.count_ones() != 7 {
+            continue;
+        }
+        let there: ShardSet = hosts_in(10, set).into_iter().collect();
+        if code.is_recoverable(there) {
+            continue;
+        }
+        fatal += 1;
+        let lost = hosts_in(10, !set & 0x3ff);
+        let error = world.without(&lost, || {
+            let target = layout.existing(Access::default(), &control).unwrap();
+            target.unreadable(&control).unwrap_err()
+        });
+        let HostsError::Store(distdup::store::StoreError::Unknown { suffice, .. }) = error else {
+            panic!("{error}")
+        };
+        let one_of: Vec<_> = lost
+            .iter()
+            .filter(|&&host| code.is_recoverable(there.iter().chain([host]).collect()))
+            .map(|&host| vec![world.host(host).display().to_string()])
+            .collect();
+        assert_eq!(*suffice, distdup::store::Suffice::OneOf(one_of));
+    }
+    assert_eq!(fatal, 10);
+}
+
+#[test]
+fn hosts_may_be_renamed_reordered_and_moved_and_the_archive_be_lost() {
+    for world in World::each() {
+        let backup = |hosts: [&str; 3]| {
+            let hosts: Vec<_> = hosts.iter().flat_map(|host| ["-o", host]).collect();
+            world.run(&[&["backup", "test"], &hosts[..], PLAIN].concat())
+        };
+        assert_exit(&backup(["a", "b", "c"]), 0);
+        fs::write(world.path("test/new"), random(100_000)).unwrap();
+        // In another order: the same backup, its archive of signatures included.
+        assert_exit(&backup(["c", "a", "b"]), 0);
+        assert_eq!(
+            fs::read_dir(world.path("home/.cache/duplicity"))
+                .unwrap()
+                .count(),
+            1
+        );
+
+        let other = World::new(world.duplicity.clone());
+        for (from, to) in [("a", "two"), ("b", "three"), ("c", "one")] {
+            let copied = Command::new("cp")
+                .arg("-r")
+                .args([world.path(from), other.path(to)])
+                .status();
+            assert!(copied.unwrap().success());
+        }
+        fs::write(other.path("test/new"), random(100_000)).unwrap();
+        let restore = |hosts: &[&str]| {
+            let hosts: Vec<_> = hosts.iter().flat_map(|host| ["--from", host]).collect();
+            other.run(&[&["restore", "restore_test"], &hosts[..], PLAIN].concat())
+        };
+        other.is_restored(&restore(&["one", "two", "three"]), 0);
+        other.is_restored(&restore(&["two", "three"]), 0);
+        other.is_restored(&restore(&["three", "one"]), 0);
+        // One host by two names is no second host.
+        let output = restore(&["one", "one/."]);
+        assert_exit(&output, 1);
+        assert!(
+            stderr(&output).contains("are the same host"),
+            "{}",
+            stderr(&output)
+        );
+    }
+}
+
+#[test]
+fn what_the_code_can_save_can_be_restored_even_if_it_may_be_stale() {
+    for (kind, k, n, left) in [
+        (
+            &["-k", "1", "-n", "3", "--codec", "copy"][..],
+            1,
+            3,
+            vec![1],
+        ),
+        (&["-k", "2", "-n", "5"], 2, 5, vec![1, 4]),
+    ] {
+        for world in World::each() {
+            assert_exit(&world.run(&[&["backup", "test"], kind, PLAIN].concat()), 0);
+            fs::write(world.path("test/new"), random(100_000)).unwrap();
+            assert_exit(&world.backup(PLAIN), 0);
+            let archive = || {
+                let found = Command::new("find")
+                    .arg(world.path("home/.cache/duplicity"))
+                    .output();
+                stdout(&found.unwrap())
+            };
+            let before = archive();
+            let lost: Vec<_> = (0..n).filter(|host| !left.contains(host)).collect();
+            world.without(&lost, || {
+                let restore = ["restore", "restore_test"];
+                let output = world.run(&[&restore, PLAIN].concat());
+                assert_exit(&output, 1);
+                let said = stderr(&output);
+                assert!(said.contains("--allow-stale"), "{said}");
+                let stale = ["restore", "restore_test", "--allow-stale"];
+                let output = world.run(&[&stale, PLAIN].concat());
+                world.is_restored(&output, 3);
+                assert!(
+                    stderr(&output).contains("may be outdated"),
+                    "{}",
+                    stderr(&output)
+                );
+            });
+            assert_eq!(archive(), before);
+            assert_eq!(fs::read_dir(world.path("tmp")).unwrap().count(), 0);
+            // One less than the code needs.
+            let lost: Vec<_> = (k - 1..n).collect();
+            world.without(&lost, || {
+                let stale = ["restore", "restore_test", "--allow-stale"];
+                assert_exit(&world.run(&[&stale, PLAIN].concat()), 1);
+            });
+        }
+    }
+}

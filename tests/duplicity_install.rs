@@ -1,0 +1,156 @@
+//! Our backend in an installed Duplicity: a copy of it, so that the machine's own stays as it is.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by it")]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use serde_json::{Value, json};
+
+mod world;
+
+use world::{PLAIN, World, assert_exit, stderr, stdout};
+
+/// A world whose Duplicity's modules are a copy.
+struct Copied {
+    world: World,
+    script: PathBuf,
+}
+
+impl Copied {
+    fn new(world: World) -> Self {
+        let script = world
+            .duplicity
+            .clone()
+            .unwrap_or("/usr/bin/duplicity".into());
+        let script = PathBuf::from(script);
+        let first = fs::read_to_string(&script).unwrap();
+        let python = first
+            .lines()
+            .next()
+            .unwrap()
+            .trim_start_matches("#!")
+            .trim();
+        let tell = "import os, duplicity; print(os.path.dirname(duplicity.__file__))";
+        let modules = Command::new(python)
+            .args(["-c", tell])
+            .current_dir("/")
+            .output();
+        let modules = stdout(&modules.unwrap());
+        fs::create_dir(world.path("site")).unwrap();
+        let copied = Command::new("cp")
+            .args(["-r", modules.trim()])
+            .arg(world.path("site/duplicity"))
+            .status();
+        assert!(copied.unwrap().success());
+        let host = |i| {
+            format!(
+                "disk{i} = '{}'\n",
+                world.path(&format!("disk{i}")).display()
+            )
+        };
+        let hosts: String = (0..3).map(host).collect();
+        let settings = format!("[profiles.home]\nk = 2\nn = 3\n[profiles.home.hosts]\n{hosts}");
+        fs::write(world.path("distdup.toml"), settings).unwrap();
+        Self { world, script }
+    }
+
+    fn command(&self, program: impl AsRef<Path>) -> Command {
+        let mut command = Command::new(program.as_ref());
+        self.world.furnish(&mut command);
+        command
+            .env("PYTHONPATH", self.world.path("site"))
+            .env("PYTHONDONTWRITEBYTECODE", "1");
+        command
+    }
+
+    /// Duplicity, without distdup.
+    fn plain(&self, words: &[&str]) -> Output {
+        let mut command = self.command(&self.script);
+        let options = [&PLAIN[1..], &["--num-retries", "1"]].concat();
+        command.args(words).args(options).output().unwrap()
+    }
+
+    fn change(&self, flag: &str) -> Output {
+        let mut command = self.command(world::DISTDUP);
+        command
+            .args(["--json", "duplicity", flag, "--duplicity"])
+            .arg(&self.script);
+        command.output().unwrap()
+    }
+
+    #[track_caller]
+    fn changes(&self, flag: &str, status: &str) -> PathBuf {
+        let output = self.change(flag);
+        assert_exit(&output, 0);
+        let told: Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert_eq!(told["status"], json!(status));
+        told["file"].as_str().unwrap().into()
+    }
+}
+
+#[test]
+fn plain_duplicity_works_while_the_backend_is_installed() {
+    for world in World::each() {
+        let copied = Copied::new(world);
+        let full = ["full", "test", "distdup://home"];
+        assert_ne!(copied.plain(&full).status.code(), Some(0));
+        let file = copied.changes("--install-backend", "installed");
+        assert!(
+            file.starts_with(copied.world.path("site")),
+            "{}",
+            file.display()
+        );
+        assert_eq!(copied.changes("--install-backend", "unchanged"), file);
+
+        assert_exit(&copied.plain(&full), 0);
+        fs::remove_dir_all(copied.world.path("disk1")).unwrap();
+        let restored = copied.plain(&["restore", "distdup://home", "restored"]);
+        assert_exit(&restored, 0);
+        copied.world.is_like("restored");
+        // It is the same backup for distdup.
+        let mut status = copied.command(world::DISTDUP);
+        status
+            .args(["duplicity", "-P", "home", "--duplicity"])
+            .arg(&copied.script);
+        let status = status.arg("collection-status").output().unwrap();
+        assert_exit(&status, 3);
+        assert!(stdout(&status).contains("Number of contained backup sets: 1"));
+        let nowhere = copied.plain(&["collection-status", "distdup://nowhere"]);
+        assert_ne!(nowhere.status.code(), Some(0));
+        assert!(stderr(&nowhere).contains("nowhere"), "{}", stderr(&nowhere));
+        let unnamed = copied.plain(&["collection-status", "distdup:///some/folder"]);
+        assert!(
+            stderr(&unnamed).contains("names no profile"),
+            "{}",
+            stderr(&unnamed)
+        );
+
+        let text = fs::read_to_string(&file).unwrap();
+        fs::write(&file, text.replace("PROGRAM = ", "PROGRAM = '/older' or ")).unwrap();
+        copied.changes("--install-backend", "replaced");
+        assert_eq!(fs::read_to_string(&file).unwrap(), text);
+        assert_eq!(copied.changes("--remove-backend", "removed"), file);
+        assert!(!file.exists());
+        copied.changes("--remove-backend", "unchanged");
+        assert_ne!(copied.plain(&full).status.code(), Some(0));
+    }
+}
+
+#[test]
+fn a_file_of_somebody_elses_is_left_alone() {
+    let copied = Copied::new(World::new(None));
+    let file = copied.changes("--install-backend", "installed");
+    fs::write(&file, "# somebody else's\n").unwrap();
+    for flag in ["--install-backend", "--remove-backend"] {
+        let output = copied.change(flag);
+        assert_exit(&output, 1);
+        assert!(
+            stderr(&output).contains("is not distdup's"),
+            "{}",
+            stderr(&output)
+        );
+        assert_eq!(fs::read_to_string(&file).unwrap(), "# somebody else's\n");
+    }
+}
