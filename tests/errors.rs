@@ -177,6 +177,10 @@ const NOT_MET: &[(&str, &str)] = &[
         "the program counts them before: output-names",
     ),
     ("no-resources", "the system must be short of threads"),
+    (
+        "read-back-differs",
+        "a disk that forgets: tests/read_back.rs",
+    ),
     ("codec-failed", "a mistake of a codec's"),
     ("codec-misused", "a mistake in distdup"),
     (

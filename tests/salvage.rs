@@ -23,6 +23,7 @@ use distdup::decode::{
 };
 use distdup::format::StreamId;
 use distdup::source::Source;
+use distdup_codecs::Geometry;
 use kit::anatomy::{Anatomy, flip, forge};
 use kit::{MemorySink, code, files, full, noise, options, pipes, shares};
 
@@ -64,7 +65,9 @@ struct Set {
 impl Set {
     fn new(codec: &str, (k, n): (usize, usize), len: usize) -> Self {
         let data = noise(len, len as u64);
-        let shares = shares(&data, &options(code(codec, k, n), SHARD as u64));
+        let params = (codec == "xor").then_some("3^5^6,2^4^6,1^4^5,1^2^3");
+        let code = distdup_codecs::resolve(codec, Geometry::new(k, n).unwrap(), params).unwrap();
+        let shares = shares(&data, &options(code, SHARD as u64));
         let anatomy = Anatomy::of(&shares[0], SHARD);
         Self {
             k,
