@@ -4,6 +4,7 @@
 //!   [`verify`](mod@verify) are the operations, each one function.
 //! - [`input`], [`sink`] and [`source`] are where bytes come from and go to: traits, and what
 //!   implements them. They fail, and the operations know what to do about it.
+//! - [`zfec`] reads and writes the shares of another program.
 //! - [`format`](mod@format) is what stands in a share; docs/FORMAT.md is normative.
 //! - [`availability`] is how likely it is that what was written can be read again.
 //! - [`compare`] is what codes cost: how fast they are on this machine, and what they take.
@@ -15,6 +16,7 @@
 
 pub mod availability;
 pub mod catalogue;
+pub mod choice;
 pub mod command;
 pub mod compare;
 pub mod config;
@@ -37,3 +39,4 @@ pub mod source;
 pub mod store;
 pub mod survival;
 pub mod verify;
+pub mod zfec;

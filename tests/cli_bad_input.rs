@@ -34,6 +34,12 @@ fn geometries_that_cannot_be() {
             "--codec xor -k 3 -n 5 --equations 1^2",
             "1 equations for 2 parity shards",
         ),
+        (
+            "--equations 1^2,1^3 -k 4 -n 6",
+            "data shard 4 is in no equation",
+        ),
+        ("--equations 1^2,1^5 -k 4 -n 6", "no data shard 5"),
+        ("--codec xor:matland -n 9", "k = 6 and n = 10, not (6, 9)"),
         ("--codec zfec -k 3 -n 5", "no codec is called \"zfec\""),
         ("--codec copy -k 2 -n 3", "copy"),
         ("-n 3", "(-k)"),

@@ -68,7 +68,9 @@ fn every_codec_and_odd_lengths_go_through() {
             ("--codec copy -n 3", "s2"),
             ("--codec xor -k 2 -n 3", "s1 s2"),
             ("--codec xor -k 6 -n 10", "s1 s2 s4 s5 s6 s7 s8 s9"),
+            ("--codec xor:matland", "s1 s2 s4 s5 s6 s7 s8 s9"),
             ("--codec xor -k 2 -n 4 --equations '1^2,1'", "s2 s3"),
+            ("-n 5 --equations '1^2,2^3'", "s0 s2 s3"),
             ("--codec rs -k 3 -n 5 --shard-size 4k", "s4 s3 s2"),
         ] {
             desk.exits(
@@ -273,6 +275,9 @@ fn json_is_one_object_whatever_happens() {
             .iter()
             .any(|codec| codec["id"] == "xor")
     );
+    let names = json["aliases"].as_array().unwrap();
+    let names: Vec<_> = names.iter().map(|alias| &alias["name"]).collect();
+    assert_eq!(names, ["rs", "xor:matland"]);
 
     // Where standard output carries the stream, the object goes to standard error.
     let ran = desk.exits(0, "distdup decode --json s0 s2");

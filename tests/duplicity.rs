@@ -6,6 +6,7 @@
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::thread;
@@ -404,6 +405,62 @@ fn results_are_told_in_our_terms() {
         );
         assert_eq!(result["may_be_lost"], 0);
     }
+}
+
+/// A Duplicity that does nothing but warn that it left a file out, and is content with that.
+const CARELESS: &str = r#"
+import os, sys
+def dup_run():
+    log = next(word for word in sys.argv if word.startswith("--log-fd="))
+    with os.fdopen(int(log.partition("=")[2]), "w") as log:
+        log.write("WARNING 12\n. Error 'no space' patching letters/first\n\n")
+    for word in sys.argv:
+        if word.endswith(".partial"):
+            os.mkdir(word)
+"#;
+
+#[test]
+fn what_duplicity_leaves_out_is_no_success() {
+    let world = World::new(None);
+    assert_exit(&world.backup(PLAIN), 0);
+    let write = |name: &str, text: &str| {
+        let path = world.path(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    };
+    write("site/duplicity/__init__.py", "");
+    write("site/duplicity/__main__.py", CARELESS);
+    for module in ["config", "log", "progress"] {
+        write(&format!("site/duplicity/{module}.py"), "");
+    }
+    let errors =
+        "class BackendException(Exception): pass\nclass FatalBackendException(Exception): pass\n";
+    write("site/duplicity/errors.py", errors);
+    let backend = "class Backend: pass\ndef register_backend(scheme, factory): pass\n";
+    write("site/duplicity/backend.py", backend);
+    let script = world.path("careless");
+    fs::write(&script, "#!/usr/bin/python3\nprint('duplicity 3.2.1')\n").unwrap();
+    fs::set_permissions(&script, fs::Permissions::from_mode(0o700)).unwrap();
+
+    let run = |words: &[&str]| {
+        let mut command = Command::new(DISTDUP);
+        world.furnish(&mut command);
+        command.env("PYTHONPATH", world.path("site"));
+        command.args(words).arg("--duplicity").arg(&script);
+        command.args(PLAIN).output().unwrap()
+    };
+    let output = run(&["restore", "restore_test"]);
+    assert_exit(&output, 1);
+    let said = stderr(&output);
+    assert!(
+        said.contains("letters/first") && said.contains("left 1 file out"),
+        "{said}"
+    );
+    assert!(world.path("restore_test.partial").is_dir() && !world.path("restore_test").exists());
+    let output = run(&["--json", "backup", "test"]);
+    assert_exit(&output, 3);
+    let result: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(result["left_out"], 1);
 }
 
 #[test]

@@ -408,7 +408,7 @@ fn hosts_may_be_renamed_reordered_and_moved_and_the_archive_be_lost() {
         other.is_restored(&restore(&["three", "one"]), 0);
         // One host by two names is no second host.
         let output = restore(&["one", "one/."]);
-        assert_exit(&output, 1);
+        assert_exit(&output, 2);
         assert!(
             stderr(&output).contains("are the same host"),
             "{}",

@@ -123,6 +123,17 @@ pub enum CodecError {
         /// The term.
         index: usize,
     },
+    /// Equations that a user gave, which protect a data shard not at all.
+    #[error(
+        "data shard {index} is in no equation, so that it cannot be had again if it alone is lost: put it \
+         into one of {equations}"
+    )]
+    Unprotected {
+        /// The first of them, from 1.
+        index: usize,
+        /// What was given.
+        equations: String,
+    },
     /// `encode` with another number of data shards than k.
     #[error("{found} data shards given, the code has {expected}")]
     DataShards {

@@ -125,21 +125,41 @@ pub fn family(id: &str) -> Result<&'static dyn Family, CodecError> {
 /// # Errors
 ///
 /// [`CodecError::UnknownCodec`], which names what there is; [`CodecError::NamedGeometry`] and
-/// [`CodecError::NamedParams`] for an alias of one code; and those of [`Family::code`].
+/// [`CodecError::NamedParams`] for an alias of one code; [`CodecError::Unprotected`], since `params` of
+/// which that is true are a mistake, though shares made with such can be read; and those of
+/// [`Family::code`].
 pub fn resolve(
     name: &str,
     geometry: Geometry,
     params: Option<&str>,
 ) -> Result<Arc<dyn Code>, CodecError> {
-    if let Some(alias) = alias(name) {
-        return alias.code(geometry, params);
+    let code = if let Some(alias) = alias(name) {
+        alias.code(geometry, params)?
+    } else {
+        let aliases = ALIASES.iter().map(Alias::name);
+        let unknown = |_| CodecError::UnknownCodec {
+            name: quote(name),
+            known: ids().chain(aliases).collect::<Vec<_>>().join(", "),
+        };
+        family(name).map_err(unknown)?.code(geometry, params)?
+    };
+    match unprotected(&*code) {
+        Some(shard) if params.is_some() => Err(CodecError::Unprotected {
+            index: shard + 1,
+            equations: code.params().to_owned(),
+        }),
+        _ => Ok(code),
     }
-    let aliases = ALIASES.iter().map(Alias::name);
-    let family = family(name).map_err(|_| CodecError::UnknownCodec {
-        name: quote(name),
-        known: ids().chain(aliases).collect::<Vec<_>>().join(", "),
-    })?;
-    family.code(geometry, params)
+}
+
+/// A data shard that cannot be had again if it alone is lost.
+fn unprotected(code: &dyn Code) -> Option<usize> {
+    let geometry = code.geometry();
+    geometry.data().iter().find(|&shard| {
+        let mut others = geometry.shards();
+        others.remove(shard);
+        !code.reconstructible(others).contains(shard)
+    })
 }
 
 /// Whether `code` is one that a user may mean by `name`, whichever params it has if `name` is not that
@@ -242,6 +262,23 @@ mod tests {
         ] {
             assert_eq!(is_named(&**code, name), named, "{code:?} {name}");
         }
+    }
+
+    #[test]
+    fn data_that_nothing_protects_is_refused_unless_it_was_stored_so() {
+        let geometry = Geometry::new(3, 5).unwrap();
+        for (params, index) in [("1^2,1", 3), ("2,2^3", 1), ("3,1^3", 2)] {
+            assert_eq!(
+                resolve("xor", geometry, Some(params)).map(|code| code.id()),
+                Err(CodecError::Unprotected {
+                    index,
+                    equations: params.into(),
+                })
+            );
+            let xor = family("xor").unwrap();
+            assert!(xor.code(geometry, Some(params)).is_ok());
+        }
+        assert!(resolve("copy", Geometry::new(1, 1).unwrap(), None).is_ok());
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context, anyhow};
 use clap::Args;
-use distdup::config::Settings;
+use distdup::config::{Setting, Settings};
 use distdup::control::Control;
 use distdup::duplicity::backup::{ACTIONS, Plan};
 use distdup::duplicity::hosts::{Standing, Target, Wish};
@@ -15,10 +15,11 @@ use distdup::survival;
 use distdup_codecs::Code;
 use serde_json::{Value, json};
 
+use super::code;
 use super::console::{Console, warn};
 use super::low_disk::{self, LowDisk};
 use super::session::{self, DuplicityArgs, Ended, HostArgs};
-use super::settings::{Selection, StoreArgs, source};
+use super::settings::{Selection, StoreArgs};
 use super::{Outcome, Usage, report};
 
 /// Back a folder up with Duplicity, to n hosts of which any n - k may be lost
@@ -35,9 +36,9 @@ pub struct Backup {
     #[arg(long)]
     replace_lost: bool,
     #[command(flatten)]
-    low_disk: LowDisk,
-    #[command(flatten)]
     hosts: HostArgs,
+    #[command(flatten)]
+    low_disk: LowDisk,
     #[command(flatten)]
     duplicity: DuplicityArgs,
 }
@@ -55,15 +56,15 @@ environment or the configuration, or asks for it.";
 impl Backup {
     pub fn run(self, console: Console, selection: &Selection) -> anyhow::Result<Outcome> {
         let arguments = Settings {
-            source: source(self.source),
+            source: self.source.map(Setting::argument),
             low_disk: self.low_disk.setting(),
             ..self.store.settings().over(self.duplicity.which.settings())
         };
         let settings = arguments.over(selection.settings(console)?);
         let mut options = self.duplicity.options(&settings, ACTIONS);
-        let from = settings.source.as_ref().ok_or_else(nothing)?;
+        let source = settings.source.as_ref().ok_or_else(|| nothing(&settings))?;
         let layout = settings.layout().map_err(Usage::new)?;
-        let plan = Plan::new(&from.value, layout).map_err(Usage::new)?;
+        let plan = Plan::new(&source.value, layout).map_err(Usage::new)?;
         let duplicity = session::find(console, &settings)?;
         let wish = Wish {
             replace: self.replace_lost,
@@ -81,6 +82,9 @@ impl Backup {
             .map_err(|error| {
                 session::no_store(error, "there are no hosts that could be backed up to")
             })?;
+        if wish.equations.is_some() {
+            code::warn_of_copies(&*target.code);
+        }
         session::note_unlocked(console, &target);
         // A store that was there may have more.
         plan.check_hosts(&target.hosts).map_err(Usage::new)?;
@@ -122,8 +126,14 @@ impl Backup {
     }
 }
 
-fn nothing() -> anyhow::Error {
-    Usage::say("nothing to back up: give SRC, or set source, or choose a profile that has one (-P)")
+fn nothing(settings: &Settings) -> anyhow::Error {
+    let choice = settings.choice.join(", ");
+    Usage::say(match choice.as_str() {
+        "" => "nothing to back up: give SRC, or set source in a configuration file".into(),
+        choice => {
+            format!("nothing to back up: give SRC, or choose a profile with -P, of: {choice}")
+        }
+    })
 }
 
 fn print(
@@ -140,13 +150,21 @@ fn print(
     let losses = losses(&*target.code, standing);
     // Hosts that took the place of lost ones cannot say what there was before them.
     let unsure = standing.listed + 1 < target.spec.min_shares();
-    let outcome = Outcome::degraded_if(!tally.is_good() || standing.lacking > 0 || unsure);
+    let outcome = Outcome::degraded_if(
+        !tally.is_good() || tally.left_out() > 0 || standing.lacking > 0 || unsure,
+    );
     let lacking = tally.bad_hosts(target);
     if !lacking.is_empty() {
         warn(format!(
             "not all of this backup is on {}: see to it, or, if it is lost for good, make it anew with \
              --replace-lost",
             lacking.join(", ")
+        ));
+    }
+    if let left_out @ 1.. = tally.left_out() {
+        warn(format!(
+            "Duplicity could not read {}, and says which above: the backup is without",
+            report::count(left_out, "file")
         ));
     }
     if standing.lacking > 0 {

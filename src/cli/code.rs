@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use clap::Args;
+use distdup::choice::Choice;
 use distdup::config::Settings;
-use distdup_codecs::{ALIASES, Alias, Code, FAMILIES, Geometry, alias, resolve};
+use distdup_codecs::{ALIASES, Alias, Code, FAMILIES, Geometry, resolve};
 use serde_json::{Map, Value, json};
 
 use super::Usage;
@@ -28,45 +29,35 @@ pub struct CodeArgs {
 }
 
 impl CodeArgs {
-    fn name(&self) -> &str {
-        let default = if self.equations.is_some() {
-            "xor"
-        } else {
-            "rs"
-        };
-        self.codec.as_deref().unwrap_or(default)
+    fn choice(&self) -> Choice<'_> {
+        Choice {
+            codec: self.codec.as_deref(),
+            k: self.k,
+            n: self.n,
+            equations: self.equations.as_deref(),
+        }
     }
 
-    /// The geometry that a name stands for.
-    fn named(&self) -> Option<(usize, usize)> {
-        alias(self.name())?.geometry()
-    }
-
-    fn parity(&self) -> Option<usize> {
-        Some(self.equations.as_ref()?.split(',').count())
+    /// Whether it can be rs8.
+    pub fn is_rs8(&self) -> bool {
+        ["rs", "rs8"].contains(&self.choice().codec())
     }
 
     /// Shares in all, as far as it follows from what is given.
     pub fn n(&self, hosts: Option<usize>) -> Option<usize> {
-        self.n
-            .or(hosts)
-            .or(self.named().map(|(_, n)| n))
-            .or(self.k.zip(self.parity()).map(|(k, parity)| k + parity))
+        self.choice().n(hosts)
     }
 
     /// Shares that suffice, as far as it follows from what is given.
     pub fn k(&self, n: usize) -> Option<usize> {
-        self.k
-            .or((self.name() == "copy").then_some(1))
-            .or(self.named().map(|(k, _)| k))
-            .or(self.parity().and_then(|parity| n.checked_sub(parity)))
+        self.choice().k(n)
     }
 
     /// Takes what is not given from what is set for `n` hosts, as far as the code leaves it open.
     pub fn adopt(&mut self, settings: &Settings, n: usize) {
         let set = settings.wish();
-        if self.equations.is_none() {
-            self.codec = self.codec.take().or(set.codec);
+        if self.codec.is_none() && self.equations.is_none() {
+            (self.codec, self.equations) = (set.codec, set.equations);
         }
         self.k = self.k(n).or(set.k);
         self.n = Some(n);
@@ -75,12 +66,12 @@ impl CodeArgs {
     /// The code with that geometry.
     pub fn code(&self, k: usize, n: usize) -> anyhow::Result<Arc<dyn Code>> {
         let geometry = Geometry::new(k, n).map_err(Usage::new)?;
-        code(self.name(), geometry, self.equations.as_deref())
+        code(self.choice().codec(), geometry, self.equations.as_deref())
     }
 
     pub fn json(&self) -> Map<String, Value> {
         let mut object = Map::new();
-        object.insert("codec".into(), json!(self.name()));
+        object.insert("codec".into(), json!(self.choice().codec()));
         object.insert("k".into(), json!(self.k));
         object.insert("n".into(), json!(self.n));
         object.insert("equations".into(), json!(self.equations));
@@ -96,8 +87,6 @@ pub fn names() -> impl Iterator<Item = &'static str> {
 }
 
 /// The code that is called so, with that geometry.
-///
-/// Equations that leave data unprotected are refused, and those that are there twice warned of.
 pub fn code(
     name: &str,
     geometry: Geometry,
@@ -105,28 +94,16 @@ pub fn code(
 ) -> anyhow::Result<Arc<dyn Code>> {
     let code = resolve(name, geometry, equations).map_err(Usage::new)?;
     if equations.is_some() {
-        check(&*code)?;
+        warn_of_copies(&*code);
     }
     Ok(code)
 }
 
-fn check(code: &dyn Code) -> anyhow::Result<()> {
-    let geometry = code.geometry();
-    for data in geometry.data() {
-        let mut others = geometry.shards();
-        others.remove(data);
-        if !code.reconstructible(others).contains(data) {
-            return Err(Usage::say(format!(
-                "data shard {} is in no equation, so that it cannot be had again if it alone is \
-                 lost: put it into one of {}",
-                data + 1,
-                code.params()
-            )));
-        }
-    }
+/// Warns of equations that are there twice. Of one data shard all parity is copies, and meant to be.
+pub fn warn_of_copies(code: &dyn Code) {
     let equations: Vec<_> = code.params().split(',').collect();
-    // Of one data shard all parity is copies, and meant to be.
-    for (at, equation) in equations.iter().enumerate().filter(|_| geometry.k() > 1) {
+    let several = (equations.iter().enumerate()).filter(|_| code.geometry().k() > 1);
+    for (at, equation) in several {
         if let Some(first) = equations[..at].iter().position(|other| other == equation) {
             warn(format!(
                 "equations {} and {} are the same, {equation}: their shards are copies of each other",
@@ -135,5 +112,4 @@ fn check(code: &dyn Code) -> anyhow::Result<()> {
             ));
         }
     }
-    Ok(())
 }

@@ -6,13 +6,13 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use clap::{Args, Subcommand};
-use distdup::config::{Config as File, Settings, Shown, TEMPLATE};
+use distdup::config::{Config as File, Setting, Settings, Shown, TEMPLATE};
 use distdup::quote::with_causes;
 use serde_json::{Value, json};
 
 use super::console::{Console, warn};
 use super::session::Which;
-use super::settings::{Selection, StoreArgs, source};
+use super::settings::{Selection, StoreArgs};
 use super::{Exit, Outcome, Usage, report};
 
 /// Make a configuration file, check it, or tell what is set and where
@@ -166,9 +166,14 @@ fn checked(file: &File, selection: &Selection) -> anyhow::Result<Vec<Settings>> 
     if selection.profile().is_some() || names.is_empty() {
         return Ok(vec![selection.of(file)?]);
     }
-    let base = file.base().source.as_ref().map(|_| None);
-    let names = base.into_iter().chain(names.into_iter().map(Some));
-    Ok(names.filter_map(|name| file.profile(name).ok()).collect())
+    let profiles = names.into_iter().map(|name| file.profile(Some(name)));
+    let all = [file.profile(None)].into_iter().chain(profiles);
+    let mut all: Vec<Settings> = all.collect::<Result<_, _>>()?;
+    all.retain(|settings| {
+        let common = settings.source.is_none() || settings.layout().is_err();
+        settings.profile.is_some() || !common
+    });
+    Ok(all)
 }
 
 /// `/home to nas, cellar, friend`.
@@ -186,7 +191,7 @@ fn summary(settings: &Settings) -> String {
 impl Show {
     fn run(self, console: Console, selection: &Selection) -> anyhow::Result<()> {
         let arguments = Settings {
-            source: source(self.source),
+            source: self.source.map(Setting::argument),
             ..self.store.settings().over(self.which.settings())
         };
         let file = selection.config(console)?;

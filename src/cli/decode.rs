@@ -12,12 +12,14 @@ use distdup::decode::{
 };
 use distdup::format::StreamId;
 use distdup::sink::Options;
+use distdup::zfec;
 use serde_json::json;
 
 use super::console::{Console, warn};
 use super::failure::Finding;
 use super::size::{parse_seconds, parse_size, show_size, show_time};
 use super::watch::Watch;
+use super::zfec::Format;
 use super::{Outcome, names, report};
 
 /// Decode enough shares, in any order, into the stream that they hold
@@ -26,6 +28,9 @@ use super::{Outcome, names, report};
 pub struct Decode {
     #[command(flatten)]
     pub sources: Sources,
+    /// What the shares are [default: zfec if they are called *.fec, else distdup]
+    #[arg(long)]
+    format: Option<Format>,
     /// Where the stream goes: a path, fd:N, exec:COMMAND, or - for standard output
     #[arg(short, long = "output", value_name = "OUT", default_value = "-")]
     output: OsString,
@@ -105,6 +110,7 @@ impl Decode {
         *console = console.with_data_on_stdout(names::has_stdout(&outputs));
         let console = *console;
         names::distinct(&outputs, &names::places(&self.sources.shares))?;
+        let format = Format::of(self.format, &self.sources.shares)?;
         let watch = Watch::start(console, None, "share")?;
         let sources = names::sources(&self.sources.shares)?;
         let options = Options {
@@ -112,6 +118,10 @@ impl Decode {
             sync: !self.no_sync,
         };
         let output = names::sink(&self.output, options)?;
+        if format == Format::Zfec {
+            let result = zfec::decode(sources, output, &watch.control);
+            return super::zfec::decoded(console, result, watch.elapsed(), watch.was_stopped());
+        }
 
         let (options, control) = (self.sources.options(), &watch.control);
         let result = if self.salvage {

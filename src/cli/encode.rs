@@ -14,13 +14,15 @@ use distdup::input::{FileInput, FromCommand, Input, NamedPipe, Promised, ReaderI
 use distdup::place::Place;
 use distdup::quote::quote;
 use distdup::sink::{Options, set};
-use distdup_codecs::{Code, ShardSet};
+use distdup::zfec;
+use distdup_codecs::{Code, MAX_SHARDS, ShardSet};
 use serde_json::json;
 
 use super::code::CodeArgs;
 use super::console::Console;
 use super::size::{parse_seconds, parse_size, show_size, show_time};
 use super::watch::Watch;
+use super::zfec::Format;
 use super::{Outcome, Usage, names, report};
 
 /// Encode a stream into n shares, of which any k (with Reed-Solomon) give it back
@@ -34,6 +36,9 @@ pub struct Encode {
     pub output: Vec<OsString>,
     #[command(flatten)]
     code: CodeArgs,
+    /// How shares are written
+    #[arg(long, default_value = "distdup")]
+    format: Format,
     /// Go on while this many shares can be written [default: K + (N - K) / 2]
     #[arg(long, value_name = "COUNT")]
     min_shares: Option<usize>,
@@ -90,14 +95,18 @@ Examples:
 
 impl Encode {
     pub fn run(self, console: &mut Console) -> anyhow::Result<Outcome> {
-        let code = self.code()?;
-        let n = code.geometry().n();
+        let (k, n) = self.geometry()?;
+        let code = match self.format {
+            Format::Distdup => Some(self.code.code(k, n)?),
+            Format::Zfec => self.check_zfec(k, n)?,
+        };
         let outputs = set::expand(&self.output, Some(n)).map_err(Usage::new)?;
         *console = console.with_data_on_stdout(names::has_stdout(&outputs));
         let console = *console;
         let early = self.early_input()?;
         names::distinct(&outputs, &early.place)?;
 
+        let length = self.size.or(early.length.filter(|_| early.is_whole));
         let total = self.size.or(self.size_hint).or(early.length);
         let watch = Watch::start(console, total, "sink")?;
         let options = Options {
@@ -118,6 +127,11 @@ impl Encode {
         let pipe = pipe.transpose()?;
         let input = self.input(early, pipe.as_ref())?;
 
+        let Some(code) = code else {
+            let result = zfec::encode(input, sinks, k, length, &watch.control);
+            let (elapsed, stopped) = (watch.elapsed(), watch.was_stopped());
+            return super::zfec::encoded(console, result, (k, n), elapsed, stopped);
+        };
         let options = self.options(code);
         let result = encode(input, sinks, &options, &watch.control);
         drop(pipe);
@@ -144,13 +158,32 @@ impl Encode {
         }
     }
 
-    fn code(&self) -> anyhow::Result<Arc<dyn Code>> {
+    fn geometry(&self) -> anyhow::Result<(usize, usize)> {
         let n = match self.code.n(None) {
             Some(n) => n,
             None => set::expand(&self.output, None).map_err(Usage::new)?.len(),
         };
         let unknown = || Usage::say("how many shares suffice must be given (-k)");
-        self.code.code(self.code.k(n).ok_or_else(unknown)?, n)
+        Ok((self.code.k(n).ok_or_else(unknown)?, n))
+    }
+
+    /// There is no code to choose, and little else.
+    fn check_zfec(&self, k: usize, n: usize) -> anyhow::Result<Option<Arc<dyn Code>>> {
+        if !(1..=n).contains(&k) || n > MAX_SHARDS {
+            return Err(Usage::say(format!(
+                "zfec has k of 1 to n and n up to {MAX_SHARDS}, not ({k}, {n})"
+            )));
+        }
+        if !self.code.is_rs8() {
+            return Err(Usage::say("zfec's code is rs8, and has no equations"));
+        }
+        if self.min_shares.is_some() || self.tuning.shard_size.is_some() {
+            return Err(Usage::say(
+                "--min-shares and --shard-size are not for --format zfec: all shares are written, \
+                 in zfec's stripes, or none",
+            ));
+        }
+        Ok(None)
     }
 
     fn options(&self, code: Arc<dyn Code>) -> EncodeOptions {
@@ -176,6 +209,7 @@ impl Encode {
                 input: None,
                 place,
                 length: None,
+                is_whole: false,
             });
         }
         if let Some(path) = self.input.as_deref().filter(|path| path.as_os_str() != "-") {
@@ -187,6 +221,7 @@ impl Encode {
                 input: Some(Box::new(input)),
                 place,
                 length,
+                is_whole: true,
             });
         }
         let stdin = Descriptor::for_reading(b"0").context("cannot read standard input")?;
@@ -204,6 +239,7 @@ impl Encode {
             length: found.is_file().then_some(found.len()),
             place: vec![("standard input".into(), place)],
             input: Some(Box::new(ReaderInput(stdin))),
+            is_whole: false,
         })
     }
 
@@ -231,6 +267,8 @@ struct Early {
     input: Option<Box<dyn Input>>,
     place: Vec<(String, Place)>,
     length: Option<u64>,
+    /// Whether it is read from its start.
+    is_whole: bool,
 }
 
 fn shown(path: &std::path::Path) -> String {

@@ -34,6 +34,7 @@ mod tally;
 mod verify;
 mod watch;
 mod why;
+mod zfec;
 
 use console::{Console, Verbosity};
 pub use failure::{Usage, misspoken};
@@ -88,10 +89,10 @@ impl Command {
             Self::Backup(_)
                 | Self::Restore(_)
                 | Self::Duplicity(_)
-                | Self::Resident(_)
                 | Self::Status(_)
                 | Self::Heal(_)
                 | Self::Cleanup(_)
+                | Self::Resident(_)
                 | Self::Availability(_)
                 | Self::Config(_)
         )

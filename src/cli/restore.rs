@@ -18,7 +18,7 @@ use super::console::{Console, warn};
 use super::low_disk::{self, LowDisk};
 use super::session::{self, DuplicityArgs, HostArgs};
 use super::settings::{Selection, hosts};
-use super::{Outcome, Usage};
+use super::{Outcome, Usage, report};
 
 /// Restore what Duplicity backed up, from enough of the hosts
 #[derive(Debug, Args)]
@@ -71,12 +71,14 @@ impl Restore {
         let (control, _) = Control::new();
         let access = self.hosts.access_to(self.allow_stale);
         let cannot = |error: HostsError| {
-            let hint = if error.may_be_stale() {
-                "--allow-stale restores the newest that is left"
+            let what = if error.may_be_stale() {
+                "nothing was restored; bring hosts back that are missing (mount them, say), say where they are \
+                 now (--from), or restore the newest that is left: --allow-stale"
             } else {
-                "bring hosts back that are missing (mount them, say), or say where they are now: --from"
+                "nothing was restored; bring hosts back that are missing (mount them, say), or say where they are \
+                 now: --from"
             };
-            session::no_store(error, format!("nothing was restored; {hint}"))
+            session::no_store(error, what)
         };
         let target = layout.existing(access, &control).map_err(cannot)?;
         if let Some((count, error)) = target.unreadable(&control).map_err(cannot)? {
@@ -100,6 +102,15 @@ impl Restore {
         tally.warn();
         if let Some(failure) = ended.failure() {
             return Err(anyhow!(failure)).context("nothing was restored");
+        }
+        if let left_out @ 1.. = tally.left_out() {
+            let kept = output.keep();
+            return Err(anyhow!(
+                "Duplicity left {} out, and says which above; the rest is in {}",
+                report::count(left_out, "file"),
+                kept.display()
+            ))
+            .context("not all was restored");
         }
         output.finish()?;
 

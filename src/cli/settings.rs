@@ -35,9 +35,12 @@ pub struct StoreArgs {
     /// Hosts in all [default: 3, or as the backup there has it]
     #[arg(short, value_name = "N")]
     n: Option<usize>,
-    /// rs, rs8, rs16, xor or copy; see `distdup codecs` [default: rs, or as the backup there has it]
+    /// rs, xor, copy or another of `distdup codecs` [default: rs, or as the backup there has it]
     #[arg(short, long)]
     codec: Option<String>,
+    /// Parity equations for xor, such as '1^2,1^3'
+    #[arg(long, value_name = "LIST")]
+    equations: Option<String>,
     /// Go on while this many hosts can be written [default: K + (N - K) / 2]
     #[arg(long, value_name = "COUNT")]
     min_shares: Option<usize>,
@@ -72,14 +75,6 @@ impl Selection {
             console.detail(format!("settings are from {}", config.file().display()));
         }
         Ok(config)
-    }
-
-    /// The same where folders do not matter, so that it need not be said which profile.
-    pub fn of_any(&self, config: &Config) -> anyhow::Result<Settings> {
-        match self.profile {
-            Some(_) => self.of(config),
-            None => Ok(config.base().clone()),
-        }
     }
 
     /// The profile of a file, or its only settings.
@@ -128,15 +123,11 @@ impl StoreArgs {
             k: self.k.map(Setting::argument),
             n: self.n.map(Setting::argument),
             codec: self.codec.map(Setting::argument),
+            equations: self.equations.map(Setting::argument),
             min_shares: self.min_shares.map(Setting::argument),
             ..Settings::default()
         }
     }
-}
-
-/// What an argument says is to be backed up, as a setting.
-pub fn source(path: Option<PathBuf>) -> Option<Setting<PathBuf>> {
-    path.map(Setting::argument)
 }
 
 /// Hosts that arguments name, as a setting.

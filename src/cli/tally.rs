@@ -30,6 +30,7 @@ pub struct Tally {
     parts: HashMap<Vec<u8>, u64>,
     volumes: usize,
     volumes_in_all: Option<usize>,
+    left_out: usize,
 }
 
 /// What one host did.
@@ -59,6 +60,7 @@ impl Tally {
             parts: HashMap::new(),
             volumes: 0,
             volumes_in_all: None,
+            left_out: 0,
         }
     }
 
@@ -92,6 +94,12 @@ impl Tally {
             self.volumes += 1;
             self.volumes_in_all = record.volumes_in_all().or(self.volumes_in_all);
         }
+        self.left_out += usize::from(record.leaves_out());
+    }
+
+    /// Files that Duplicity left out.
+    pub fn left_out(&self) -> usize {
+        self.left_out
     }
 
     /// Whether anything has come yet.
@@ -148,6 +156,7 @@ impl Tally {
     pub fn add_to(&self, object: &mut Map<String, Value>, took: Duration) {
         object.insert("bytes".into(), json!(self.bytes));
         object.insert("volumes".into(), json!(self.volumes));
+        object.insert("left_out".into(), json!(self.left_out));
         object.insert("seconds".into(), json!(took.as_secs_f64()));
     }
 

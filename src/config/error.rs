@@ -83,14 +83,6 @@ pub enum ConfigError {
         /// All of them.
         known: String,
     },
-    /// The hosts' folders depend on it.
-    #[error("{} has {{profile}} in the folders of its hosts: say which profile, -P {known}", file.display())]
-    SayProfile {
-        /// The file.
-        file: PathBuf,
-        /// The profiles that there are.
-        known: String,
-    },
 }
 
 /// What is wrong at a place in a file.

@@ -10,7 +10,8 @@ use super::environment::{self, Variable};
 use super::error::{ConfigError, Fault};
 use super::hosts::{self, Hosts};
 use super::reader::{Key, Reader, Value};
-use super::settings::{ALL, Setting, Settings, Shown};
+use super::settings::{ALL, Setting, Settings};
+use super::shown::Shown;
 use crate::duplicity::low_disk::Temporary;
 use distdup_codecs::MAX_SHARDS;
 
@@ -56,6 +57,18 @@ static TOP: &[Entry] = &[
             Ok(())
         },
         show: |settings| one("codec", settings.codec.as_ref(), |name| json!(name)),
+    },
+    Entry {
+        name: "equations",
+        read: |reader, settings, key, value| {
+            let equations = reader.string(value, "equations in quotes, such as '1^2,1^3'")?;
+            settings.equations = Some(reader.setting(&key.span(), equations));
+            Ok(())
+        },
+        show: |settings| {
+            let equations = settings.equations.as_ref();
+            one("equations", equations, |text| json!(text))
+        },
     },
     Entry {
         name: "k",

@@ -15,17 +15,21 @@ mod find;
 mod hosts;
 mod keys;
 mod nearest;
+mod problem;
 mod profiles;
 mod reader;
 mod secret;
 mod settings;
+mod shown;
 
 pub use self::environment::Variable;
 pub use self::error::{ConfigError, Fault};
 pub use self::hosts::{Chances, Host, Hosts};
+pub use self::problem::Problem;
 pub use self::profiles::Config;
 pub use self::secret::{Reference, SecretError};
-pub use self::settings::{Origin, Problem, Setting, Settings, Shown};
+pub use self::settings::{Origin, Setting, Settings};
+pub use self::shown::Shown;
 
 /// A file that says nothing yet, with a comment on everything that it could say.
 pub const TEMPLATE: &str = include_str!("template.toml");

@@ -114,26 +114,16 @@ impl Config {
         self.profiles.keys().map(String::as_str)
     }
 
-    /// What stands at the top of the file; of hosts in folders called after the profile, only names
-    /// mean something.
-    pub fn base(&self) -> &Settings {
-        &self.base
-    }
-
-    /// The settings of a profile, or of the file if it is for one backup.
+    /// The settings of a profile, or what stands at the top of the file.
     ///
     /// # Errors
-    /// There is no such profile, or one must be named.
+    /// There is no such profile.
     pub fn profile(&self, name: Option<&str>) -> Result<Settings, ConfigError> {
-        let known = || self.profiles().collect::<Vec<_>>().join(", ");
         let Some(name) = name else {
-            if listed(&self.base).iter().any(Host::wants_profile) {
-                return Err(ConfigError::SayProfile {
-                    file: self.file.clone(),
-                    known: known(),
-                });
-            }
-            return Ok(self.base.clone());
+            return Ok(Settings {
+                choice: self.profiles().map(str::to_owned).collect(),
+                ..self.base.clone()
+            });
         };
         self.profiles
             .get(name)
@@ -142,7 +132,7 @@ impl Config {
                 name: quote(name),
                 file: self.file.clone(),
                 nearest: nearest(name, self.profiles()),
-                known: known(),
+                known: self.profiles().collect::<Vec<_>>().join(", "),
             })
     }
 }

@@ -11,13 +11,10 @@ use serde_json::{Value, json};
 
 use super::environment::Variable;
 use super::hosts::{Host, Hosts};
-use super::keys;
 use super::secret::SecretError;
 use crate::availability::Group;
-use crate::duplicity::backup::{BackupError, Plan};
 use crate::duplicity::environment::Environment;
-use crate::duplicity::hosts::{Access, DEFAULT_CODEC, HostsError, Layout, NamedFolder, Wish};
-use crate::duplicity::launch::{Duplicity, FindError};
+use crate::duplicity::hosts::{Access, HostsError, Layout, NamedFolder, Wish};
 use crate::duplicity::low_disk::Temporary;
 
 /// Options that are for all of Duplicity's commands.
@@ -57,6 +54,8 @@ pub enum Origin {
 pub struct Settings {
     /// The profile, if it has a name.
     pub profile: Option<String>,
+    /// Profiles that could be chosen, where none was.
+    pub choice: Vec<String>,
     /// What to back up, in full.
     pub source: Option<Setting<PathBuf>>,
     /// Where to.
@@ -65,6 +64,8 @@ pub struct Settings {
     pub groups: Vec<Setting<Group>>,
     /// The code's name.
     pub codec: Option<Setting<String>>,
+    /// Its parity equations.
+    pub equations: Option<Setting<String>>,
     /// Data shares.
     pub k: Option<Setting<usize>>,
     /// All shares.
@@ -79,35 +80,6 @@ pub struct Settings {
     pub options: BTreeMap<String, Setting<Vec<OsString>>>,
     /// What Duplicity's environment has otherwise than ours.
     pub variables: BTreeMap<String, Setting<Variable>>,
-}
-
-/// Why a backup cannot be made.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum Problem {
-    /// What is to be backed up.
-    #[error(transparent)]
-    Backup(#[from] BackupError),
-    /// The hosts, or the code.
-    #[error(transparent)]
-    Hosts(#[from] HostsError),
-    /// Duplicity.
-    #[error(transparent)]
-    Duplicity(#[from] FindError),
-    /// What it is to encrypt with.
-    #[error(transparent)]
-    Secret(#[from] SecretError),
-}
-
-/// A setting as it stands in a file.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Shown {
-    /// The key, with those of the tables that it is in: `duplicity.path`.
-    pub key: String,
-    /// Its value.
-    pub value: Value,
-    /// Where it was set.
-    pub origin: Origin,
 }
 
 impl<T> Setting<T> {
@@ -131,16 +103,21 @@ impl Settings {
             others.extend(own);
             others
         }
+        fn either<T>(own: Vec<T>, others: Vec<T>) -> Vec<T> {
+            if own.is_empty() { others } else { own }
+        }
+        // Equations are those of a codec, and go with it.
+        let says_which = self.codec.is_some() || self.equations.is_some();
+        let which = if says_which { &self } else { &others };
+        let (codec, equations) = (which.codec.clone(), which.equations.clone());
         Self {
             profile: self.profile.or(others.profile),
+            choice: either(self.choice, others.choice),
             source: self.source.or(others.source),
             hosts: self.hosts.or(others.hosts),
-            groups: if self.groups.is_empty() {
-                others.groups
-            } else {
-                self.groups
-            },
-            codec: self.codec.or(others.codec),
+            groups: either(self.groups, others.groups),
+            codec,
+            equations,
             k: self.k.or(others.k),
             n: self.n.or(others.n),
             min_shares: self.min_shares.or(others.min_shares),
@@ -154,11 +131,15 @@ impl Settings {
     /// Where the hosts are, if it is set.
     ///
     /// # Errors
-    /// What an argument named is no folder.
+    /// What an argument named is no folder, or which they are depends on the profile.
     pub fn layout(&self) -> Result<Option<Layout>, HostsError> {
         match self.hosts.as_ref().map(|hosts| &hosts.value) {
             None => Ok(None),
             Some(Hosts::Named(names)) => Layout::named(names.clone()).map(Some),
+            Some(Hosts::Listed(hosts)) if hosts.iter().any(Host::wants_profile) => {
+                let known = self.choice.join(", ");
+                Err(HostsError::SayProfile { known })
+            }
             Some(Hosts::Listed(hosts)) => Ok(Some(Layout::Listed {
                 profile: self.profile.clone(),
                 hosts: hosts.iter().map(NamedFolder::from).collect(),
@@ -172,6 +153,7 @@ impl Settings {
             k: value(self.k.as_ref()),
             n: value(self.n.as_ref()),
             codec: value(self.codec.as_ref()),
+            equations: value(self.equations.as_ref()),
             min_shares: value(self.min_shares.as_ref()),
             replace: false,
             access: Access::default(),
@@ -212,94 +194,6 @@ impl Settings {
             variable.value.add_to(&mut environment, name)?;
         }
         Ok(environment)
-    }
-
-    /// What keeps a backup with these settings from being made that can be told without making it.
-    pub fn problems(&self) -> Vec<Problem> {
-        let mut problems = Vec::new();
-        if let Some(source) = &self.source {
-            let plan = self.layout().map_err(Problem::from);
-            let plan = plan.and_then(|layout| Ok(Plan::new(&source.value, layout)?));
-            problems.extend(plan.and_then(|plan| self.problem_of(&plan)).err());
-        } else if let Ok(Some(layout)) = self.layout() {
-            problems.extend(layout.design(&self.wish()).map_err(Problem::from).err());
-        }
-        let path = self.duplicity.as_ref().map(|path| path.value.as_path());
-        problems.extend(Duplicity::find(path).map_err(Problem::from).err());
-        for (name, variable) in &self.variables {
-            problems.extend(variable.value.check(name).map_err(Problem::from).err());
-        }
-        problems
-    }
-
-    fn problem_of(&self, plan: &Plan) -> Result<(), Problem> {
-        let design = plan.layout.design(&self.wish())?;
-        Ok(plan.check_hosts(&design.hosts)?)
-    }
-
-    /// All that is set, as in a file.
-    pub fn shown(&self) -> Vec<Shown> {
-        keys::shown(self)
-    }
-
-    /// What is not set, and has a value all the same, as far as that does not depend on what is there.
-    pub fn usual(&self) -> Vec<Shown> {
-        let layout = self.layout().ok().flatten();
-        let layout = layout.unwrap_or(Layout::In(PathBuf::new()));
-        let design = layout.design(&self.wish()).ok();
-        let geometry = design.as_ref().map(|design| design.code.geometry());
-        let duplicity = Duplicity::on_path().map(|path| json!(path.to_string_lossy()));
-        let values = [
-            ("codec", Some(json!(DEFAULT_CODEC))),
-            ("k", geometry.map(|geometry| json!(geometry.k()))),
-            ("n", geometry.map(|geometry| json!(geometry.n()))),
-            ("min_shares", design.map(|design| json!(design.least))),
-            ("duplicity.path", duplicity),
-        ];
-        let set = self.shown();
-        let is_set = |key| set.iter().any(|shown| shown.key == key);
-        values
-            .into_iter()
-            .filter(|(key, _)| !is_set(*key))
-            .filter_map(|(key, value)| {
-                Some(Shown {
-                    key: key.to_owned(),
-                    value: value?,
-                    origin: Origin::Default,
-                })
-            })
-            .collect()
-    }
-}
-
-/// A line of a file.
-impl fmt::Display for Shown {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} = {}", self.key, Toml(&self.value))
-    }
-}
-
-/// A value as TOML has it: as JSON but for objects.
-struct Toml<'a>(&'a Value);
-
-impl fmt::Display for Toml<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {
-            Value::Object(object) => {
-                let mut separator = "{ ";
-                for (key, value) in object {
-                    write!(f, "{separator}{key} = {}", Toml(value))?;
-                    separator = ", ";
-                }
-                f.write_str(" }")
-            }
-            Value::Array(items) => {
-                let items: Vec<String> = items.iter().map(|item| Toml(item).to_string()).collect();
-                write!(f, "[{}]", items.join(", "))
-            }
-            // JSON's escapes are TOML's, too; but TOML takes this one by its number only.
-            value => f.write_str(&value.to_string().replace('\x7f', "\\u007f")),
-        }
     }
 }
 

@@ -28,6 +28,7 @@ PASSPHRASE = { file = "secret" }
 /// Three, which share what is common.
 const THREE: &str = r#"
 codec = "xor"
+equations = "1^2"
 k = 6
 n = 10
 min_shares = 9
@@ -152,6 +153,7 @@ fn profiles_share_what_stands_at_the_top() {
         k: Some(2),
         n: Some(3),
         codec: Some("xor".into()),
+        equations: Some("1^2".into()),
         min_shares: Some(9),
         ..Wish::default()
     };
@@ -198,8 +200,18 @@ fn a_profile_must_be_there_and_be_named_where_hosts_depend_on_it() {
         "there is no profile hoem in /etc/x/distdup.toml; did you mean home?"
     );
     assert!(error(Some("photos")).ends_with("there are home, mail"));
-    assert!(error(None).ends_with("say which profile, -P home, mail"));
-    assert!(!config.base().shown().is_empty());
+    let base = config.profile(None).unwrap();
+    let error = base.layout().unwrap_err().to_string();
+    assert!(
+        error.ends_with("choose a profile with -P, of: home, mail"),
+        "{error}"
+    );
+    // Other hosts have no need of it.
+    let arguments = Settings {
+        hosts: Some(Setting::argument(Hosts::Named(vec!["d{i}".into()]))),
+        ..Settings::default()
+    };
+    assert!(arguments.over(base).layout().is_ok());
     let error = parse(SHORT).unwrap().profile(Some("x")).unwrap_err();
     assert!(error.to_string().ends_with("there are none"), "{error}");
 }
@@ -255,6 +267,21 @@ fn what_is_shown_is_a_file_that_says_the_same() {
 }
 
 #[test]
+fn equations_go_with_their_codec() {
+    let text = "codec = 'xor'\nequations = '1^2'\n[profiles.rs]\ncodec = 'rs'\n\
+                [profiles.own]\nequations = '1^2,1'\n[profiles.same]\nk = 2";
+    for (name, codec, equations) in [
+        ("rs", "rs", None),
+        ("own", "xor", Some("1^2,1")),
+        ("same", "xor", Some("1^2")),
+    ] {
+        let wish = profile(text, Some(name)).wish();
+        assert_eq!(wish.choice().codec(), codec, "{name}");
+        assert_eq!(wish.equations.as_deref(), equations, "{name}");
+    }
+}
+
+#[test]
 fn a_disk_is_spared_if_it_is_said() {
     let temporary = |text: &str| profile(text, None).low_disk.map(|setting| setting.value);
     assert_eq!(temporary("k = 2"), None);
@@ -272,6 +299,7 @@ fn every_key_can_be_read_shown_and_mistaken() {
     let values = [
         ("source", "'x'"),
         ("codec", "'x'"),
+        ("equations", "'1^2'"),
         ("k", "1"),
         ("n", "1"),
         ("min_shares", "1"),
@@ -328,7 +356,7 @@ const FAULTS: &[(&str, &str)] = &[
     ),
     (
         "passphrase = 'hunter2'",
-        "there are codec, duplicity, groups",
+        "there are codec, duplicity, equations, groups",
     ),
     (
         "[duplicity]\noption.all = []",

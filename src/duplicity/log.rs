@@ -10,6 +10,9 @@ pub const END: u8 = 0;
 
 /// What Duplicity says of each volume that is done.
 const PROGRESS: u32 = 2;
+/// Warnings that a file, or a folder, was left out: it could not be listed, looked at, read, or
+/// processed, or was skipped.
+const LEFT_OUT: [u32; 5] = [8, 9, 10, 12, 13];
 const RECORD_LIMIT: usize = 1 << 16;
 
 /// A record.
@@ -58,6 +61,11 @@ impl Record {
     pub fn ends_a_volume(&self) -> bool {
         // Without a message it is about what was read so far.
         self.level == Level::Info && self.code == PROGRESS && !self.message.is_empty()
+    }
+
+    /// Whether it says that something was left out. Duplicity calls such a run a good one.
+    pub fn leaves_out(&self) -> bool {
+        self.level == Level::Warning && LEFT_OUT.contains(&self.code)
     }
 
     /// Of a volume that is done: how many there are, where it says so.
@@ -148,6 +156,13 @@ mod tests {
         assert!(restored[0].ends_a_volume());
         assert_eq!(restored[0].volumes_in_all(), Some(3));
         assert_eq!(records[3].volumes_in_all(), None);
+
+        let log = "WARNING 12\n. Error patching a\n\nWARNING 1\n. x\n\nINFO 12\n. x\n\n";
+        let left: Vec<_> = super::tests::records(log)
+            .iter()
+            .map(Record::leaves_out)
+            .collect();
+        assert_eq!(left, [true, false, false]);
     }
 
     #[test]

@@ -175,6 +175,13 @@ impl Output {
         self.place = Place::Over; // nothing is to be removed any more
         Ok(())
     }
+
+    /// Leaves what is there where it is, though it is not all; returns where.
+    pub fn keep(mut self) -> PathBuf {
+        let path = self.path().to_owned();
+        self.place = Place::Over; // nothing is to be removed any more
+        path
+    }
 }
 
 impl Drop for Output {
@@ -204,7 +211,7 @@ impl Archive {
     /// # Errors
     /// The temporary folder cannot be written to.
     pub fn create() -> io::Result<Self> {
-        Ok(Self(PrivateFolder::create_in(&std::env::temp_dir())?))
+        PrivateFolder::create_in(&std::env::temp_dir()).map(Self)
     }
 
     /// The options by which Duplicity uses it.

@@ -5,7 +5,7 @@
 
 use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, IoSlice, IsTerminal, Write};
+use std::io::{self, IoSlice, IsTerminal, Seek, Write};
 use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
@@ -197,6 +197,10 @@ impl Write for PartialFile {
 }
 
 impl SinkWriter for PartialFile {
+    fn seekable(&mut self) -> Option<&mut dyn Seek> {
+        Some(&mut self.file)
+    }
+
     fn finish(mut self: Box<Self>) -> io::Result<()> {
         if self.options.sync {
             self.file.sync_data()?;

@@ -2,7 +2,7 @@
 
 use std::ffi::OsStr;
 use std::fs;
-use std::io::{self, Write};
+use std::io::{self, Seek, Write};
 use std::os::unix::fs::FileTypeExt;
 
 pub use crate::locator::Scheme;
@@ -38,6 +38,11 @@ pub trait Sink: Send {
 ///
 /// `write` and `write_vectored` may be short and may be interrupted, as those of any [`Write`].
 pub trait SinkWriter: Write + Send {
+    /// The same writer as something that can be positioned, where it can be: a file can.
+    fn seekable(&mut self) -> Option<&mut dyn Seek> {
+        None
+    }
+
     /// Makes all that was written durable and visible under the sink's name.
     ///
     /// # Errors

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use crate::geometry::{MAX_SHARDS, ShardSet};
+use crate::geometry::{Iter, ShardSet};
 
 /// Bytes of each shard that are worked on before going on to the next bytes, so that a shard that
 /// is in several sums comes from the first-level cache but the first time.
@@ -15,35 +15,54 @@ pub(super) fn blocks(len: usize) -> impl Iterator<Item = Range<usize>> {
         .map(move |start| start..len.min(start + BLOCK))
 }
 
+/// Sources that are added up in one pass. What costs is reading and writing `sum` again for the next
+/// ones; with more than this the loop runs out of registers for their addresses.
+const AT_ONCE: usize = 6;
+
 /// Sets `sum` to the sum of the bytes from `start` of the `terms` among `shards`.
 ///
 /// There is at least one term, or `sum` becomes zero.
+#[allow(clippy::many_single_char_names)] // One for each source.
 pub(super) fn sum(sum: &mut [u8], shards: &[&[u8]], start: usize, terms: ShardSet) {
-    let mut sources: [&[u8]; MAX_SHARDS] = [&[]; MAX_SHARDS];
-    let mut count = 0;
-    for shard in terms {
-        sources[count] = &shards[shard][start..start + sum.len()];
-        count += 1;
-    }
-    // The first pass overwrites, the others add. Several sources in one pass, since what costs is
-    // reading and writing `sum` again.
-    let (first, others) = sources[..count].split_at(count.min(4));
-    match *first {
+    let mut terms = terms.iter();
+    let mut sources: [&[u8]; AT_ONCE] = [&[]; AT_ONCE];
+    // The first pass overwrites, the others add.
+    match *next(&mut terms, &mut sources, shards, start, sum.len()) {
         [] => sum.fill(0),
         [a] => sum.copy_from_slice(a),
         [a, b] => set2(sum, a, b),
         [a, b, c] => set3(sum, a, b, c),
-        [a, b, c, d, ..] => set4(sum, a, b, c, d),
+        [a, b, c, d] => set4(sum, a, b, c, d),
+        [a, b, c, d, e] => set5(sum, a, b, c, d, e),
+        [a, b, c, d, e, f, ..] => set6(sum, a, b, c, d, e, f),
     }
-    for more in others.chunks(4) {
-        match *more {
-            [] => {}
+    loop {
+        match *next(&mut terms, &mut sources, shards, start, sum.len()) {
+            [] => break,
             [a] => add1(sum, a),
             [a, b] => add2(sum, a, b),
             [a, b, c] => add3(sum, a, b, c),
-            [a, b, c, d, ..] => add4(sum, a, b, c, d),
+            [a, b, c, d] => add4(sum, a, b, c, d),
+            [a, b, c, d, e] => add5(sum, a, b, c, d, e),
+            [a, b, c, d, e, f, ..] => add6(sum, a, b, c, d, e, f),
         }
     }
+}
+
+/// The next sources, as many as are added up at once.
+fn next<'a, 'b>(
+    terms: &mut Iter,
+    sources: &'b mut [&'a [u8]; AT_ONCE],
+    shards: &[&'a [u8]],
+    start: usize,
+    len: usize,
+) -> &'b [&'a [u8]] {
+    let mut count = 0;
+    for (source, shard) in sources.iter_mut().zip(terms) {
+        *source = &shards[shard][start..start + len];
+        count += 1;
+    }
+    &sources[..count]
 }
 
 /// A function over slices of equal length, in the form that compilers turn into vector code: the
@@ -64,10 +83,14 @@ macro_rules! kernel {
 kernel!(set2: sum = a, b);
 kernel!(set3: sum = a, b, c);
 kernel!(set4: sum = a, b, c, d);
+kernel!(set5: sum = a, b, c, d, e);
+kernel!(set6: sum = a, b, c, d, e, f);
 kernel!(add1: sum ^= a);
 kernel!(add2: sum ^= a, b);
 kernel!(add3: sum ^= a, b, c);
 kernel!(add4: sum ^= a, b, c, d);
+kernel!(add5: sum ^= a, b, c, d, e);
+kernel!(add6: sum ^= a, b, c, d, e, f);
 
 #[cfg(test)]
 mod tests {

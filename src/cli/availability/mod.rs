@@ -71,9 +71,7 @@ What is assumed, and what the fields of --json are, is said in docs/AVAILABILITY
 
 impl Availability {
     pub fn run(mut self, console: Console, selection: &Selection) -> anyhow::Result<Outcome> {
-        if let Some(config) = selection.config(console)? {
-            self.adopt(&selection.of_any(&config)?, selection.is_given())?;
-        }
+        self.adopt(&selection.settings(console)?, selection.is_given())?;
         if self.patterns {
             return losses::run(&self, console);
         }

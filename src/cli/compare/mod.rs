@@ -161,10 +161,7 @@ impl Compare {
         if said.iter().any(Option::is_some) || !self.geometry.is_empty() {
             return Ok(());
         }
-        let Some(config) = selection.config(console)? else {
-            return Ok(());
-        };
-        let settings = selection.of_any(&config)?;
+        let settings = selection.settings(console)?;
         let hosts = settings.listed_hosts().unwrap_or_default();
         if hosts.is_empty() {
             return Ok(());

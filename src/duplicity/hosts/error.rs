@@ -22,6 +22,15 @@ pub enum HostsError {
         /// What there is.
         hosts: usize,
     },
+    /// Their folders depend on it.
+    #[error(
+        "the folders of the hosts have {{profile}} in them: choose a profile with -P, of: {}",
+        if known.is_empty() { "none that there are" } else { known }
+    )]
+    SayProfile {
+        /// The profiles that there are.
+        known: String,
+    },
     /// A kind of host that Duplicity cannot back up to yet.
     #[error(
         "{name} is no folder; hosts of a backup are folders so far (mount others, with sshfs say)"
@@ -94,6 +103,17 @@ pub enum HostsError {
 }
 
 impl HostsError {
+    /// Whether there may be something left to read, if only nobody insisted on the newest.
+    pub fn may_be_stale(&self) -> bool {
+        let Self::Store(error) = self else {
+            return false;
+        };
+        matches!(
+            error,
+            StoreError::TooManySilent { .. } | StoreError::Unknown { .. }
+        )
+    }
+
     /// Whether what was asked for makes no sense, whatever the hosts are like.
     pub fn is_usage(&self) -> bool {
         match self {
@@ -110,17 +130,6 @@ impl HostsError {
             ),
             _ => false,
         }
-    }
-
-    /// Whether there may be something left to read, if only nobody insisted on the newest.
-    pub fn may_be_stale(&self) -> bool {
-        let Self::Store(error) = self else {
-            return false;
-        };
-        matches!(
-            error,
-            StoreError::TooManySilent { .. } | StoreError::Unknown { .. }
-        )
     }
 
     /// What is wrong with single hosts, where that is why.

@@ -11,11 +11,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use distdup_codecs::{Code, Geometry, family};
+use distdup_codecs::{Code, Geometry, family, is_named};
 use serde::{Deserialize, Serialize};
 
 pub use self::error::HostsError;
 use super::protocol::Hex;
+use crate::choice::Choice;
 use crate::control::Control;
 use crate::quote::quote;
 use crate::sink::set;
@@ -28,8 +29,6 @@ use crate::store::{
 const FOLDER: &str = "distdup";
 /// Hosts of a new store, where nothing else was said.
 const DEFAULT_N: usize = 3;
-/// The code of a new store, where nothing else was said.
-pub const DEFAULT_CODEC: &str = "rs";
 /// More hosts than a store has.
 const MAX_HOSTS: usize = 256;
 
@@ -89,6 +88,8 @@ pub struct Wish {
     pub n: Option<usize>,
     /// The codec's name.
     pub codec: Option<String>,
+    /// Its parity equations.
+    pub equations: Option<String>,
     /// The commit rule.
     pub min_shares: Option<usize>,
     /// Make hosts anew where they are missing from a store that exists.
@@ -197,7 +198,7 @@ impl Layout {
 
     /// The hosts of a new store, as far as they can be told before what is there is looked at.
     pub fn examples(&self, wish: &Wish) -> Vec<NamedFolder> {
-        let n = wish.n.or(self.count()).unwrap_or(DEFAULT_N);
+        let n = wish.choice().n(self.count()).unwrap_or(DEFAULT_N);
         self.hosts(Some(n)).unwrap_or_default()
     }
 
@@ -358,14 +359,14 @@ impl Layout {
     /// # Errors
     /// Wishes that contradict each other, or the hosts.
     pub fn design(&self, wish: &Wish) -> Result<Design, HostsError> {
-        let n = wish.n.or(self.count()).unwrap_or(DEFAULT_N);
-        let k = match wish.k {
+        let choice = wish.choice();
+        let n = choice.n(self.count()).unwrap_or(DEFAULT_N);
+        let k = match choice.k(n) {
             Some(k) => k,
             None if n == 3 => 2,
             None => return Err(HostsError::SayK { n }),
         };
-        let name = wish.codec.as_deref().unwrap_or(DEFAULT_CODEC);
-        let code = distdup_codecs::resolve(name, Geometry::new(k, n)?, None)?;
+        let code = choice.code(Geometry::new(k, n)?)?;
         let least = wish
             .min_shares
             .unwrap_or_else(|| crate::encode::default_min_shares(&*code));
@@ -608,6 +609,27 @@ impl StoreSpec {
 }
 
 impl Wish {
+    /// What it says of a code.
+    pub fn choice(&self) -> Choice<'_> {
+        Choice {
+            codec: self.codec.as_deref(),
+            k: self.k,
+            n: self.n,
+            equations: self.equations.as_deref(),
+        }
+    }
+
+    /// Whether a code is asked for by name or equations, and is not `found`. What a name stands for may
+    /// have changed since.
+    fn is_for_another(&self, found: &dyn Code) -> Result<bool, HostsError> {
+        if self.equations.is_none() {
+            let differs = |name: &String| !is_named(found, name);
+            return Ok(self.codec.as_ref().is_some_and(differs));
+        }
+        let wanted = self.choice().code(found.geometry())?;
+        Ok((wanted.id(), wanted.params()) != (found.id(), found.params()))
+    }
+
     fn agrees_with(&self, found: &Discovered) -> Result<(), HostsError> {
         let geometry = found.code.geometry();
         let same = |what, found: usize, wanted: Option<usize>| match wanted {
@@ -621,15 +643,17 @@ impl Wish {
         same("k =", geometry.k(), self.k)?;
         same("n =", geometry.n(), self.n)?;
         same("min-shares =", found.min_shares, self.min_shares)?;
-        if let Some(name) = &self.codec {
-            let wanted = distdup_codecs::resolve(name, geometry, None)?;
-            if (wanted.id(), wanted.params()) != (found.code.id(), found.code.params()) {
-                return Err(HostsError::Otherwise {
-                    what: "codec",
-                    found: found.code.id().to_owned(),
-                    wanted: name.clone(),
-                });
-            }
+        if self.is_for_another(&*found.code)? {
+            let (id, params) = (found.code.id(), found.code.params());
+            let wanted = self.choice().codec();
+            return Err(HostsError::Otherwise {
+                what: "codec",
+                found: format!("{id} {params}").trim_end().to_owned(),
+                wanted: match &self.equations {
+                    Some(equations) => format!("{wanted} {equations}"),
+                    None => wanted.to_owned(),
+                },
+            });
         }
         Ok(())
     }
@@ -777,9 +801,11 @@ mod tests {
         store
             .put(b"object", Box::new(input), None, &control)
             .unwrap();
+        drop((store, target)); // they hold the hosts
         let target = layout.existing_or_new(&wish(2, 3), &control).unwrap();
         assert_eq!((target.made.len(), target.silent.len()), (0, 1));
         assert!(!lost.exists());
+        drop(target);
         let error = layout.existing_or_new(&wish(3, 5), &control).unwrap_err();
         assert!(
             error.to_string().contains("k = 2, and 3 is asked for"),
@@ -800,6 +826,58 @@ mod tests {
                 .len(),
             0
         );
+    }
+
+    /// What a codec's name stands for by default may change, and a store stays what it is.
+    #[test]
+    fn a_store_keeps_its_code() {
+        let folder = tempfile::tempdir().unwrap();
+        let layout = Layout::In(folder.path().join("backup_x"));
+        let (control, _) = Control::new();
+        let said = |codec: &str, equations: Option<&str>| Wish {
+            codec: (!codec.is_empty()).then(|| codec.to_owned()),
+            equations: equations.map(str::to_owned),
+            ..Wish::default()
+        };
+        let target = layout
+            .existing_or_new(&said("xor:matland", None), &control)
+            .unwrap();
+        assert_eq!((target.spec.k, target.spec.n), (6, 10));
+        let input = crate::input::ReaderInput(io::Cursor::new(b"data"));
+        let store = target.spec.open().unwrap();
+        store
+            .put(b"object", Box::new(input), None, &control)
+            .unwrap();
+        drop((store, target)); // they hold the hosts
+
+        let matland = "3^5^6,2^4^6,1^4^5,1^2^3";
+        for wish in [
+            said("", None),
+            said("xor", None),
+            said("xor:matland", None),
+            said("", Some("6^5^3, 2^4^6, 1^4^5, 1^2^3")),
+        ] {
+            let target = layout.existing_or_new(&wish, &control).unwrap();
+            assert_eq!(target.code.params(), matland);
+        }
+        for (wish, texts) in [
+            (
+                said("rs", None),
+                ["has codec xor 3^5^6,2", "and rs is asked"],
+            ),
+            (
+                said("", Some("1^2^3,4^5^6,1^4,2^5")),
+                ["has codec xor 3^5^6,2", "and xor 1^2^3,4^5^6,1^4,2^5 is"],
+            ),
+            (
+                said("xor", Some("1^2^3,1,2,3")),
+                ["data shard 4 is in no equation", "1^2^3,1,2,3"],
+            ),
+        ] {
+            let error = layout.existing_or_new(&wish, &control).unwrap_err();
+            let error = error.to_string();
+            assert!(texts.iter().all(|text| error.contains(text)), "{error}");
+        }
     }
 
     #[test]

@@ -1,0 +1,125 @@
+//! zfec's shares on the command line: the other format of `encode` and `decode`.
+
+use std::ffi::OsString;
+use std::time::Duration;
+
+use anyhow::Context;
+use clap::ValueEnum;
+use distdup::quote::quote;
+use distdup::zfec::{DecodeReport, ZfecError};
+use serde_json::{Map, Value, json};
+
+use super::console::{Console, warn};
+use super::report::count;
+use super::size::{show_size, show_time};
+use super::{Outcome, Usage};
+
+/// How shares are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// distdup's own, with digests
+    Distdup,
+    /// .fec files, as zfec's program writes them: no digests, no names
+    Zfec,
+}
+
+impl Format {
+    /// What the sources hold: what was said, or else what their names say.
+    pub fn of(said: Option<Self>, names: &[OsString]) -> anyhow::Result<Self> {
+        let is_fec = |name: &&OsString| name.as_encoded_bytes().ends_with(b".fec");
+        let named = || {
+            names
+                .iter()
+                .find(is_fec)
+                .zip(names.iter().find(|name| !is_fec(name)))
+        };
+        match (said, named()) {
+            (Some(said), _) => Ok(said),
+            (None, Some((fec, other))) => Err(Usage::say(format!(
+                "{} seems to be a share of zfec's and {} one of distdup's: give shares of one kind, \
+                 or say which they are with --format",
+                quote(fec.as_encoded_bytes()),
+                quote(other.as_encoded_bytes())
+            ))),
+            (None, None) if names.first().is_some_and(|name| is_fec(&name)) => Ok(Self::Zfec),
+            (None, None) => Ok(Self::Distdup),
+        }
+    }
+}
+
+/// Says what an encode to zfec's shares did.
+pub fn encoded(
+    console: Console,
+    result: Result<u64, ZfecError>,
+    (k, n): (usize, usize),
+    elapsed: Duration,
+    stopped: bool,
+) -> anyhow::Result<Outcome> {
+    let length = result.context(if stopped {
+        "stopped by a signal"
+    } else {
+        "nothing was encoded"
+    })?;
+    let text = format!(
+        "{} written in zfec's format ({} in {}); any {k} give the stream back, and nothing in them \
+         tells of damage",
+        count(n, "share"),
+        show_size(length),
+        show_time(elapsed)
+    );
+    finish(console, text, object(k, n, length, elapsed))
+}
+
+/// Says what a decode of zfec's shares did, and what it cannot know.
+pub fn decoded(
+    console: Console,
+    result: Result<DecodeReport, ZfecError>,
+    elapsed: Duration,
+    stopped: bool,
+) -> anyhow::Result<Outcome> {
+    let done = result.context(if stopped {
+        "stopped by a signal"
+    } else {
+        "the stream was not restored"
+    })?;
+    let DecodeReport {
+        k,
+        n,
+        length,
+        agreed,
+    } = done;
+    if agreed == 0 {
+        warn(
+            "zfec's shares have no digests: whether they are undamaged and of one file could not be \
+             checked (with more of them than suffice, it could)",
+        );
+    } else {
+        warn(format!(
+            "zfec's shares have no digests: all that could be checked is that {} more than suffice \
+             agreed",
+            count(agreed, "share")
+        ));
+    }
+    let text = format!("{} restored in {}", show_size(length), show_time(elapsed));
+    let mut object = object(k, n, length, elapsed);
+    object.insert("agreed".into(), json!(agreed));
+    finish(console, text, object)
+}
+
+fn object(k: usize, n: usize, length: u64, elapsed: Duration) -> Map<String, Value> {
+    let mut object = Map::new();
+    object.insert("format".into(), json!("zfec"));
+    object.insert("k".into(), json!(k));
+    object.insert("n".into(), json!(n));
+    object.insert("length".into(), json!(length));
+    object.insert("status".into(), json!(Outcome::Done.status()));
+    object.insert("seconds".into(), json!(elapsed.as_secs_f64()));
+    object
+}
+
+fn finish(console: Console, text: String, object: Map<String, Value>) -> anyhow::Result<Outcome> {
+    console
+        .result(text, &object.into())
+        .context("cannot print the result")?;
+    Ok(Outcome::Done)
+}
