@@ -9,6 +9,7 @@ use std::time::Duration;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 
+use crate::catalogue::catalogue;
 use crate::pipe;
 use crate::quote::quote;
 
@@ -36,6 +37,20 @@ pub enum CommandError {
     /// It closed its end of the pipe early, but did not end.
     #[error("the command stopped reading")]
     HungUp,
+}
+
+catalogue! {
+    CommandError {
+        Self::Start { .. } => "command-not-started":
+            "Nothing was read or written."
+            "Look whether the program is there: command -v PROGRAM";
+        Self::Status(_) | Self::Signal(_) => "command-failed":
+            "What it read or wrote does not count, since it says itself that it failed."
+            "See what it said, mend that, and run the same command again.";
+        Self::HungUp => "command-hung-up":
+            "It has not taken its share."
+            "See why it stops reading, and run the same command again.";
+    }
 }
 
 impl From<CommandError> for io::Error {

@@ -9,6 +9,7 @@ use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fs::{OFlags, fcntl_getfl};
 use rustix::io::{FdFlags, fcntl_dupfd_cloexec, fcntl_getfd, fcntl_setfd};
 
+use crate::catalogue::catalogue;
 use crate::pipe;
 
 /// A descriptor from outside. Whoever opened it may have made it non-blocking, which would show up
@@ -42,6 +43,19 @@ pub enum DescriptorError {
         /// The cause.
         source: io::Error,
     },
+}
+
+catalogue! {
+    DescriptorError {
+        Self::NoNumber
+        | Self::NotOpen(_)
+        | Self::InUse(_)
+        | Self::NotReadable(_)
+        | Self::NotWritable(_)
+        | Self::Io { .. } => "descriptor":
+            "Nothing was read or written through it."
+            "Have the shell open it: distdup ... fd:3 3<file, or 3>file to write.";
+    }
 }
 
 impl Descriptor {

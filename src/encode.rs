@@ -12,14 +12,16 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use crossbeam_channel::{Receiver, Sender, bounded};
-use distdup_codecs::{Code, CodecError};
+use distdup_codecs::{Code, CodecError, ShardSet};
 
+use crate::catalogue::catalogue;
 use crate::control::Control;
-use crate::format::digest::StreamDigest;
+use crate::format::digest::{Digest, StreamDigest};
 use crate::format::{Common, CommonError, Identity, Totals};
 use crate::input::Input;
 use crate::pipeline::budget::{self, TooLittleMemory};
 use crate::pipeline::pool::{Borrower, Buffer, Pool};
+use crate::pipeline::proof::Proof;
 use crate::pipeline::spread::{Failed, Rule, Spread, SpreadError};
 pub use crate::pipeline::spread::{SinkFailure, SinkOutcome};
 use crate::pipeline::stripe::{self, Encoded};
@@ -47,6 +49,9 @@ pub struct EncodeOptions {
     pub sink_timeout: Duration,
     /// Who the stream is; `None`: someone new.
     pub identity: Option<Identity>,
+    /// Whether each stripe is decoded, before it goes out, from shares drawn by lot, and held
+    /// against what was read: finds processors and memory that err.
+    pub verify: bool,
 }
 
 impl EncodeOptions {
@@ -60,6 +65,7 @@ impl EncodeOptions {
             min_shares: None,
             sink_timeout: DEFAULT_TIMEOUT,
             identity: None,
+            verify: false,
         }
     }
 }
@@ -141,6 +147,14 @@ pub enum EncodeError {
         #[source]
         source: CodecError,
     },
+    /// A stripe that was encoded does not decode to what was read; see [`EncodeOptions::verify`].
+    #[error("stripe {stripe} was encoded wrong: shares {from} do not give it back")]
+    Corrupted {
+        /// Which.
+        stripe: u64,
+        /// The shares that it was decoded from.
+        from: ShardSet,
+    },
     /// Too few sinks are left.
     #[error(
         "{} of {} sinks failed, and at least {least} must take everything",
@@ -156,6 +170,39 @@ pub enum EncodeError {
     /// Asked to stop.
     #[error("stopped before the end")]
     Cancelled,
+}
+
+catalogue! {
+    EncodeError {
+        Self::SinkCount { .. } => "output-count":
+            "Nothing was read or written."
+            "Give one -o for each share, or one with {i} in it.";
+        Self::MinShares { .. } => "min-shares":
+            "Nothing was read or written."
+            "Leave --min-shares out, or give a number between the two.";
+        Self::System { .. } => "no-resources":
+            "Nothing was written."
+            "See what limits threads and memory (ulimit -a), and run the same command again.";
+        Self::Input { .. } => "input-failed":
+            "The stream has no end that counts: no share was completed, and none passes for complete."
+            "Mend the input, and run the same command again.";
+        Self::Codec { .. } => "codec-failed":
+            "No share was completed, and none passes for complete."
+            "Test the machine's memory; if it is good, this is a mistake in distdup: please report it.";
+        Self::Corrupted { .. } => "encoded-wrong":
+            "What was encoded does not give the stream back. No share was completed, and none passes for complete."
+            "Test the machine's memory and processor, and encode on another machine.";
+        Self::TooFewSinks { .. } => "too-few-outputs":
+            "Too few shares are complete to count. Those that are complete are whole, and too few."
+            "Mend the outputs that are named, and run the same command again with --force; or accept fewer by --min-shares.";
+        Self::Cancelled => "encode-stopped":
+            "Nothing that was being written passes for complete."
+            "Run the same command again.";
+    }
+    passing {
+        Self::Common(error) => error;
+        Self::Memory(error) => error;
+    }
 }
 
 fn failures(sinks: &[SinkOutcome]) -> usize {
@@ -201,7 +248,8 @@ pub fn encode(
         None => Identity::fresh(None).map_err(system("random bytes"))?,
     };
     let workers = options.workers.max(1);
-    let spare = geometry.n() - least;
+    // A proof has room for as many shards as are lost at most, which is less than a stripe.
+    let spare = geometry.n() - least + if options.verify { workers } else { 0 };
     let shard_len =
         budget::encode_shard_len(&**code, options.shard_len, options.memory, workers, spare)?;
     let common = Arc::new(Common::new(&identity, Arc::clone(code), shard_len, least)?);
@@ -211,8 +259,10 @@ pub fn encode(
         least,
         recoverable: true,
         timeout: options.sink_timeout,
+        check: None,
     };
-    let stages = Stages::start(input, &common, &pool, workers).map_err(system("threads"))?;
+    let stages =
+        Stages::start(input, &common, &pool, workers, options.verify).map_err(system("threads"))?;
     let mut spread = Spread::open(
         sinks.into_iter().enumerate(),
         &common,
@@ -269,6 +319,8 @@ struct Filled {
     stripe: u64,
     data_len: u32,
     last: bool,
+    /// Digest of its data, where it is to be proved.
+    read: Option<Digest>,
     buffer: Buffer,
 }
 
@@ -281,7 +333,7 @@ struct Ready {
 /// Reader and workers, running.
 struct Stages {
     /// One from each worker; stripe i comes from worker i mod workers.
-    ready: Vec<Receiver<Result<Ready, (u64, CodecError)>>>,
+    ready: Vec<Receiver<Result<Ready, EncodeError>>>,
     /// The input's length once its end is confirmed, or why there is none and how many bytes came
     /// before: an end without this was none.
     end: Receiver<Result<u64, (u64, io::Error)>>,
@@ -293,6 +345,7 @@ impl Stages {
         common: &Arc<Common>,
         pool: &Pool,
         workers: usize,
+        proves: bool,
     ) -> io::Result<Self> {
         let mut to_workers = Vec::with_capacity(workers);
         let mut ready = Vec::with_capacity(workers);
@@ -301,10 +354,10 @@ impl Stages {
             let (to_router, from_worker) = bounded(1);
             to_workers.push(to_worker);
             ready.push(from_worker);
-            let common = Arc::clone(common);
+            let running = Worker::new(Arc::clone(common));
             thread::Builder::new()
                 .name(format!("encode {worker}"))
-                .spawn(move || work(common, &filled, &to_router))?;
+                .spawn(move || running.run(&filled, &to_router))?;
         }
         let (report, end) = bounded(1);
         let reader = Reader {
@@ -312,6 +365,7 @@ impl Stages {
             common: Arc::clone(common),
             pool: pool.borrower(),
             to_workers,
+            proves,
         };
         thread::Builder::new().name("read".into()).spawn(move || {
             // If nobody listens any more, the run has ended otherwise.
@@ -327,9 +381,7 @@ impl Stages {
             let Some(ready) = spread.wait_for(ready)? else {
                 break;
             };
-            let Ready { encoded, frames } = ready.map_err(|(stripe, source)| {
-                Stopped::Error(EncodeError::Codec { stripe, source })
-            })?;
+            let Ready { encoded, frames } = ready.map_err(Stopped::Error)?;
             stream.push(encoded.claim.digest, encoded.claim.data_len);
             spread.stripe(|share| encoded.frame(&frames, share))?;
             control
@@ -347,29 +399,53 @@ impl Stages {
     }
 }
 
-fn work(
+/// Encodes stripes, and proves them where that is asked for.
+struct Worker {
     common: Arc<Common>,
-    filled: &Receiver<Filled>,
-    ready: &Sender<Result<Ready, (u64, CodecError)>>,
-) {
-    let mut encoder = stripe::Encoder::new(common);
-    for Filled {
-        stripe,
-        data_len,
-        last,
-        mut buffer,
-    } in filled
-    {
-        let result = encoder
-            .encode(stripe, data_len, last, buffer.as_mut())
-            .map(|encoded| Ready {
-                encoded,
-                frames: buffer.freeze(),
-            })
-            .map_err(|error| (stripe, error));
-        if ready.send(result).is_err() {
-            return;
+    encoder: stripe::Encoder,
+    /// Made with the first stripe that is to be proved.
+    proof: Option<Proof>,
+}
+
+impl Worker {
+    fn new(common: Arc<Common>) -> Self {
+        Self {
+            encoder: stripe::Encoder::new(Arc::clone(&common)),
+            proof: None,
+            common,
         }
+    }
+
+    fn run(mut self, filled: &Receiver<Filled>, ready: &Sender<Result<Ready, EncodeError>>) {
+        for filled in filled {
+            if ready.send(self.encode(filled)).is_err() {
+                return;
+            }
+        }
+    }
+
+    fn encode(&mut self, filled: Filled) -> Result<Ready, EncodeError> {
+        let Filled {
+            stripe,
+            data_len,
+            last,
+            read,
+            mut buffer,
+        } = filled;
+        let encoded = self
+            .encoder
+            .encode(stripe, data_len, last, buffer.as_mut())
+            .map_err(|source| EncodeError::Codec { stripe, source })?;
+        if let Some(read) = read {
+            self.proof
+                .get_or_insert_with(|| Proof::new(Arc::clone(&self.common)))
+                .check(stripe, &encoded, buffer.as_ref(), read)
+                .map_err(|from| EncodeError::Corrupted { stripe, from })?;
+        }
+        Ok(Ready {
+            encoded,
+            frames: buffer.freeze(),
+        })
     }
 }
 
@@ -379,6 +455,8 @@ struct Reader {
     common: Arc<Common>,
     pool: Borrower,
     to_workers: Vec<Sender<Filled>>,
+    /// Whether stripes will be held against what is read.
+    proves: bool,
 }
 
 impl Reader {
@@ -406,10 +484,12 @@ impl Reader {
                 self.hand_on(before).map_err(|error| (total, error))?;
             }
             if data_len > 0 {
+                let digest = |buffer| stripe::data_digest(&self.common, buffer, data_len);
                 held = Some(Filled {
                     stripe,
                     data_len,
                     last,
+                    read: self.proves.then(|| digest(buffer.as_mut())),
                     buffer,
                 });
             }

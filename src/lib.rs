@@ -15,6 +15,7 @@
 //! before a byte of it goes out, and nothing counts as complete that is not.
 
 pub mod availability;
+pub mod catalogue;
 pub mod choice;
 pub mod command;
 pub mod compare;

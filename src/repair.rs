@@ -1,17 +1,23 @@
 //! Operation repair: lost shares from the others, byte for byte as they were.
 
+use std::io;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use distdup_codecs::ShardSet;
 
+use crate::catalogue::catalogue;
 use crate::control::Control;
-use crate::decode::{DecodeError, DecodeOptions, GatherError, SourceOutcome, gather};
+use crate::decode::{DecodeError, DecodeOptions, FrameFault, GatherError, SourceOutcome, gather};
 use crate::encode::{DEFAULT_TIMEOUT, SinkOutcome};
+use crate::format::scan::OpenShare;
 use crate::format::{Common, Totals};
 use crate::pipeline::budget::SINK_QUEUE;
 use crate::pipeline::spread::{Failed, Rule, Spread, SpreadError};
+use crate::quote::lines;
 use crate::sink::Sink;
-use crate::source::Source;
+use crate::source::{Source, SourceReader};
+use crate::verify::{Seen, examine};
 
 /// What a repair did.
 #[derive(Debug)]
@@ -35,7 +41,7 @@ pub enum RepairError {
     Decode(#[from] DecodeError),
     /// There is nowhere to write to.
     #[error("no share can be written")]
-    Sinks(#[source] std::io::Error),
+    Sinks(#[source] io::Error),
     /// Nothing to do.
     #[error("no share is missing: all {n} are there")]
     NothingMissing {
@@ -50,6 +56,21 @@ pub enum RepairError {
     },
 }
 
+catalogue! {
+    RepairError {
+        Self::NothingMissing { .. } => "nothing-missing":
+            "All shares are there, and nothing was written."
+            "Nothing needs to be done.";
+        Self::AllFailed { .. } => "repair-failed":
+            "The shares that were read are as they were, and no share was written."
+            "Mend the outputs that are named, and run the same command again.";
+    }
+    passing {
+        Self::Decode(error) => error;
+        Self::Sinks(error) => error;
+    }
+}
+
 /// Rebuilds shares from `sources`. Once it is known what they are of and which shares they claim to
 /// be, `sinks` says which shares to write and where to.
 ///
@@ -62,7 +83,7 @@ pub fn repair<F>(
     control: &Control,
 ) -> Result<RepairReport, RepairError>
 where
-    F: FnOnce(&Common, ShardSet) -> std::io::Result<Vec<(usize, Box<dyn Sink>)>>,
+    F: FnOnce(&Common, ShardSet) -> io::Result<Vec<(usize, Box<dyn Sink>)>>,
 {
     let mut chosen = Ok(Vec::new());
     let choose = |common: &Common, present| {
@@ -80,6 +101,7 @@ where
         least: 1,
         recoverable: false,
         timeout: DEFAULT_TIMEOUT,
+        check: Some(Arc::new(read_back)),
     };
     let mut spread = Spread::open(sinks, &common, rule, SINK_QUEUE, None, control);
     let stopped = loop {
@@ -118,5 +140,52 @@ impl From<Failed> for RepairError {
                 sinks: failed.sinks,
             },
         }
+    }
+}
+
+/// Sees that a share which was written is whole, from itself alone: what went into it was held
+/// against its stripe's digest before.
+fn read_back(reader: Box<dyn SourceReader>, passed: &AtomicU64) -> io::Result<()> {
+    let share = OpenShare::open(reader)?;
+    let verdict = examine(String::new(), share, None, None, |_, seen| {
+        if let Seen::Good { bytes, .. } = seen {
+            passed.fetch_add(bytes, Ordering::Relaxed);
+        }
+    });
+    passed.fetch_add(1, Ordering::Relaxed); // an empty stream has no frame
+    if verdict.is_whole() {
+        return Ok(());
+    }
+    let outcome = verdict.outcome;
+    let frames = outcome.faults.into_iter().map(|fault| {
+        let FrameFault { stripe, what, .. } = fault;
+        format!("stripe {stripe}: {what}")
+    });
+    let all = outcome.remarks.into_iter().chain(frames);
+    Err(ReadBack {
+        what: all.collect(),
+    }
+    .into())
+}
+
+/// What was written is not what is there.
+#[derive(Debug, thiserror::Error)]
+#[error("read back, it is not what was written{}", lines(what))]
+pub struct ReadBack {
+    /// What is wrong with it.
+    what: Vec<String>,
+}
+
+impl From<ReadBack> for io::Error {
+    fn from(error: ReadBack) -> Self {
+        Self::new(io::ErrorKind::InvalidData, error)
+    }
+}
+
+catalogue! {
+    ReadBack {
+        Self { .. } => "read-back-differs":
+            "The disk did not keep what was written to it. The share is not completed."
+            "Test that disk, and write the share to another one by distdup repair.";
     }
 }

@@ -1,6 +1,7 @@
 //! Operations verify and inspect: what shares say, and whether it is true.
 
 use std::io;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::thread;
 
@@ -13,6 +14,7 @@ use crate::format::frame::Checked;
 use crate::format::header::HeaderFault;
 use crate::format::scan::{End, Ending, FaultKind, Found, FrameReader, OpenShare};
 use crate::format::{Common, Totals};
+use crate::pipeline::dice::Dice;
 use crate::source::Source;
 
 /// As many frames one after another may be unreadable before a file is given up.
@@ -29,12 +31,46 @@ pub struct Verdict {
     pub totals: Option<Totals>,
     /// Bytes that stand after its end, and are no part of it.
     pub following: u64,
+    /// Only a sample of its frames was read.
+    pub sampled: bool,
 }
 
 impl Verdict {
-    /// Whether the share is whole: every frame good, and the trailer true.
+    /// Whether the share is whole: every frame good, and the trailer true; of a share that was
+    /// sampled, as far as was looked.
     pub fn is_whole(&self) -> bool {
         self.outcome.is_good() && self.outcome.complete
+    }
+}
+
+/// A sample of a share's stripes, spread out over all of it: one from each of as many pieces.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Subset {
+    /// How many of a million stripes are read; at least one of a share that has any.
+    pub per_million: u32,
+    /// Another seed gives other stripes.
+    pub seed: u64,
+}
+
+impl Subset {
+    /// The first stripe of the sample that is not before `stripe`, of `all`; `all` if there is none.
+    fn next(self, stripe: u64, all: u64) -> u64 {
+        let pieces = u128::from(self.per_million.clamp(1, 1_000_000));
+        let start = |piece: u128| u64::try_from(piece * 1_000_000 / pieces).unwrap_or(u64::MAX);
+        let mut piece = u128::from(stripe) * pieces / 1_000_000;
+        loop {
+            let (from, to) = (start(piece), start(piece + 1).min(all));
+            if from >= all {
+                return all;
+            }
+            let number = u64::try_from(piece).unwrap_or(u64::MAX);
+            let mut dice = Dice::new(self.seed, number);
+            let chosen = from + dice.below(to.saturating_sub(from).max(1));
+            if chosen >= stripe {
+                return chosen;
+            }
+            piece += 1;
+        }
     }
 }
 
@@ -47,13 +83,26 @@ pub fn verify(
     sources: Vec<Box<dyn Source>>,
     control: &Control,
 ) -> Result<Vec<Verdict>, GatherError> {
+    verify_subset(sources, None, control)
+}
+
+/// The same of a sample of each share's frames, if one is given. A share that cannot be positioned,
+/// or has no good ending where it should, is read in full.
+///
+/// # Errors
+/// Asked to stop.
+pub fn verify_subset(
+    sources: Vec<Box<dyn Source>>,
+    subset: Option<Subset>,
+    control: &Control,
+) -> Result<Vec<Verdict>, GatherError> {
     let mut verdicts: Vec<Option<Verdict>> = Vec::new();
     let (report, done) = unbounded();
     for (lane, source) in sources.into_iter().enumerate() {
         let name = source.name();
         let (report, progress) = (report.clone(), Arc::clone(&control.progress));
         let check = move || {
-            let verdict = verify_one(source, |bytes| {
+            let verdict = verify_one(source, subset, |bytes| {
                 progress
                     .bytes
                     .fetch_add(bytes, std::sync::atomic::Ordering::Relaxed);
@@ -91,10 +140,10 @@ pub fn verify(
         .collect())
 }
 
-fn verify_one(source: Box<dyn Source>, passed: impl Fn(u64)) -> Verdict {
+fn verify_one(source: Box<dyn Source>, subset: Option<Subset>, passed: impl Fn(u64)) -> Verdict {
     let name = source.name();
     match source.open().and_then(OpenShare::open) {
-        Ok(share) => examine(name, share, None, |_, seen| {
+        Ok(share) => examine(name, share, None, subset, |_, seen| {
             if let Seen::Good { bytes, .. } = seen {
                 passed(bytes);
             }
@@ -131,6 +180,7 @@ pub(crate) fn examine(
     name: String,
     share: OpenShare,
     expected: Option<&Arc<Common>>,
+    subset: Option<Subset>,
     tell: impl FnMut(Option<usize>, Seen),
 ) -> Verdict {
     let mut outcome = SourceOutcome::new(name);
@@ -153,11 +203,15 @@ pub(crate) fn examine(
         let what = format!("the trailer at its end is that of share {}", trailer.index);
         outcome.remarks.push(what);
     }
+    let in_place = share.own_ending(&common).is_some_and(Ending::in_place);
+    let subset = subset.filter(|_| in_place);
     let mut reading = Reading {
         len: share.len,
         frames: share.frames(Arc::clone(&common)),
         outcome,
-        stream: Some(StreamDigest::default()),
+        stream: subset.is_none().then(StreamDigest::default),
+        unreadable: 0,
+        subset,
         tell,
     };
     let read = reading.run();
@@ -172,6 +226,7 @@ pub(crate) fn examine(
         common: Some(common),
         totals: None,
         following: 0,
+        sampled: subset.is_some(),
     };
     match read {
         Ok(end) => verdict.judge(stream.as_ref(), end, len),
@@ -187,6 +242,10 @@ struct Reading<F> {
     outcome: SourceOutcome,
     /// Over all of its frames; `None` if one of them was bad.
     stream: Option<StreamDigest>,
+    /// How many could not be read, one after another.
+    unreadable: u32,
+    /// Read these alone.
+    subset: Option<Subset>,
     tell: F,
 }
 
@@ -203,10 +262,11 @@ impl<F: FnMut(Option<usize>, Seen)> Reading<F> {
                 return Err(SourceFailure::NoShare(what));
             }
         }
-        let stripes = self.frames.ending().map(Ending::stripes);
         let mut stripe = 0;
-        let mut unreadable = 0;
         loop {
+            if let (Some(subset), Some(ending)) = (self.subset, self.frames.ending()) {
+                stripe = subset.next(stripe, ending.stripes());
+            }
             if let Some(ending) = self.frames.ending()
                 && ending.stripes() == stripe
             {
@@ -215,46 +275,57 @@ impl<F: FnMut(Option<usize>, Seen)> Reading<F> {
                     ending: Some(ending.clone()),
                 });
             }
-            let found = match self.frames.read(stripe, &mut buffer) {
-                Ok(found) => found,
-                // A bad sector spoils its own frames alone, unless there is no end to bad ones.
-                Err(error) if self.frames.is_seekable() && unreadable < MOST_UNREADABLE => {
-                    let what = format!("unreadable: {error}");
-                    self.bad(stripe, 1, FrameState::Damaged, what);
-                    unreadable += 1;
-                    stripe += 1;
-                    continue;
-                }
-                Err(error) => return Err(SourceFailure::Read(error)),
-            };
-            unreadable = 0;
-            match found {
-                Found::Frame(checked) => {
-                    self.good(&checked);
-                    stripe += 1;
-                }
-                Found::Fault(fault) => {
-                    // Not one by one: how many are missing is only what some frame or trailer says.
-                    let next = match fault.kind {
-                        FaultKind::Missing { next } => next,
-                        FaultKind::Ended { stripes } => stripes,
-                        _ => stripe + 1,
-                    };
-                    self.bad(stripe, next - stripe, fault.kind.into(), fault.to_string());
-                    stripe = next;
-                }
-                Found::End(end) => {
-                    // Frames that the trailer tells of, and that are not there, are bad ones too.
-                    let told = end.ending.as_ref().map(Ending::stripes).or(stripes);
-                    let missing = told.unwrap_or(0).saturating_sub(stripe);
-                    if missing > 0 {
-                        let what = "missing: the share ends before it".into();
-                        self.bad(stripe, missing, FrameState::Missing, what);
-                    }
-                    return Ok(end);
-                }
+            match self.look(stripe, &mut buffer)? {
+                ControlFlow::Continue(next) => stripe = next,
+                ControlFlow::Break(end) => return Ok(end),
             }
         }
+    }
+
+    /// Looks at a stripe's frame, and says which stripe is next.
+    fn look(
+        &mut self,
+        stripe: u64,
+        buffer: &mut [u8],
+    ) -> Result<ControlFlow<End, u64>, SourceFailure> {
+        let found = match self.frames.read(stripe, buffer) {
+            Ok(found) => found,
+            // A bad sector spoils its own frames alone, unless there is no end to bad ones.
+            Err(error) if self.frames.is_seekable() && self.unreadable < MOST_UNREADABLE => {
+                let what = format!("unreadable: {error}");
+                self.bad(stripe, 1, FrameState::Damaged, what);
+                self.unreadable += 1;
+                return Ok(ControlFlow::Continue(stripe + 1));
+            }
+            Err(error) => return Err(SourceFailure::Read(error)),
+        };
+        self.unreadable = 0;
+        Ok(match found {
+            Found::Frame(checked) => {
+                self.good(&checked);
+                ControlFlow::Continue(stripe + 1)
+            }
+            Found::Fault(fault) => {
+                // Not one by one: how many are missing is only what some frame or trailer says.
+                let next = match fault.kind {
+                    FaultKind::Missing { next } => next,
+                    FaultKind::Ended { stripes } => stripes,
+                    _ => stripe + 1,
+                };
+                self.bad(stripe, next - stripe, fault.kind.into(), fault.to_string());
+                ControlFlow::Continue(next)
+            }
+            Found::End(end) => {
+                // Frames that the trailer tells of, and that are not there, are bad ones too.
+                let told = end.ending.as_ref().or(self.frames.ending());
+                let missing = told.map_or(0, Ending::stripes).saturating_sub(stripe);
+                if missing > 0 {
+                    let what = "missing: the share ends before it".into();
+                    self.bad(stripe, missing, FrameState::Missing, what);
+                }
+                ControlFlow::Break(end)
+            }
+        })
     }
 
     fn good(&mut self, checked: &Checked) {
@@ -289,6 +360,7 @@ impl Verdict {
             common: None,
             totals: None,
             following: 0,
+            sampled: false,
         }
     }
 
@@ -308,7 +380,7 @@ impl Verdict {
         if true_totals.is_some_and(|found| found != totals) {
             remarks.push("its trailer tells of another length or digest than its frames".into());
         }
-        self.outcome.complete = true_totals == Some(totals);
+        self.outcome.complete = self.sampled || true_totals == Some(totals);
         let own_len = ending.offset
             + u64::from(ending.footer.trailer_len)
             + crate::format::ending::FOOTER_LEN as u64;

@@ -23,6 +23,7 @@ use distdup::decode::{
 };
 use distdup::format::StreamId;
 use distdup::source::Source;
+use distdup_codecs::Geometry;
 use kit::anatomy::{Anatomy, flip, forge};
 use kit::{MemorySink, code, files, full, noise, options, pipes, shares};
 
@@ -64,14 +65,16 @@ struct Set {
 impl Set {
     fn new(codec: &str, (k, n): (usize, usize), len: usize) -> Self {
         let data = noise(len, len as u64);
-        let shares = shares(&data, &options(code(codec, k, n), SHARD as u64));
+        let params = (codec == "xor").then_some("3^5^6,2^4^6,1^4^5,1^2^3");
+        let code = distdup_codecs::resolve(codec, Geometry::new(k, n).unwrap(), params).unwrap();
+        let shares = shares(&data, &options(code, SHARD as u64));
         let anatomy = Anatomy::of(&shares[0], SHARD);
         Self {
             k,
             n,
             gives: match (codec, k) {
                 ("xor", _) => xor_gives,
-                ("rs", 2) => |good, wanted| rs_gives(good, 2, wanted),
+                ("rs16", 2) => |good, wanted| rs_gives(good, 2, wanted),
                 _ => |good, wanted| rs_gives(good, 4, wanted),
             },
             data,
@@ -87,7 +90,7 @@ impl Set {
         for (stripe, good) in good.iter().enumerate() {
             let start = stripe * stripe_len;
             let len = stripe_len.min(self.data.len() - start);
-            // rs shards are even.
+            // rs16 shards are even.
             let unit = if self.n == 10 { 1 } else { 2 };
             let shard = len.div_ceil(self.k).next_multiple_of(unit);
             for wanted in 0..self.k {
@@ -136,7 +139,7 @@ fn run(sources: Vec<Box<dyn Source>>) -> Result<(Vec<u8>, SalvageReport), Decode
 #[test]
 fn what_can_be_had_is_had_and_the_rest_is_named() {
     let rounds = if full() { 2000 } else { 60 };
-    for (codec, geometry) in [("rs", (2, 3)), ("rs", (4, 6)), ("xor", (6, 10))] {
+    for (codec, geometry) in [("rs16", (2, 3)), ("rs16", (4, 6)), ("xor", (6, 10))] {
         let mut gaps = 0;
         for round in 0..rounds {
             let len = 1 + usize::from(noise(1, round)[0]) * 3;
@@ -176,7 +179,7 @@ fn what_can_be_had_is_had_and_the_rest_is_named() {
 
 #[test]
 fn whole_shares_too_few_for_the_code_give_their_own_data() {
-    let set = Set::new("rs", (4, 6), 5 * 64 + 9);
+    let set = Set::new("rs16", (4, 6), 5 * 64 + 9);
     for chosen in 1..1_u32 << 6 {
         let present = || (0..6).filter(|share| chosen >> share & 1 == 1);
         let missing = set.missing(&vec![chosen; set.anatomy.frames]);
@@ -190,7 +193,7 @@ fn whole_shares_too_few_for_the_code_give_their_own_data() {
 
 #[test]
 fn without_any_end_the_length_is_not_known_and_it_says_so() {
-    let set = Set::new("rs", (2, 3), 6 * 32 + 9);
+    let set = Set::new("rs16", (2, 3), 6 * 32 + 9);
     // All are cut within stripe 4's frame.
     let cut: Vec<Vec<u8>> = set
         .shares
@@ -219,7 +222,7 @@ fn without_any_end_the_length_is_not_known_and_it_says_so() {
 
 #[test]
 fn the_last_stripe_lost_is_as_long_as_a_trailer_says() {
-    let set = Set::new("rs", (2, 3), 3 * 32 + 9);
+    let set = Set::new("rs16", (2, 3), 3 * 32 + 9);
     let hurt: Vec<Vec<u8>> = set
         .shares
         .iter()
@@ -236,7 +239,7 @@ fn the_last_stripe_lost_is_as_long_as_a_trailer_says() {
 
 #[test]
 fn frames_that_are_right_each_and_wrong_together_give_nothing() {
-    let set = Set::new("rs", (2, 3), 4 * 32);
+    let set = Set::new("rs16", (2, 3), 4 * 32);
     let common = distdup::format::header::decode(&set.shares[0])
         .unwrap()
         .unwrap()
@@ -258,7 +261,7 @@ fn frames_that_are_right_each_and_wrong_together_give_nothing() {
 
 #[test]
 fn what_is_whole_is_decoded_as_ever_and_what_is_none_refused() {
-    let set = Set::new("rs", (2, 3), 0);
+    let set = Set::new("rs16", (2, 3), 0);
     let (out, report) = run(files(&set.shares, [1])).unwrap();
     assert!(out.is_empty() && report.into_whole().unwrap().is_proven());
 
@@ -267,9 +270,9 @@ fn what_is_whole_is_decoded_as_ever_and_what_is_none_refused() {
         error,
         DecodeError::Choose(ChooseError::NoShares { .. })
     ));
-    let set = Set::new("rs", (2, 3), 100);
+    let set = Set::new("rs16", (2, 3), 100);
     let other = {
-        let mut options = options(code("rs", 2, 3), SHARD as u64);
+        let mut options = options(code("rs16", 2, 3), SHARD as u64);
         options.identity.as_mut().unwrap().stream = StreamId([9; 16]);
         shares(&noise(99, 1), &options)
     };
@@ -283,7 +286,7 @@ fn what_is_whole_is_decoded_as_ever_and_what_is_none_refused() {
 
 #[test]
 fn decode_itself_still_stops_at_what_is_lost() {
-    let set = Set::new("rs", (2, 3), 4 * 32);
+    let set = Set::new("rs16", (2, 3), 4 * 32);
     let hurt: Vec<Vec<u8>> = set
         .shares
         .iter()

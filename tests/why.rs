@@ -204,7 +204,10 @@ fn the_program_draws_a_map_and_says_what_to_do() {
 #[test]
 fn a_hopeless_set_is_called_so() {
     let desk = Desk::with_input(1000);
-    desk.exits(0, "distdup encode --codec xor -k 6 -n 10 -o 's{i}' in");
+    desk.exits(
+        0,
+        "distdup encode --codec xor --equations '3^5^6,2^4^6,1^4^5,1^2^3' -k 6 -n 10 -o 's{i}' in",
+    );
     // 1^2^3 is share 9: it adds nothing to shares 0, 1 and 2.
     let ran = desk.exits(1, "distdup why s0 s1 s2 s9 s3 s7");
     assert!(ran.text().contains("hopeless together"), "{}", ran.text());

@@ -98,10 +98,14 @@ pub fn warn(text: impl Display) {
     let _ = writeln!(io::stderr(), "{} {text}", paint("warning:", "33"));
 }
 
-/// Prints an error, and what caused it.
-pub fn print_error(causes: &[String]) {
+/// Prints an error and what caused it, what it means for the data, and what to do next.
+pub fn print_error(causes: &[String], meaning: &str, next: &str) {
     let text = causes.join("\n  because: ");
-    let _ = writeln!(io::stderr(), "{} {text}", paint("error:", "31"));
+    let error = paint("error:", "31");
+    let _ = writeln!(
+        io::stderr(),
+        "{error} {text}\n  meaning: {meaning}\n  next: {next}"
+    );
 }
 
 /// In colour where standard error shows some, and nobody objects (<https://no-color.org>).

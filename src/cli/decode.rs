@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use clap::Args;
+use distdup::catalogue::Catalogued;
 use distdup::decode::{
     DecodeOptions, DecodeReport, SalvageReport, SourceFailure, SourceOutcome, decode, salvage,
 };
@@ -15,6 +16,7 @@ use distdup::zfec;
 use serde_json::json;
 
 use super::console::{Console, warn};
+use super::failure::Finding;
 use super::size::{parse_seconds, parse_size, show_size, show_time};
 use super::watch::Watch;
 use super::zfec::Format;
@@ -25,7 +27,7 @@ use super::{Outcome, names, report};
 #[command(after_help = AFTER_HELP)]
 pub struct Decode {
     #[command(flatten)]
-    sources: Sources,
+    pub sources: Sources,
     /// What the shares are [default: zfec if they are called *.fec, else distdup]
     #[arg(long)]
     format: Option<Format>,
@@ -52,7 +54,8 @@ pub struct Sources {
     /// Which stream, where the shares are of several (32 hexadecimal digits)
     #[arg(long, value_name = "ID")]
     pub stream: Option<StreamId>,
-    /// Give a share up that gives nothing for so long
+    /// Give a share up that gives nothing for so long; one that does not even open, after a quarter
+    /// of it if the others suffice
     #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = parse_seconds)]
     pub source_timeout: Duration,
     /// Memory for buffers in all [default: 64MiB]
@@ -148,7 +151,7 @@ impl Decode {
                 && matches!(source.failure, Some(SourceFailure::OtherStream(_)))
         };
         let used = || done.sources.iter().filter(|source| !is_stray(source));
-        report::sources(console, used());
+        report::sources(console, &done.common, used());
         if !done.is_proven() {
             warn("no share has a good trailer: the stream may never have been completed");
         }
@@ -178,7 +181,8 @@ impl Decode {
             let given = report::count(used().count(), "share");
             let _ = write!(
                 text,
-                "; of {given}, {bad} could not be used or in part only: see distdup repair"
+                "; of {given}, {bad} could not be used or in part only: see {}",
+                report::command("why", used().map(|source| &source.name), [""; 0])
             );
         }
         console
@@ -193,10 +197,14 @@ fn print_part(
     part: &SalvageReport,
     elapsed: Duration,
 ) -> anyhow::Result<Outcome> {
-    report::sources(console, &part.sources);
+    report::sources(console, &part.common, &part.sources);
+    let finding = Finding::Salvaged {
+        missing: part.missing_bytes(),
+    };
     let mut object = report::stream_json(&part.common);
     for (key, value) in [
-        ("status", json!(Outcome::Failed.status())),
+        ("status", json!("failed")),
+        ("code", json!(finding.entry().map(|entry| entry.code))),
         ("length", json!(part.length)),
         ("written", json!(part.written)),
         ("missing_bytes", json!(part.missing_bytes())),
@@ -238,5 +246,5 @@ fn print_part(
     console
         .result(text, &object.into())
         .context("cannot print the result")?;
-    Ok(Outcome::Failed)
+    Err(finding.into())
 }

@@ -33,7 +33,7 @@ pub struct Encode {
     input: Option<PathBuf>,
     /// Where shares go, a path, fd:N or exec:COMMAND: n times, or once with {i} for 0, 1, ...
     #[arg(short, long = "output", value_name = "DEST", required = true)]
-    output: Vec<OsString>,
+    pub output: Vec<OsString>,
     #[command(flatten)]
     code: CodeArgs,
     /// How shares are written
@@ -82,6 +82,9 @@ struct Tuning {
     /// Threads that encode [default: one per processor]
     #[arg(long, value_name = "COUNT")]
     workers: Option<usize>,
+    /// Decode each stripe from shares drawn by lot before it goes out
+    #[arg(long)]
+    verify: bool,
 }
 
 const AFTER_HELP: &str = "\
@@ -190,6 +193,7 @@ impl Encode {
         options.workers = self.tuning.workers.unwrap_or(options.workers);
         options.min_shares = self.min_shares;
         options.sink_timeout = self.sink_timeout;
+        options.verify = self.tuning.verify;
         options
     }
 

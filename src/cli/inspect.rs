@@ -25,7 +25,7 @@ Nothing is checked but header and trailer; see distdup verify.")]
 pub struct Inspect {
     /// Share: a path, fd:N, exec:COMMAND, or - for standard input
     #[arg(value_name = "SHARE")]
-    share: OsString,
+    pub share: OsString,
 }
 
 impl Inspect {

@@ -1,12 +1,9 @@
 //! Commands, flags and exit codes.
 
-use std::env;
-use std::error::Error;
-use std::fmt;
+use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
-use serde_json::json;
 
 mod availability;
 mod backup;
@@ -19,6 +16,8 @@ mod console;
 mod decode;
 mod duplicity;
 mod encode;
+mod explain;
+mod failure;
 mod heal;
 mod inspect;
 mod low_disk;
@@ -37,7 +36,8 @@ mod watch;
 mod why;
 mod zfec;
 
-use console::{Console, Verbosity, print_error};
+use console::{Console, Verbosity};
+pub use failure::{Usage, misspoken};
 use settings::Selection;
 
 /// Erasure-codes a stream, such as a backup, into shares on n hosts; enough of them give it back
@@ -68,6 +68,7 @@ enum Command {
     Inspect(inspect::Inspect),
     Repair(repair::Repair),
     Codecs(codecs::Codecs),
+    Explain(explain::Explain),
     Backup(backup::Backup),
     Restore(restore::Restore),
     Status(status::Status),
@@ -121,8 +122,6 @@ pub enum Outcome {
     Done,
     /// Done, but something is damaged or missing.
     Degraded,
-    /// Done, and what was found out is that too much is: the result says what.
-    Failed,
 }
 
 impl Outcome {
@@ -135,7 +134,6 @@ impl Outcome {
         match self {
             Self::Done => "done",
             Self::Degraded => "degraded",
-            Self::Failed => "failed",
         }
     }
 }
@@ -157,7 +155,7 @@ impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {
         Self::from(match exit {
             Exit::Ended(Outcome::Done) => 0,
-            Exit::Failed | Exit::Ended(Outcome::Failed) => 1,
+            Exit::Failed => 1,
             Exit::Usage => 2,
             Exit::Ended(Outcome::Degraded) => 3,
             Exit::As(code) => code,
@@ -165,32 +163,18 @@ impl From<Exit> for ExitCode {
     }
 }
 
-/// An error of usage: what was asked for makes no sense, and nothing was begun. It says what the
-/// error in it says.
-#[derive(Debug)]
-pub struct Usage(anyhow::Error);
-
-impl Usage {
-    /// Of an error.
-    pub fn new(error: impl Into<anyhow::Error>) -> Self {
-        Self(error.into())
-    }
-
-    /// That says `text`.
-    pub fn say(text: impl Into<String>) -> anyhow::Error {
-        Self(anyhow::Error::msg(text.into())).into()
-    }
-}
-
-impl fmt::Display for Usage {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(&self.0, f)
-    }
-}
-
-impl Error for Usage {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        self.0.source()
+impl Command {
+    /// The shares that it is about, as they were given.
+    fn shares(&self) -> Vec<OsString> {
+        match self {
+            Self::Encode(command) => command.output.clone(),
+            Self::Decode(command) => command.sources.shares.clone(),
+            Self::Verify(command) => command.shares.clone(),
+            Self::Why(command) => command.sources.shares.clone(),
+            Self::Repair(command) => command.sources.shares.clone(),
+            Self::Inspect(command) => vec![command.share.clone()],
+            _ => Vec::new(),
+        }
     }
 }
 
@@ -213,11 +197,12 @@ impl Cli {
             json,
             data_on_stdout: false,
         };
+        let shares = self.command.shares();
         if selection.is_given() && !self.command.has_settings() {
             let error = Usage::say(
                 "--config and --profile are of no use here: nothing is set for this command",
             );
-            return fail(console, &error);
+            return failure::report(console, &error, &shares);
         }
         let result = match self.command {
             Command::Encode(command) => command.run(&mut console),
@@ -227,6 +212,7 @@ impl Cli {
             Command::Inspect(command) => command.run(console),
             Command::Repair(command) => command.run(console),
             Command::Codecs(command) => command.run(console),
+            Command::Explain(command) => command.run(console),
             Command::Backup(command) => command.run(console, &selection),
             Command::Restore(command) => command.run(console, &selection),
             Command::Status(command) => command.run(console, &selection),
@@ -235,7 +221,7 @@ impl Cli {
             Command::Duplicity(command) => {
                 return command
                     .run(console, &selection)
-                    .unwrap_or_else(|error| fail(console, &error));
+                    .unwrap_or_else(|error| failure::report(console, &error, &shares));
             }
             Command::Resident(command) => command.run(&selection),
             Command::Availability(command) => command.run(console, &selection),
@@ -243,52 +229,13 @@ impl Cli {
             Command::Config(command) => {
                 return command
                     .run(console, &selection)
-                    .unwrap_or_else(|error| fail(console, &error));
+                    .unwrap_or_else(|error| failure::report(console, &error, &shares));
             }
         };
         match result {
             Ok(outcome) => Exit::Ended(outcome),
-            Err(error) => fail(console, &error),
+            Err(error) => failure::report(console, &error, &shares),
         }
-    }
-}
-
-/// Prints what clap has to say instead of a command: help, the version, or what is wrong.
-pub fn misspoken(error: &clap::Error) -> Exit {
-    // Where it cannot be printed, the exit code says it.
-    let _ = error.print();
-    if !error.use_stderr() {
-        return Exit::Ended(Outcome::Done);
-    }
-    // What was parsed is gone; a value that looks like the flag does no harm here.
-    if env::args_os().any(|argument| argument == "--json") {
-        let text = error.render().to_string();
-        let first = text.trim_start_matches("error: ").split("\n\n").next();
-        let words = first.unwrap_or_default().split_whitespace();
-        print_failure(
-            Console::FOR_PROGRAMS,
-            &[words.collect::<Vec<_>>().join(" ")],
-        );
-    }
-    Exit::Usage
-}
-
-/// The result of a command that failed, for programs.
-fn print_failure(console: Console, causes: &[String]) {
-    // Where even this cannot be printed, the exit code says it.
-    let _ = console.result("", &json!({ "status": "failed", "error": causes }));
-}
-
-fn fail(console: Console, error: &anyhow::Error) -> Exit {
-    let causes: Vec<String> = error.chain().map(ToString::to_string).collect();
-    print_error(&causes);
-    if console.json {
-        print_failure(console, &causes);
-    }
-    if error.chain().any(<dyn Error>::is::<Usage>) {
-        Exit::Usage
-    } else {
-        Exit::Failed
     }
 }
 

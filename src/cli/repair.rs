@@ -5,13 +5,13 @@ use std::io;
 use std::path::Path;
 use std::time::Duration;
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use clap::Args;
 use distdup::format::Common;
 use distdup::place::Place;
 use distdup::quote::quote;
 use distdup::repair::{RepairError, RepairReport, repair};
-use distdup::sink::{self, Options, Sink, set};
+use distdup::sink::{self, Options, Sink, SinkError, set};
 use distdup::source;
 use distdup::verify::{Verdict, verify};
 use distdup_codecs::ShardSet;
@@ -28,7 +28,7 @@ use super::{Outcome, names, report};
 #[command(after_help = AFTER_HELP)]
 pub struct Repair {
     #[command(flatten)]
-    sources: Sources,
+    pub sources: Sources,
     /// Where shares go: once with {i} for the index, or as many as are to be written
     #[arg(short, long = "output", value_name = "DEST", required = true)]
     output: Vec<OsString>,
@@ -46,7 +46,8 @@ Examples:
   distdup repair host[01345]/home.share -o host2/home.share
   distdup repair s* -o 's{i}' --force     also replaces those that are damaged
 
-Files are verified first. What is written is byte for byte what was there before.";
+Files are verified first. What is written is byte for byte what was there before. Files are read
+back before they get their names; pipes and commands cannot be.";
 
 impl Repair {
     pub fn run(self, console: Console) -> anyhow::Result<Outcome> {
@@ -74,9 +75,7 @@ impl Repair {
         match result {
             Ok(done) => print(console, &done, at_risk, elapsed),
             Err(RepairError::NothingMissing { .. }) if at_risk => {
-                bail!(
-                    "nothing was repaired: all that is damaged exists (use --force to replace it)"
-                )
+                Err(SinkError::Exists).context("nothing was repaired: all that is damaged exists")
             }
             Err(RepairError::NothingMissing { n }) => {
                 let json = json!({ "status": Outcome::Done.status(), "written": [] });
@@ -240,7 +239,7 @@ fn print(
     at_risk: bool,
     elapsed: Duration,
 ) -> anyhow::Result<Outcome> {
-    report::sources(console, &done.sources);
+    report::sources(console, &done.common, &done.sources);
     report::sinks(console, &done.sinks);
     let failed = done
         .sinks
@@ -272,8 +271,20 @@ fn print(
                 .map(|sink| sink.index),
         )
         .collect();
+    let unread = |sink: &&distdup::encode::SinkOutcome| sink.failure.is_none() && !sink.read_back;
+    for sink in done.sinks.iter().filter(unread) {
+        warn(format!(
+            "share {}, {}: cannot be read back to see that it was kept",
+            sink.index, sink.name
+        ));
+    }
+    let kept = if done.sinks.iter().any(|sink| unread(&sink)) {
+        ""
+    } else {
+        " and read back"
+    };
     let text = format!(
-        "{} written ({} in {}); {}",
+        "{} written{kept} ({} in {}); {}",
         report::count(written, "share"),
         show_size(done.totals.length),
         show_time(elapsed),

@@ -3,6 +3,7 @@
 use std::fmt::Write;
 use std::ops::Range;
 
+use distdup::catalogue::Catalogued;
 use distdup::decode::{FrameFault, SourceOutcome};
 use distdup::encode::SinkOutcome;
 use distdup::format::{Common, Totals};
@@ -19,6 +20,7 @@ pub fn sinks(console: Console, sinks: &[SinkOutcome]) {
         name,
         index,
         bytes,
+        read_back: _,
         failure,
     } in sinks
     {
@@ -36,16 +38,22 @@ pub fn sinks_json(sinks: &[SinkOutcome]) -> Value {
             "index": sink.index,
             "name": sink.name,
             "bytes": sink.bytes,
+            "read_back": sink.read_back,
             "failure": sink.failure.as_ref().map(|failure| with_causes(failure)),
+            "code": sink.failure.as_ref().and_then(code_of),
         })
     };
     sinks.iter().map(share).collect()
 }
 
-/// Warns of everything that is wrong with a share that was read.
-pub fn sources<'a>(console: Console, sources: impl IntoIterator<Item = &'a SourceOutcome>) {
+/// Warns of everything that is wrong with shares of a stream that were read.
+pub fn sources<'a>(
+    console: Console,
+    common: &Common,
+    sources: impl IntoIterator<Item = &'a SourceOutcome>,
+) {
     for source in sources {
-        for fault in faults(source) {
+        for fault in faults(source, common, None) {
             warn(format!("{}: {fault}", title(source)));
         }
         if source.is_good() {
@@ -58,10 +66,14 @@ pub fn sources<'a>(console: Console, sources: impl IntoIterator<Item = &'a Sourc
     }
 }
 
-/// What is wrong with a share, a line for each.
-pub fn faults(source: &SourceOutcome) -> Vec<String> {
+/// What is wrong with a share, a line for each. Where in the stream that is, `common` and the
+/// stream's length tell, if that is known.
+pub fn faults(source: &SourceOutcome, common: &Common, length: Option<u64>) -> Vec<String> {
     let mut lines = remarks(source);
-    lines.extend(source.faults.iter().map(fault));
+    lines.extend(source.faults.iter().map(|fault| {
+        let stripes = fault.stripe..fault.stripe.saturating_add(fault.count);
+        format!("{}: {}", place(common, length, &stripes), fault.what)
+    }));
     let counts = source.faults.iter().map(|fault| fault.count);
     let shown = counts.fold(0, u64::saturating_add);
     match source.fault_count.saturating_sub(shown) {
@@ -77,13 +89,19 @@ pub fn remarks(source: &SourceOutcome) -> Vec<String> {
     failure.chain(source.remarks.iter().cloned()).collect()
 }
 
-fn fault(fault: &FrameFault) -> String {
-    let stripes = fault.stripe..fault.stripe.saturating_add(fault.count);
-    format!("{}: {}", self::stripes(&stripes), fault.what)
+/// `stripe 17 (bytes 1114112..1179648)`, of the stream.
+pub fn place(common: &Common, length: Option<u64>, stripes: &Range<u64>) -> String {
+    let bytes = common.bytes_of(stripes, length);
+    format!(
+        "{} (bytes {}..{})",
+        self::stripes(stripes),
+        bytes.start,
+        bytes.end
+    )
 }
 
 /// `stripe 7`, `stripes 7 to 9`.
-pub fn stripes(stripes: &Range<u64>) -> String {
+fn stripes(stripes: &Range<u64>) -> String {
     match stripes.end - stripes.start {
         1 => format!("stripe {}", stripes.start),
         _ => format!("stripes {} to {}", stripes.start, stripes.end - 1),
@@ -99,8 +117,25 @@ pub fn source_json(source: &SourceOutcome) -> Value {
         "frames": source.frames,
         "bad_frames": source.fault_count,
         "complete": source.complete,
-        "faults": faults(source),
+        "code": source.failure.as_ref().and_then(code_of),
+        "remarks": remarks(source),
+        "faults": source.faults.iter().map(fault_json).collect::<Value>(),
     })
+}
+
+/// As JSON: frames one after another that could not be used.
+pub fn fault_json(fault: &FrameFault) -> Value {
+    json!({
+        "stripe": fault.stripe,
+        "count": fault.count,
+        "state": fault.state.to_string(),
+        "what": fault.what,
+    })
+}
+
+/// The code of what became of a share.
+fn code_of(failure: &impl Catalogued) -> Option<&'static str> {
+    failure.entry().map(|entry| entry.code)
 }
 
 /// The share's name, and which it is.

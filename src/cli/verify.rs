@@ -6,14 +6,16 @@ use std::path::Path;
 
 use anyhow::Context;
 use clap::Args;
+use distdup::catalogue::Catalogued;
 use distdup::decode::{DecodeOptions, try_out};
 use distdup::format::Common;
 use distdup::source;
-use distdup::verify::{Verdict, verify};
+use distdup::verify::{Subset, Verdict, verify_subset};
 use distdup_codecs::ShardSet;
 use serde_json::{Value, json};
 
 use super::console::Console;
+use super::failure::Finding;
 use super::size::show_size;
 use super::watch::Watch;
 use super::{Outcome, names, report};
@@ -24,13 +26,30 @@ use super::{Outcome, names, report};
 pub struct Verify {
     /// Shares: paths, fd:N, exec:COMMAND, or - for standard input
     #[arg(value_name = "SHARE", required = true)]
-    shares: Vec<OsString>,
+    pub shares: Vec<OsString>,
+    /// Read only so much of each share, spread out over it: 10%
+    #[arg(long, value_name = "PERCENT", value_parser = parse_percent)]
+    subset: Option<u32>,
+    /// With --subset: which stripes; others each time unless given
+    #[arg(long, value_name = "NUMBER", requires = "subset")]
+    seed: Option<u64>,
+}
+
+/// `10%`, `0.5%`: parts of a million.
+fn parse_percent(text: &str) -> Result<u32, String> {
+    let number: Option<f64> = text.strip_suffix('%').unwrap_or(text).parse().ok();
+    let part = number.filter(|percent| *percent > 0.0 && *percent <= 100.0);
+    // Rounded up to a whole number between 1 and a million.
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+    part.map(|percent| (percent * 10_000.0).ceil() as u32)
+        .ok_or_else(|| "expected a part above 0 % and up to 100 %".into())
 }
 
 const AFTER_HELP: &str = "\
 Examples:
   distdup verify host2/home.share
   distdup verify host*/home.share     also says what the set can still lose
+  distdup verify --subset 5% s*       a sample, other stripes each time: what is rare it may miss
 
 Exits 0 if every share is whole, 3 if some are not and the stream can be restored from the good
 ones, 1 otherwise.";
@@ -39,7 +58,9 @@ impl Verify {
     pub fn run(self, console: Console) -> anyhow::Result<Outcome> {
         let sources = names::sources(&self.shares)?;
         let watch = Watch::start(console, None, "share")?;
-        let verdicts = verify(sources, &watch.control).context("stopped by a signal")?;
+        let subset = self.subset()?;
+        let verdicts =
+            verify_subset(sources, subset, &watch.control).context("stopped by a signal")?;
         let sets = Sets::of(&verdicts);
         let whole = verdicts.iter().filter(|verdict| verdict.is_whole()).count();
         let restorable = if sets.suffice() {
@@ -56,11 +77,28 @@ impl Verify {
         };
         drop(watch);
 
-        let json = sets.json(&verdicts, whole == verdicts.len(), restorable);
+        let finding = Finding::NotWhole {
+            bad: verdicts.len() - whole,
+            all: verdicts.len(),
+        };
+        let mut json = sets.json(&verdicts, whole == verdicts.len(), restorable);
+        json["seed"] = json!(subset.map(|subset| subset.seed));
+        if restorable == Restorable::No && whole < verdicts.len() {
+            json["code"] = json!(finding.entry().map(|entry| entry.code));
+        }
         let mut text = text(&verdicts, &sets);
         if restorable == Restorable::FromAllTogether {
-            text +=
-                "\ntogether, damaged ones included, they give the stream back: see distdup repair";
+            text += "\ntogether, damaged ones included, they give the stream back";
+        }
+        if restorable != Restorable::No && whole < verdicts.len() {
+            let all = verdicts.iter().map(|verdict| &verdict.outcome.name);
+            let bad = verdicts.iter().filter(|verdict| !verdict.is_whole());
+            let bad = bad.map(|verdict| &verdict.outcome.name);
+            let _ = write!(
+                text,
+                "\nrepair: {} --force",
+                report::command("repair", all, bad)
+            );
         }
         console
             .result(text, &json)
@@ -68,8 +106,19 @@ impl Verify {
         match verdicts.len() - whole {
             0 => Ok(Outcome::Done),
             _ if restorable != Restorable::No => Ok(Outcome::Degraded),
-            _ => Ok(Outcome::Failed),
+            _ => Err(finding.into()),
         }
+    }
+
+    fn subset(&self) -> anyhow::Result<Option<Subset>> {
+        let Some(per_million) = self.subset else {
+            return Ok(None);
+        };
+        let seed = match self.seed {
+            Some(seed) => seed,
+            None => getrandom::u64().context("the system gave no random bytes")?,
+        };
+        Ok(Some(Subset { per_million, seed }))
     }
 
     /// Whether all of them can be read a second time.
@@ -120,13 +169,14 @@ impl<'a> Sets<'a> {
     fn json(&self, verdicts: &[Verdict], all_whole: bool, restorable: Restorable) -> Value {
         let status = match restorable {
             _ if all_whole => Outcome::Done.status(),
-            Restorable::No => Outcome::Failed.status(),
+            Restorable::No => "failed",
             _ => Outcome::Degraded.status(),
         };
         let share = |verdict: &Verdict| {
             let mut share = report::source_json(&verdict.outcome);
             share["stream"] = json!(verdict.common.as_ref().map(|it| it.stream().to_string()));
-            share["whole"] = json!(verdict.is_whole());
+            share["whole"] = json!(verdict.is_whole() && !verdict.sampled);
+            share["sampled"] = json!(verdict.sampled);
             share["length"] = json!(verdict.totals.map(|totals| totals.length));
             share["following_bytes"] = json!(verdict.following);
             share
@@ -159,13 +209,27 @@ fn text(verdicts: &[Verdict], sets: &Sets<'_>) -> String {
             (Some(common), Some(totals)) if verdict.is_whole() => {
                 let n = common.geometry().n();
                 let length = show_size(totals.length);
-                let _ = writeln!(text, "{title}: whole, of {n}; its stream has {length}");
+                let frames = verdict.outcome.frames;
+                let _ = if verdict.sampled {
+                    let all = totals.stripes;
+                    writeln!(
+                        text,
+                        "{title}: no damage in {frames} of {all} frames; its stream has {length}"
+                    )
+                } else {
+                    writeln!(text, "{title}: whole, of {n}; its stream has {length}")
+                };
             }
             _ => {
                 let _ = writeln!(text, "{title}: NOT WHOLE");
             }
         }
-        for fault in report::faults(&verdict.outcome) {
+        let length = verdict.totals.map(|totals| totals.length);
+        let faults = match &verdict.common {
+            Some(common) => report::faults(&verdict.outcome, common, length),
+            None => report::remarks(&verdict.outcome),
+        };
+        for fault in faults {
             let _ = writeln!(text, "  {fault}");
         }
         if verdict.following > 0 {
@@ -176,15 +240,21 @@ fn text(verdicts: &[Verdict], sets: &Sets<'_>) -> String {
             );
         }
     }
+    let by_sample = if verdicts.iter().any(|verdict| verdict.sampled) {
+        ", by the sample"
+    } else {
+        ""
+    };
     if verdicts.len() > 1 {
         for (common, good) in &sets.0 {
             let _ = writeln!(
                 text,
-                "stream {}, {}: {} of {} shares whole; {}",
+                "stream {}, {}: {} of {} shares whole{}; {}",
                 common.stream(),
                 report::code(common),
                 good.len(),
                 common.geometry().n(),
+                by_sample,
                 report::survival(common, *good)
             );
         }

@@ -5,6 +5,7 @@ use std::ops::Range;
 
 use anyhow::Context;
 use clap::Args;
+use distdup::catalogue::Catalogued;
 use distdup::decode::FrameState;
 use distdup::diagnosis::{Cell, Diagnosis, ShareState, StreamDiagnosis, diagnose};
 use distdup_codecs::ShardSet;
@@ -13,6 +14,7 @@ use serde_json::{Value, json};
 
 use super::console::Console;
 use super::decode::Sources;
+use super::failure::Finding;
 use super::report::{self, count, count_of, title};
 use super::size::show_size;
 use super::watch::Watch;
@@ -28,7 +30,7 @@ const SHOWN: usize = 8;
 #[command(after_help = AFTER_HELP)]
 pub struct Why {
     #[command(flatten)]
-    sources: Sources,
+    pub sources: Sources,
 }
 
 const AFTER_HELP: &str = "\
@@ -57,19 +59,23 @@ impl Why {
         })?;
         let outcome = outcome(&found);
         console
-            .result(text(&found, width()), &as_json(&found, outcome))
+            .result(text(&found, width()), &as_json(&found, &outcome))
             .context("cannot print the result")?;
-        Ok(outcome)
+        Ok(outcome?)
     }
 }
 
-fn outcome(found: &Diagnosis) -> Outcome {
+/// What is to be said in the end; an error if some stream does not come back.
+fn outcome(found: &Diagnosis) -> Result<Outcome, Finding> {
     let mut streams = found.streams.iter();
-    if !streams.clone().all(StreamDiagnosis::is_recoverable) {
-        return Outcome::Failed;
+    if let Some(lost) = streams.clone().find(|stream| !stream.is_recoverable()) {
+        return Err(Finding::Lost {
+            lost: lost.lost.count,
+            stripes: lost.stripes,
+        });
     }
     let flawless = found.strays.is_empty() && streams.all(StreamDiagnosis::is_flawless);
-    Outcome::degraded_if(!flawless)
+    Ok(Outcome::degraded_if(!flawless))
 }
 
 /// Of the terminal that the result goes to.
@@ -89,7 +95,7 @@ fn text(found: &Diagnosis, width: usize) -> String {
         .write(width);
     }
     for stray in &found.strays {
-        for fault in report::faults(stray) {
+        for fault in report::remarks(stray) {
             let _ = writeln!(text, "{}: {fault}", title(stray));
         }
     }
@@ -174,15 +180,8 @@ impl Page<'_> {
         }
     }
 
-    /// `stripe 17 (bytes 1114112..1179648)`.
     fn place(&self, stripes: &Range<u64>) -> String {
-        let bytes = self.stream.bytes(stripes);
-        format!(
-            "{} (bytes {}..{})",
-            report::stripes(stripes),
-            bytes.start,
-            bytes.end
-        )
+        report::place(&self.stream.common, self.stream.length(), stripes)
     }
 
     fn verdict(&mut self) {
@@ -316,9 +315,11 @@ fn frames(share: &ShareState) -> String {
     }
 }
 
-fn as_json(found: &Diagnosis, outcome: Outcome) -> Value {
+fn as_json(found: &Diagnosis, outcome: &Result<Outcome, Finding>) -> Value {
+    let failure = outcome.as_ref().err().and_then(Finding::entry);
     json!({
-        "status": outcome.status(),
+        "status": outcome.as_ref().map_or("failed", |outcome| outcome.status()),
+        "code": failure.map(|entry| entry.code),
         "streams": found.streams.iter().map(stream_json).collect::<Value>(),
         "strays": found.strays.iter().map(report::source_json).collect::<Value>(),
     })
@@ -330,7 +331,7 @@ fn stream_json(stream: &StreamDiagnosis) -> Value {
     let place = |stripes: &Range<u64>| {
         json!({
             "stripes": report::range_json(stripes),
-            "bytes": report::range_json(&stream.bytes(stripes)),
+            "bytes": report::range_json(&stream.common.bytes_of(stripes, stream.length())),
         })
     };
     let share = |(index, share): (usize, &ShareState)| {

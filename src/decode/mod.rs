@@ -12,6 +12,7 @@ use distdup_codecs::ShardSet;
 use self::output::{Message, Output};
 pub use self::salvage::{SalvageReport, salvage};
 
+use crate::catalogue::catalogue;
 use crate::control::Control;
 use crate::encode::{DEFAULT_MEMORY, DEFAULT_TIMEOUT, default_workers};
 use crate::format::{Common, StreamId, Totals};
@@ -88,6 +89,19 @@ pub enum DecodeError {
         #[source]
         source: io::Error,
     },
+}
+
+catalogue! {
+    DecodeError {
+        Self::Output { .. } => "output-failed":
+            "The shares are as they were. The output has a part of the stream at most, and a file does not appear at all."
+            "Make room or mend the output, and run the same command again.";
+    }
+    passing {
+        Self::Choose(error) => error;
+        Self::Memory(error) => error;
+        Self::Gather(error) => error;
+    }
 }
 
 /// Decodes the stream that `sources` hold into `output`. Only bytes of stripes whose digest was

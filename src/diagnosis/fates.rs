@@ -148,8 +148,9 @@ mod tests {
 
     fn remedy(codec: &str, k: usize, n: usize, good: &[usize]) -> Remedy {
         let geometry = Geometry::new(k, n).unwrap();
+        let params = (codec == "xor").then_some("3^5^6,2^4^6,1^4^5,1^2^3");
         let mut fates = Fates {
-            code: distdup_codecs::resolve(codec, geometry, None).unwrap(),
+            code: distdup_codecs::resolve(codec, geometry, params).unwrap(),
             last: None,
             lost: HashMap::new(),
             is_short: false,

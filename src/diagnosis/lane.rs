@@ -189,7 +189,7 @@ fn read(
     passed: impl Fn(u64),
 ) {
     // Whoever would hear it may be gone.
-    let verdict = examine(name, share, Some(common), |index, seen| {
+    let verdict = examine(name, share, Some(common), None, |index, seen| {
         if let Seen::Good { bytes, .. } = seen {
             passed(bytes);
         }

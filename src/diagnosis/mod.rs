@@ -87,11 +87,9 @@ impl StreamDiagnosis {
             && self.sources.iter().all(Verdict::is_whole)
     }
 
-    /// The bytes of the stream in some stripes.
-    pub fn bytes(&self, stripes: &Range<u64>) -> Range<u64> {
-        let length = self.totals.map_or(u64::MAX, |totals| totals.length);
-        let at = |stripe: u64| stripe.saturating_mul(self.common.stripe_len() as u64);
-        at(stripes.start).min(length)..at(stripes.end).min(length)
+    /// Bytes of the stream, if a trailer tells.
+    pub fn length(&self) -> Option<u64> {
+        self.totals.map(|totals| totals.length)
     }
 }
 

@@ -1,6 +1,7 @@
 //! `common`: what all n shares of a stream say alike, byte for byte.
 
 use std::fmt;
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -10,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_bytes::{ByteArray, ByteBuf};
 
 use super::digest::Digest;
+use crate::catalogue::catalogue;
 
 /// Most bytes of a stripe's data.
 pub const MAX_STRIPE: u64 = 64 << 20;
@@ -152,7 +154,31 @@ pub enum CommonError {
     },
 }
 
+catalogue! {
+    CommonError {
+        Self::Malformed(_) => "header-malformed":
+            "It was not used, and is as it was."
+            "Look which program wrote it; docs/FORMAT.md says what a header is.";
+        Self::Feature(_) | Self::Digest(_) => "newer-feature":
+            "It was not used, and is as it was."
+            "Take the distdup that wrote it, or a newer one.";
+        Self::Range { .. } | Self::Unit { .. } => "out-of-range":
+            "Nothing was read or written, or the share that says so was not used."
+            "Choose another --shard-size, -k or -n.";
+    }
+    passing {
+        Self::Codec(error) => error;
+    }
+}
+
 impl Common {
+    /// The bytes of the stream, which has that length if it is known, in some stripes.
+    pub fn bytes_of(&self, stripes: &Range<u64>, length: Option<u64>) -> Range<u64> {
+        let end = length.unwrap_or(u64::MAX);
+        let at = |stripe: u64| stripe.saturating_mul(self.stripe_len() as u64).min(end);
+        at(stripes.start)..at(stripes.end)
+    }
+
     /// Puts together what a stream's shares are to say.
     ///
     /// # Errors

@@ -6,6 +6,7 @@ use serde_bytes::{ByteArray, Bytes as ByteSlice};
 
 use super::common::{Common, CommonError};
 use super::digest::{Digest, Hasher};
+use crate::catalogue::catalogue;
 
 /// Version of the format that this library writes and reads.
 pub const VERSION: u8 = 1;
@@ -61,6 +62,27 @@ pub enum HeaderFault {
         /// Shares there are.
         n: usize,
     },
+}
+
+catalogue! {
+    HeaderFault {
+        Self::Empty => "share-empty":
+            "There is nothing in it to be used."
+            "Write it again from the others by distdup repair.";
+        Self::NotAShare => "not-a-share":
+            "If it was a share, its frames may still be good: the others help to use them."
+            "Look whether the name is right; if it was a share, give it with the others: distdup why SHARE...";
+        Self::Truncated(_) | Self::Unreadable(_) | Self::Damaged | Self::Index { .. } =>
+            "header-damaged":
+            "Its frames may still be good: the other shares help to use them."
+            "Give it with the others: distdup why SHARE...";
+        Self::Version(_) => "newer-format":
+            "It was not used, and is as it was."
+            "Take the distdup that wrote it, or a newer one.";
+    }
+    passing {
+        Self::Common(error) => error;
+    }
 }
 
 type Tagged<T> = Required<Required<T, TAG>, SELF_DESCRIBED>;

@@ -4,6 +4,7 @@ use std::io::{self, Read};
 use std::path::PathBuf;
 
 use super::Input;
+use crate::catalogue::catalogue;
 use crate::source::file::FileReader;
 
 /// Whatever can be read. Its end of file is taken for the end, so that this is for what cannot be
@@ -31,6 +32,14 @@ pub struct Shortened {
     expected: u64,
     /// Bytes read.
     found: u64,
+}
+
+catalogue! {
+    Shortened {
+        Self { .. } => "input-shortened":
+            "The input changed while it was read: no share was completed."
+            "Keep others from writing to it, and run the same command again.";
+    }
 }
 
 /// A file, or a named pipe or device.

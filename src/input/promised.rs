@@ -3,6 +3,7 @@
 use std::io::{self, Read};
 
 use super::Input;
+use crate::catalogue::catalogue;
 
 /// An input that must be exactly as long as promised.
 #[derive(Debug)]
@@ -29,6 +30,14 @@ pub enum SizeError {
         /// Bytes promised.
         expected: u64,
     },
+}
+
+catalogue! {
+    SizeError {
+        Self::Short { .. } | Self::Long { .. } => "input-length":
+            "The input is not the one that was promised: no share was completed."
+            "Look what cuts or prolongs it, or leave --size out.";
+    }
 }
 
 impl<I: Input> Promised<I> {

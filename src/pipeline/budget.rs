@@ -2,6 +2,7 @@
 
 use distdup_codecs::Code;
 
+use crate::catalogue::catalogue;
 use crate::format::common::MAX_STRIPE;
 use crate::format::frame::HEAD_LEN;
 
@@ -33,6 +34,14 @@ pub struct TooLittleMemory {
     pub needed: u64,
     /// With shards of so many bytes.
     pub shard_len: u64,
+}
+
+catalogue! {
+    TooLittleMemory {
+        Self { .. } => "too-little-memory":
+            "Nothing was read or written."
+            "Allow as much by --memory, or take fewer --workers or a smaller --shard-size.";
+    }
 }
 
 /// Stripes that encode has under way: two at the reader, three at and around each worker, one at the

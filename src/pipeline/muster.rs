@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{RecvTimeoutError, bounded, select};
 use distdup_codecs::ShardSet;
 
+use crate::catalogue::catalogue;
 use crate::control::Control;
 use crate::format::header::HeaderFault;
 use crate::format::scan::OpenShare;
@@ -47,6 +48,29 @@ pub enum SourceFailure {
     /// It holds a share of another stream.
     #[error("holds a share of another stream, {0}")]
     OtherStream(StreamId),
+}
+
+catalogue! {
+    SourceFailure {
+        Self::Open(_) => "share-not-opened":
+            "The share counts as lost for now; the others are used."
+            "Bring its host back; if it is lost for good, write it again by distdup repair.";
+        Self::NotOpened { .. } => "share-not-opened-in-time":
+            "The share counts as lost for now; the others are used."
+            "See that its pipe has a writer, or give it longer by --source-timeout.";
+        Self::Read(_) => "share-not-read":
+            "What was read of the share before was used; what follows counts as lost."
+            "Save what the disk still gives, and write the share again by distdup repair.";
+        Self::TimedOut { .. } => "share-stalled":
+            "The share counts as lost from there on; the others are used."
+            "See what its host is waiting for, or give it longer by --source-timeout.";
+        Self::NoShare(_) => "share-unknown":
+            "It was not used."
+            "Look what it says of itself: distdup inspect NAME";
+        Self::OtherStream(_) => "share-of-another-stream":
+            "It was not used."
+            "Give the shares of one stream only, or say which by --stream.";
+    }
 }
 
 /// A source that was opened, or why it was not.
@@ -159,6 +183,23 @@ pub enum ChooseError {
         /// Those of which there are shares.
         streams: Vec<Candidate>,
     },
+}
+
+catalogue! {
+    ChooseError {
+        Self::NoShares { .. } => "no-shares":
+            "Nothing can be had from these, and nothing was written."
+            "Look whether the names are right, and what each says of itself: distdup inspect NAME";
+        Self::Ambiguous { .. } => "several-streams":
+            "Nothing was written."
+            "Run the same command again with --stream and one of those that are listed.";
+        Self::TooFew { .. } => "too-few-shares":
+            "The stream cannot be had from these shares alone, and nothing was written."
+            "Give more shares; which would help most says: distdup why SHARE...";
+        Self::NoSuchStream { .. } => "no-such-stream":
+            "Nothing was written."
+            "Run the same command again with one of the streams that are listed, or other shares.";
+    }
 }
 
 /// A stream of which there are shares.

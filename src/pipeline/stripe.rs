@@ -1,12 +1,13 @@
 //! A stripe's n frames, from its data.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use distdup_codecs::{CodecError, Coder};
 
 use crate::format::common::Common;
-use crate::format::digest::{self, Digest};
+use crate::format::digest::{self, Digest, Hasher};
 use crate::format::frame::{self, Claim, HEAD_LEN, Head};
 
 /// Makes n frames of a stripe's data. One for each thread.
@@ -25,7 +26,12 @@ pub(crate) struct Encoded {
 impl Encoded {
     /// The frame of share `index`, in the frozen buffer.
     pub(crate) fn frame(&self, buffer: &Bytes, index: usize) -> Bytes {
-        buffer.slice(index * self.frame_len..(index + 1) * self.frame_len)
+        buffer.slice(self.range(index))
+    }
+
+    /// Where the frame of share `index` is.
+    pub(crate) fn range(&self, index: usize) -> Range<usize> {
+        index * self.frame_len..(index + 1) * self.frame_len
     }
 }
 
@@ -43,6 +49,18 @@ pub(crate) fn data_places<'a>(
     frames
         .take(common.geometry().k())
         .map(|frame| &mut frame[HEAD_LEN..])
+}
+
+/// Digest of the first `data_len` bytes in the [`data_places`] of `buffer`.
+pub(crate) fn data_digest(common: &Common, buffer: &mut [u8], data_len: u32) -> Digest {
+    let mut hasher = Hasher::new();
+    let mut left = data_len as usize;
+    for place in data_places(common, buffer) {
+        let piece = left.min(place.len());
+        hasher.update(&place[..piece]);
+        left -= piece;
+    }
+    hasher.finish()
 }
 
 impl Encoder {

@@ -2,6 +2,7 @@
 
 use std::io;
 
+use crate::catalogue::catalogue;
 use crate::descriptor::DescriptorError;
 
 /// Why a sink is refused. Which sink it was, whoever reports it knows.
@@ -48,6 +49,36 @@ pub enum SinkError {
     /// The system's own error.
     #[error(transparent)]
     Io(#[from] io::Error),
+}
+
+catalogue! {
+    SinkError {
+        Self::Exists => "output-exists":
+            "It was not touched."
+            "Choose another name, or replace it by --force.";
+        Self::Folder | Self::Unwritable => "output-kind":
+            "It was not touched."
+            "Give the name of a file, a named pipe or a device.";
+        Self::NoFolder { .. } => "output-folder":
+            "It was not written."
+            "Make the folder by mkdir -p, or mount its disk; then run the same command again.";
+        Self::Busy { .. } => "output-busy":
+            "It was not touched; the other process goes on."
+            "Wait until that process is done, or end it.";
+        Self::Terminal => "output-terminal":
+            "Nothing was written."
+            "Redirect it to a file or pipe, or give -o.";
+        Self::Scheme { .. } => "output-scheme":
+            "Nothing was read or written."
+            "Give a path, or a command that sends it, such as exec:'ssh host \"cat > share\"'.";
+        Self::NoCommand => "output-command":
+            "Nothing was read or written."
+            "Give a command, such as exec:'ssh host \"cat > share\"'.";
+    }
+    passing {
+        Self::Descriptor(error) => error;
+        Self::Io(error) => error;
+    }
 }
 
 impl From<SinkError> for io::Error {

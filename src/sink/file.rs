@@ -9,11 +9,13 @@ use std::io::{self, IoSlice, IsTerminal, Seek, Write};
 use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{CWD, FlockOperation, OFlags, RenameFlags, flock, renameat_with};
+use rustix::fs::{Advice, CWD, FlockOperation, OFlags, RenameFlags, fadvise, flock, renameat_with};
 use rustix::io::Errno;
 
 use super::{Options, Sink, SinkError, SinkWriter};
 use crate::quote::quote;
+use crate::source::SourceReader;
+use crate::source::file::FileReader;
 
 /// A file, or a device such as `/dev/null`.
 #[derive(Debug)]
@@ -214,6 +216,16 @@ impl SinkWriter for PartialFile {
             sync_folder(folder(&target))?;
         }
         Ok(())
+    }
+
+    fn read_back(&mut self) -> io::Result<Option<Box<dyn SourceReader>>> {
+        if self.options.sync {
+            self.file.sync_data()?;
+            // Else what is read may never have been on the disk. Where there is no way to ask for
+            // it, memory must do.
+            let _ = fadvise(&self.file, 0, None, Advice::DontNeed);
+        }
+        Ok(Some(Box::new(FileReader::open(&self.partial)?)))
     }
 }
 

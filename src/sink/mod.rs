@@ -8,6 +8,7 @@ use std::os::unix::fs::FileTypeExt;
 pub use crate::locator::Scheme;
 use crate::locator::{self, Located};
 use crate::quote::quote;
+use crate::source::SourceReader;
 
 mod error;
 pub mod exec;
@@ -48,6 +49,15 @@ pub trait SinkWriter: Write + Send {
     /// The sink has not taken its share: a failed flush, sync or rename, or a command that exited
     /// with another status than 0.
     fn finish(self: Box<Self>) -> io::Result<()>;
+
+    /// What was written so far, to be read again from its start: from the disk itself, if it is to
+    /// be durable. `None` where that cannot be had, as from a pipe or a command.
+    ///
+    /// # Errors
+    /// Whatever keeps it from being read.
+    fn read_back(&mut self) -> io::Result<Option<Box<dyn SourceReader>>> {
+        Ok(None)
+    }
 }
 
 /// How sinks are written.

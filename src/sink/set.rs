@@ -7,6 +7,7 @@ use std::path::Path;
 
 use super::file::partial_name;
 use super::is_path;
+use crate::catalogue::catalogue;
 use crate::place::Place;
 use crate::quote::quote;
 
@@ -58,6 +59,17 @@ pub enum SetError {
         /// What is read.
         input: String,
     },
+}
+
+catalogue! {
+    SetError {
+        Self::Count { .. } | Self::Mixed { .. } | Self::Open { .. } => "output-names":
+            "Nothing was read or written."
+            "Give one output for each share, or a single one with {i} in it and -n.";
+        Self::Same { .. } | Self::Input { .. } => "output-twice":
+            "Nothing was read or written: a share would have been lost."
+            "Give each share a file of its own, best on a host of its own.";
+    }
 }
 
 /// The names of all outputs: `{i}` in a single name counts from 0; else there must be `n` names, or

@@ -2,6 +2,7 @@
 
 use std::io;
 
+use crate::catalogue::catalogue;
 use crate::descriptor::DescriptorError;
 
 /// Why a source is refused. Which source it was, whoever reports it knows.
@@ -27,6 +28,23 @@ pub enum SourceError {
     /// `fd:N` that cannot be used.
     #[error(transparent)]
     Descriptor(#[from] DescriptorError),
+}
+
+catalogue! {
+    SourceError {
+        Self::Folder | Self::Unreadable => "input-kind":
+            "It was not read."
+            "Give a file, a named pipe or a device.";
+        Self::Scheme { .. } => "input-scheme":
+            "Nothing was read or written."
+            "Give a path, or a command that fetches it, such as exec:'ssh host cat share'.";
+        Self::NoCommand => "input-command":
+            "Nothing was read or written."
+            "Give a command, such as exec:'ssh host cat share'.";
+    }
+    passing {
+        Self::Descriptor(error) => error;
+    }
 }
 
 impl From<SourceError> for io::Error {

@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use super::Gather;
+use crate::catalogue::catalogue;
 use crate::pipeline::rebuild::Unconfirmed;
 use crate::quote::{lines, with_causes};
 
@@ -57,6 +58,23 @@ pub enum GatherError {
     /// Asked to stop.
     #[error("stopped before the end")]
     Cancelled,
+}
+
+catalogue! {
+    GatherError {
+        Self::Unrecoverable { .. } => "stripe-lost":
+            "The stream cannot be restored in full from these shares. They are as they were."
+            "Give further shares; which would help says distdup why SHARE...; what there is gives distdup decode --salvage SHARE... -o OUT";
+        Self::Incomplete { .. } => "shares-incomplete":
+            "Whoever wrote these shares was stopped, so that the stream was never complete in them."
+            "Take shares of an earlier or later run; what there is gives distdup decode --salvage SHARE... -o OUT";
+        Self::Totals { .. } => "trailers-differ":
+            "Trailers were altered or mixed up; which length is true cannot be told."
+            "Give further shares; what there is gives distdup decode --salvage SHARE... -o OUT";
+        Self::Cancelled => "decode-stopped":
+            "The shares are as they were, and what was being written does not pass for complete."
+            "Run the same command again.";
+    }
 }
 
 impl Gather {

@@ -17,6 +17,7 @@ use crossbeam_channel::{Receiver, Sender, bounded, never, select, unbounded};
 use distdup_codecs::ShardSet;
 
 pub use outcome::{SinkFailure, SinkOutcome};
+pub(crate) use writer::Check;
 use writer::{Event, Message, Writer};
 
 use super::pool::Pool;
@@ -41,7 +42,7 @@ pub(crate) enum SpreadError {
 }
 
 /// When what is left of the sinks is enough.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(crate) struct Rule {
     /// As many must be complete in the end.
     pub(crate) least: usize,
@@ -49,6 +50,8 @@ pub(crate) struct Rule {
     pub(crate) recoverable: bool,
     /// How long a sink may take no byte.
     pub(crate) timeout: Duration,
+    /// What is done with each share before it is completed, if it can be read back.
+    pub(crate) check: Option<Check>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,9 +76,11 @@ struct Lane {
     /// It was told that it has been given all frames, and is to say when it has taken them.
     told_all: bool,
     taken: Arc<AtomicU64>,
+    /// Bytes that were read back.
+    read_back: Arc<AtomicU64>,
     /// Set before its queue is emptied, so that it takes nothing from behind what is gone.
     dropped: Arc<AtomicBool>,
-    /// Bytes taken when last looked at, and since when it has been so while more were waiting.
+    /// Bytes taken and read back when last looked at, and since when it has been so while more were waiting.
     seen: (u64, Instant),
     stage: Stage,
     failure: Option<SinkFailure>,
@@ -108,6 +113,7 @@ impl Spread {
         let lanes = sinks.into_iter().enumerate().map(|(lane, (index, sink))| {
             let (sender, queue) = bounded(queue.max(1));
             let taken = Arc::new(AtomicU64::new(0));
+            let read_back = Arc::new(AtomicU64::new(0));
             let dropped = Arc::new(AtomicBool::new(false));
             let name = sink.name();
             let header = header::encode(common, index);
@@ -118,6 +124,8 @@ impl Spread {
                 taken: Arc::clone(&taken),
                 dropped: Arc::clone(&dropped),
                 report: report.clone(),
+                check: rule.check.clone(),
+                read_back: Arc::clone(&read_back),
             };
             thread::Builder::new()
                 .name(format!("sink {index}"))
@@ -138,6 +146,7 @@ impl Spread {
                 given: header_len,
                 told_all: false,
                 taken,
+                read_back,
                 dropped,
                 seen: (0, Instant::now()),
                 stage: Stage::Taking,
@@ -315,8 +324,9 @@ impl Spread {
         for index in 0..self.lanes.len() {
             let lane = &mut self.lanes[index];
             let taken = lane.taken.load(Ordering::Relaxed);
-            if taken != lane.seen.0 || lane.is_idle() {
-                lane.seen = (taken, now);
+            let moved = taken + lane.read_back.load(Ordering::Relaxed);
+            if moved != lane.seen.0 || lane.is_idle() {
+                lane.seen = (moved, now);
             }
             let waited = now.duration_since(lane.seen.1);
             let limit = match lane.stage {
@@ -347,6 +357,7 @@ impl Spread {
             name: std::mem::take(&mut lane.name),
             index: lane.index,
             bytes: lane.taken.load(Ordering::Relaxed),
+            read_back: lane.read_back.load(Ordering::Relaxed) > 0,
             failure: lane.failure.take(),
         };
         self.lanes.iter_mut().map(outcome).collect()

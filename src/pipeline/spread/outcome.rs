@@ -1,5 +1,6 @@
 //! What became of a sink.
 
+use crate::catalogue::catalogue;
 use std::io;
 use std::time::Duration;
 
@@ -38,6 +39,23 @@ pub enum SinkFailure {
     },
 }
 
+catalogue! {
+    SinkFailure {
+        Self::Open(_) => "output-not-opened":
+            "This share was not written; the others were."
+            "Mend it, then write this share by distdup repair.";
+        Self::Write { .. } => "output-broke":
+            "This share is not complete and does not pass for complete; the others were written."
+            "Make room or mend it, then write this share by distdup repair.";
+        Self::Finish { .. } => "output-not-completed":
+            "Nobody vouches for this share; the others were written."
+            "Mend it, then write this share by distdup repair.";
+        Self::TimedOut { .. } => "output-stalled":
+            "This share is not complete and does not pass for complete; the others were written."
+            "See what its reader waits for, or give it longer by --sink-timeout; then distdup repair.";
+    }
+}
+
 /// What became of one sink.
 #[derive(Debug)]
 pub struct SinkOutcome {
@@ -47,6 +65,8 @@ pub struct SinkOutcome {
     pub index: usize,
     /// Bytes that it took.
     pub bytes: u64,
+    /// Whether it was read back and is what was written. A pipe or a command cannot be.
+    pub read_back: bool,
     /// Why it was dropped, if it was.
     pub failure: Option<SinkFailure>,
 }

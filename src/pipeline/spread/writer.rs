@@ -9,6 +9,7 @@ use crossbeam_channel::{Receiver, Sender};
 
 use super::outcome::SinkFailure;
 use crate::sink::{Sink, SinkWriter};
+use crate::source::SourceReader;
 
 /// What a sink's thread is given. To hang up without an ending is to abort.
 pub(super) enum Message {
@@ -33,7 +34,15 @@ pub(super) struct Writer {
     pub(super) taken: Arc<AtomicU64>,
     pub(super) dropped: Arc<AtomicBool>,
     pub(super) report: Sender<Event>,
+    pub(super) check: Option<Check>,
+    /// Bytes that were read back.
+    pub(super) read_back: Arc<AtomicU64>,
 }
+
+/// Reads what a sink has taken back, and counts its bytes on the way: an error if it is not what was
+/// written.
+pub(crate) type Check =
+    Arc<dyn Fn(Box<dyn SourceReader>, &AtomicU64) -> io::Result<()> + Send + Sync>;
 
 impl Writer {
     pub(super) fn run(self, sink: Box<dyn Sink>, header: &[u8]) {
@@ -64,14 +73,25 @@ impl Writer {
                     self.write(writer.as_mut(), &bytes)?;
                     self.flush(writer.as_mut())?;
                     let offset = self.taken.load(Ordering::Relaxed);
-                    let finished = writer.finish();
-                    return finished
+                    return self
+                        .check(writer.as_mut())
+                        .and_then(|()| writer.finish())
                         .map(|()| true)
                         .map_err(|source| SinkFailure::Finish { offset, source });
                 }
             }
         }
         Ok(false)
+    }
+
+    fn check(&self, writer: &mut dyn SinkWriter) -> io::Result<()> {
+        let Some(check) = &self.check else {
+            return Ok(());
+        };
+        match writer.read_back()? {
+            Some(reader) => check(reader, &self.read_back),
+            None => Ok(()),
+        }
     }
 
     fn write(&self, writer: &mut dyn SinkWriter, mut bytes: &[u8]) -> Result<(), SinkFailure> {
