@@ -2,7 +2,7 @@
 //!
 //! Duplicity makes a volume, or takes one apart, in its temporary folder, and refuses to begin where
 //! that has not room for (concurrency + 2.3) volumes. Beside that it has its
-//! [archive](super::archive), which stays on the disk where it fits there, and goes to memory where not:
+//! [`super::archive`], which stays on the disk where it fits there, and goes to memory where not:
 //! then the next run gets it back from the store.
 
 use std::ffi::OsString;
