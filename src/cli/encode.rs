@@ -89,7 +89,6 @@ struct Tuning {
 
 const AFTER_HELP: &str = "\
 Examples:
-  distdup encode -k 4 -n 6 -o 's{i}' backup.tar
   tar -c /home | distdup encode -k 2 -o a.share -o b.share -o 'exec:ssh host \"cat > c.share\"'
   distdup encode --codec xor -k 6 -n 10 -o 'host{i}/db' --from-command -- pg_dump db";
 
