@@ -336,22 +336,50 @@ fn no_host_may_be_inside_of_the_source() {
 }
 
 #[test]
-fn a_dry_run_stores_nothing_and_says_so() {
+fn a_dry_run_does_nothing_and_says_so() {
     for world in World::each() {
         let dry = ["--", "--no-encryption", "--dry-run"];
         let output = world.backup(&dry);
         assert_exit(&output, 0);
         let said = stdout(&output);
-        assert!(said.contains("nothing was stored"), "{said}");
+        assert!(
+            said.contains(
+                "nothing was stored; hosts that are not there would be made: backup_test/"
+            ),
+            "{said}"
+        );
         assert!(said.contains("NewFiles"), "{said}"); // what would be done is Duplicity's to say
-        assert!(world.shares(0, "").is_empty());
-        assert_exit(&world.backup(PLAIN), 0);
+        assert_eq!(world.names(), ["home", "test", "tmp"]);
+        // Nor is it settled how many they are to be.
+        assert_exit(&world.backup(&[&["-k", "2", "-n", "4"], PLAIN].concat()), 0);
         let before = world.shares(0, "");
         fs::write(world.path("test/new"), "new").unwrap();
         let output = world.backup(&dry);
         assert_exit(&output, 0);
         assert!(!stdout(&output).contains("is backed up"), "{output:?}");
+        assert!(!stdout(&output).contains("would be made"), "{output:?}");
         assert_eq!(world.shares(0, ""), before);
+
+        let restore = |options: &[&str]| {
+            let output = world.run(&[&["restore", "restore_test"][..], &dry[..], options].concat());
+            assert_exit(&output, 0);
+            let said = stdout(&output);
+            assert!(
+                said.contains("nothing was restored") && !said.contains("is restored"),
+                "{said}"
+            );
+        };
+        restore(&[]);
+        assert_eq!(world.names(), ["backup_test", "home", "test", "tmp"]);
+        fs::create_dir(world.path("restore_test")).unwrap();
+        restore(&[]);
+        assert_eq!(fs::read_dir(world.path("restore_test")).unwrap().count(), 0);
+        if world.duplicity.is_none() {
+            // 3.x restores over nothing.
+            fs::write(world.path("restore_test/mine"), "mine").unwrap();
+            restore(&["--force"]);
+            assert_eq!(fs::read(world.path("restore_test/mine")).unwrap(), b"mine");
+        }
     }
 }
 
@@ -381,7 +409,9 @@ fn results_are_told_in_our_terms() {
             );
         }
 
-        let output = world.run(&[&["--json", "restore", "restore_test"], PLAIN].concat());
+        // However little Duplicity is to say.
+        let restore = [&["--json", "restore", "restore_test"], PLAIN, &["-v4"]].concat();
+        let output = world.run(&restore);
         world.is_restored(&output, 0);
         let restored: Value = serde_json::from_slice(&output.stdout).unwrap();
         assert_eq!(restored["volumes"], 3);
@@ -389,10 +419,11 @@ fn results_are_told_in_our_terms() {
 
         fs::write(world.path("test/new"), random(100_000)).unwrap();
         let output = world.without(&[1], || {
-            world.run(&[&["--json", "backup", "test"], SMALL_VOLUMES].concat())
+            world.run(&[&["--json", "backup", "test"], SMALL_VOLUMES, &["-v0"]].concat())
         });
         assert_exit(&output, 3);
         let result: Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert_eq!(result["volumes"], 1);
         let (there, lost) = (&result["hosts"][0], &result["hosts"][1]);
         assert_eq!((&there["shares"], &there["failed"]), (&json!(3), &json!(0)));
         assert_eq!(
@@ -404,16 +435,22 @@ fn results_are_told_in_our_terms() {
             "{result}"
         );
         assert_eq!(result["may_be_lost"], 0);
+
+        let output = world.restores(3);
+        let says = "backup_test/distdup1: it has no share of it";
+        assert!(stderr(&output).contains(says), "{}", stderr(&output));
     }
 }
 
-/// A Duplicity that does nothing but warn that it left a file out, and is content with that.
+/// A Duplicity that does nothing but warn that it left a file out, if it is to warn at all, and is content
+/// with that.
 const CARELESS: &str = r#"
 import os, sys
 def dup_run():
     log = next(word for word in sys.argv if word.startswith("--log-fd="))
+    said = [word for word in sys.argv if word.startswith(("-v", "--verbosity="))][-1]
     with os.fdopen(int(log.partition("=")[2]), "w") as log:
-        log.write("WARNING 12\n. Error 'no space' patching letters/first\n\n")
+        if said not in ("-v0", "-v1"): log.write("WARNING 12\n. Error 'no space' patching letters/first\n\n")
     for word in sys.argv:
         if word.endswith(".partial"):
             os.mkdir(word)
@@ -442,14 +479,14 @@ fn what_duplicity_leaves_out_is_no_success() {
     fs::write(&script, "#!/usr/bin/python3\nprint('duplicity 3.2.1')\n").unwrap();
     fs::set_permissions(&script, fs::Permissions::from_mode(0o700)).unwrap();
 
-    let run = |words: &[&str]| {
+    let run = |words: &[&str], more: &[&str]| {
         let mut command = Command::new(DISTDUP);
         world.furnish(&mut command);
         command.env("PYTHONPATH", world.path("site"));
         command.args(words).arg("--duplicity").arg(&script);
-        command.args(PLAIN).output().unwrap()
+        command.args(PLAIN).args(more).output().unwrap()
     };
-    let output = run(&["restore", "restore_test"]);
+    let output = run(&["restore", "restore_test"], &[]);
     assert_exit(&output, 1);
     let said = stderr(&output);
     assert!(
@@ -457,10 +494,12 @@ fn what_duplicity_leaves_out_is_no_success() {
         "{said}"
     );
     assert!(world.path("restore_test.partial").is_dir() && !world.path("restore_test").exists());
-    let output = run(&["--json", "backup", "test"]);
-    assert_exit(&output, 3);
-    let result: Value = serde_json::from_slice(&output.stdout).unwrap();
-    assert_eq!(result["left_out"], 1);
+    for verbosity in [&[][..], &["-v2"], &["-v0"]] {
+        let output = run(&["--json", "backup", "test"], verbosity);
+        assert_exit(&output, 3);
+        let result: Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert_eq!(result["left_out"], 1, "{verbosity:?}");
+    }
 }
 
 #[test]

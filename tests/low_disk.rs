@@ -146,6 +146,24 @@ fn the_archive_goes_to_memory_where_the_disk_is_too_small_for_it() {
 }
 
 #[test]
+fn what_may_be_stale_is_restored_without_a_disk() {
+    let Some((_tmpfs, low_disk)) = small_tmpfs(8 << 20) else {
+        return;
+    };
+    for world in World::each() {
+        assert_exit(&world.run(&[&["backup", "test"], PLAIN].concat()), 0);
+        let cache = world.path("home/.cache");
+        fs::remove_dir_all(&cache).unwrap();
+        let restore = ["restore", "restore_test", &low_disk, "--allow-stale"];
+        let mut command = world.command(&[&restore, PLAIN].concat());
+        let output = command.env("TMPDIR", "/nonexistent").output().unwrap();
+        world.is_restored(&output, 3);
+        assert!(stderr(&output).contains("not kept"), "{}", stderr(&output));
+        assert!(!cache.exists());
+    }
+}
+
+#[test]
 fn what_does_not_fit_is_said_before_anything_is_stored() {
     let Some((_tmpfs, low_disk)) = small_tmpfs(5 << 20) else {
         return;

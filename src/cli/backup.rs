@@ -10,7 +10,9 @@ use distdup::control::Control;
 use distdup::duplicity::backup::{ACTIONS, Plan};
 use distdup::duplicity::hosts::{Standing, Target, Wish};
 use distdup::duplicity::low_disk::Needs;
+use distdup::duplicity::options::is_dry_run;
 use distdup::duplicity::protocol::Event;
+use distdup::duplicity::runtime::Runtime;
 use distdup::survival;
 use distdup_codecs::Code;
 use serde_json::{Value, json};
@@ -76,20 +78,27 @@ impl Backup {
             .map_err(Usage::new)?;
         let environment = session::environment(&settings, &options)?;
         let (control, _) = Control::new();
-        let target = plan
-            .layout
-            .existing_or_new(&wish, &control)
-            .map_err(|error| {
-                session::no_store(error, "there are no hosts that could be backed up to")
-            })?;
+        // Its hosts, if there are none yet, go with it.
+        let dry_run = is_dry_run(&options);
+        let scratch = dry_run.then(Runtime::create).transpose();
+        let scratch = scratch.context("cannot make a folder for a dry run")?;
+        let target = match &scratch {
+            Some(scratch) => plan.to_try(&wish, scratch.path(), &control),
+            None => plan.layout.existing_or_new(&wish, &control),
+        };
+        let target = target.map_err(|error| {
+            session::no_store(error, "there are no hosts that could be backed up to")
+        })?;
         if wish.equations.is_some() {
             code::warn_of_copies(&*target.code);
         }
         session::note_unlocked(console, &target);
-        // A store that was there may have more.
-        plan.check_hosts(&target.hosts).map_err(Usage::new)?;
-        for host in &target.made {
-            console.detail(format!("made host {host}"));
+        if !dry_run {
+            // A store that was there may have more.
+            plan.check_hosts(&target.hosts).map_err(Usage::new)?;
+            for host in &target.made {
+                console.detail(format!("made host {host}"));
+            }
         }
 
         let needs =
@@ -99,20 +108,19 @@ impl Backup {
         let arguments = plan.arguments(duplicity.version(), &options, first)?;
         let of = Some(Event::Put);
         let ended = session::run(console, &duplicity, &environment, &target, of, &arguments)?;
-        ended.tally.warn();
+        ended.tally.warn(&target);
         if let Some(failure) = ended.failure() {
             return Err(anyhow!(failure)).context(
                 "the backup is not complete; the same command again goes on where Duplicity can",
             );
         }
-        if session::is_dry_run(&options) {
-            console
-                .result(
-                    "a dry run: nothing was stored",
-                    &json!({ "status": Outcome::Done.status(), "dry_run": true }),
-                )
-                .context("cannot print the result")?;
-            return Ok(Outcome::Done);
+        if dry_run {
+            let mut what = "nothing was stored".to_owned();
+            if first {
+                what += "; hosts that are not there would be made: ";
+                what += &plan.layout.names().join(" ");
+            }
+            return session::print_dry_run(console, &what);
         }
         let standing = target.standing(&control).map_err(|error| {
             session::no_store(error, "the backup was made, and cannot be had any more")

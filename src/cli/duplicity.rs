@@ -97,7 +97,7 @@ impl Duplicity {
         })?;
         let arguments = command.arguments(&layout.url()?);
         let ended = session::run(console, &duplicity, &environment, &target, None, &arguments)?;
-        ended.tally.warn();
+        ended.tally.warn(&target);
 
         let code = ended.exit_code();
         let (exit, status) = match code {

@@ -9,6 +9,7 @@ use distdup::config::Settings;
 use distdup::control::Control;
 use distdup::duplicity::hosts::HostsError;
 use distdup::duplicity::low_disk::Needs;
+use distdup::duplicity::options::is_dry_run;
 use distdup::duplicity::protocol::Event;
 use distdup::duplicity::restore::{self, ACTIONS, Archive, Output, RestoreError, layout};
 use distdup::quote::with_causes;
@@ -88,20 +89,24 @@ impl Restore {
             ));
         }
 
-        let needs = |stored: &_, _: &[OsString]| Needs::of_restore(stored);
-        let _prepared = low_disk::prepare(console, &settings, &target, &mut options, needs)?;
+        let needs = |stored: &_, _: &[OsString]| Needs::of_restore(stored, self.allow_stale);
+        let prepared = low_disk::prepare(console, &settings, &target, &mut options, needs)?;
         // What Duplicity keeps of the backup stays as it is: by what is left now it would throw away
-        // what it knows of the rest.
-        let archive = self.allow_stale.then(Archive::create).transpose();
+        // what it knows of the rest. With little disk, there is another already.
+        let needs_archive = self.allow_stale && prepared.is_none();
+        let archive = needs_archive.then(Archive::create).transpose();
         let archive = archive.context("cannot make a folder for Duplicity")?;
         options.extend(archive.iter().flat_map(Archive::options));
         let arguments = restore::arguments(&layout, &output, duplicity.version(), &options)?;
         let of = Some(Event::Get);
         let ended = session::run(console, &duplicity, &environment, &target, of, &arguments)?;
         let tally = &ended.tally;
-        tally.warn();
+        tally.warn(&target);
         if let Some(failure) = ended.failure() {
             return Err(anyhow!(failure)).context("nothing was restored");
+        }
+        if is_dry_run(&options) {
+            return session::print_dry_run(console, "nothing was restored");
         }
         if let left_out @ 1.. = tally.left_out() {
             let kept = output.keep();

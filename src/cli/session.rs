@@ -3,7 +3,6 @@
 use std::env;
 use std::ffi::{OsStr, OsString};
 use std::fmt::Display;
-use std::os::unix::ffi::OsStrExt;
 use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
 use std::process::ExitStatus;
@@ -18,24 +17,23 @@ use distdup::duplicity::environment::Environment;
 use distdup::duplicity::hosts::{Access, HostsError, Target};
 use distdup::duplicity::launch::Duplicity;
 use distdup::duplicity::log::{Level, Record};
+use distdup::duplicity::options;
 use distdup::duplicity::passphrase;
 use distdup::duplicity::protocol::Event;
 use distdup::duplicity::session::{News, Output, Session};
 use distdup::quote::with_causes;
 use distdup::store::Stale;
 use rustix::process::{Pid, Signal, kill_process};
+use serde_json::json;
 use signal_hook::consts::{SIGINT, SIGUSR1};
 use signal_hook::iterator::exfiltrator::WithRawSiginfo;
 use signal_hook::iterator::{Handle, SignalsInfo};
 
-use super::Usage;
 use super::console::{Console, Verbosity, warn};
 use super::size::parse_seconds;
 use super::tally::Tally;
 use super::watch::{REDRAW, answer, redraw, stops};
-
-/// Duplicity's option that has it do nothing.
-const DRY_RUN: &str = "--dry-run";
+use super::{Outcome, Usage};
 
 /// How hosts are dealt with.
 #[derive(Debug, Args)]
@@ -96,12 +94,11 @@ impl DuplicityArgs {
     /// Options that are set, and the user's. A user may say first which of Duplicity's `actions` it is to
     /// be; else it is the first of them.
     pub fn options(&self, settings: &Settings, actions: &[&str]) -> Vec<OsString> {
-        let is_action = |word: &&OsString| actions.iter().any(|action| *word == action);
-        let said = self.options.first().filter(is_action);
-        let action = said.and_then(|word| word.to_str()).unwrap_or(actions[0]);
+        let said = options::action(&self.options, actions);
         let more = self.options.iter().skip(said.iter().len()).cloned();
-        let set = settings.options_for(action);
-        said.cloned().into_iter().chain(set).chain(more).collect()
+        let set = settings.options_for(said.unwrap_or(actions[0]));
+        let said = said.map(OsString::from);
+        said.into_iter().chain(set).chain(more).collect()
     }
 }
 
@@ -124,9 +121,14 @@ pub fn environment(settings: &Settings, options: &[OsString]) -> anyhow::Result<
     Ok(environment)
 }
 
-/// Whether nothing is to be done, but to say what would be.
-pub fn is_dry_run(options: &[OsString]) -> bool {
-    options.iter().any(|option| option == DRY_RUN)
+/// Says of a dry run that it was no more than that, and so `what`.
+pub fn print_dry_run(console: Console, what: &str) -> anyhow::Result<Outcome> {
+    let outcome = Outcome::Done;
+    let json = json!({ "status": outcome.status(), "dry_run": true });
+    console
+        .result(format!("a dry run: {what}"), &json)
+        .context("cannot print the result")?;
+    Ok(outcome)
 }
 
 /// How a run of Duplicity ended.
@@ -167,9 +169,16 @@ pub fn run(
         },
         log: of.is_some(),
     };
-    // What is less than this is not in the log, either.
+    // What is less than this is not in the log, either; warnings we must have.
+    let verbosity = if !talks {
+        Some("--verbosity=info")
+    } else if of.is_some() && options::hides_warnings(arguments) {
+        Some("--verbosity=warning")
+    } else {
+        None
+    };
+    let verbosity = verbosity.map(OsStr::new);
     let arguments = arguments.iter().map(OsString::as_os_str);
-    let verbosity = (!talks).then_some(OsStr::new("--verbosity=info"));
 
     // Heard from here on.
     let (handle, signals) = listen()?;
@@ -270,11 +279,8 @@ fn listen() -> anyhow::Result<(Handle, Receiver<Caught>)> {
 
 /// Whether Duplicity was asked to do the talking.
 fn is_to_talk(console: Console, arguments: &[OsString]) -> bool {
-    let is_asked = |argument: &OsString| {
-        let argument = argument.as_bytes();
-        argument.starts_with(b"-v") || argument.starts_with(b"--verb")
-    };
-    arguments.iter().any(is_asked) || console.verbosity > Verbosity::Quiet && is_dry_run(arguments)
+    options::verbosity(arguments).is_some()
+        || console.verbosity > Verbosity::Quiet && options::is_dry_run(arguments)
 }
 
 /// Its errors Duplicity says itself.

@@ -1,11 +1,12 @@
 //! What a run of Duplicity came to, host by host.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::{Duration, Instant};
 
 use distdup::duplicity::hosts::{Target, host_of};
 use distdup::duplicity::log::Record;
 use distdup::duplicity::protocol::{Event, Report};
+use distdup::duplicity::stored::is_volume;
 use distdup::quote::with_causes;
 use serde_json::{Map, Value, json};
 
@@ -28,7 +29,8 @@ pub struct Tally {
     bytes: u64,
     /// Bytes of objects that are under way.
     parts: HashMap<Vec<u8>, u64>,
-    volumes: usize,
+    /// Names of those that are done.
+    volumes: HashSet<Vec<u8>>,
     volumes_in_all: Option<usize>,
     left_out: usize,
 }
@@ -58,7 +60,7 @@ impl Tally {
             hosts,
             bytes: 0,
             parts: HashMap::new(),
-            volumes: 0,
+            volumes: HashSet::new(),
             volumes_in_all: None,
             left_out: 0,
         }
@@ -83,17 +85,23 @@ impl Tally {
         }
         for fault in report.faults {
             if let Some(position) = target.position(&fault.host) {
-                *self.hosts[position].faults.entry(fault.error).or_default() += 1;
+                let host = target.shown(position);
+                let error = if tells_host(&fault.error, &fault.host) {
+                    fault.error
+                } else {
+                    format!("{host}: {}", fault.error)
+                };
+                *self.hosts[position].faults.entry(error).or_default() += 1;
             }
+        }
+        if is_volume(&report.name.0) {
+            self.volumes.insert(report.name.0);
         }
     }
 
     /// Counts what Duplicity logged.
     pub fn record(&mut self, record: &Record) {
-        if record.ends_a_volume() {
-            self.volumes += 1;
-            self.volumes_in_all = record.volumes_in_all().or(self.volumes_in_all);
-        }
+        self.volumes_in_all = record.volumes_in_all().or(self.volumes_in_all);
         self.left_out += usize::from(record.leaves_out());
     }
 
@@ -114,8 +122,8 @@ impl Tally {
     /// How far it is, for a line that is drawn again and again.
     pub fn line(&self) -> String {
         let volume = match self.volumes_in_all {
-            Some(all) => format!("{} of {}", self.volumes, count(all, "volume")),
-            None => count(self.volumes, "volume"),
+            Some(all) => format!("{} of {}", self.volumes.len(), count(all, "volume")),
+            None => count(self.volumes.len(), "volume"),
         };
         let failed = self.hosts.iter().filter(|host| !host.faults.is_empty());
         let (bytes, elapsed) = (self.so_far(), self.began.elapsed());
@@ -127,7 +135,7 @@ impl Tally {
     pub fn sum(&self, took: Duration) -> String {
         format!(
             "{}, {} in {}",
-            count(self.volumes, "volume"),
+            count(self.volumes.len(), "volume"),
             show_size(self.bytes),
             show_time(took)
         )
@@ -155,7 +163,7 @@ impl Tally {
     /// What it came to, added to a JSON object.
     pub fn add_to(&self, object: &mut Map<String, Value>, took: Duration) {
         object.insert("bytes".into(), json!(self.bytes));
-        object.insert("volumes".into(), json!(self.volumes));
+        object.insert("volumes".into(), json!(self.volumes.len()));
         object.insert("left_out".into(), json!(self.left_out));
         object.insert("seconds".into(), json!(took.as_secs_f64()));
     }
@@ -177,8 +185,8 @@ impl Tally {
     }
 
     /// Warns of all that was wrong.
-    pub fn warn(&self) {
-        for OfHost { faults, .. } in &self.hosts {
+    pub fn warn(&self, target: &Target) {
+        for (position, OfHost { faults, .. }) in self.hosts.iter().enumerate() {
             for (message, count) in faults.iter().take(SHOWN) {
                 match count {
                     0 | 1 => warn(message),
@@ -186,8 +194,38 @@ impl Tally {
                 }
             }
             if let more @ 1.. = faults.len().saturating_sub(SHOWN) {
-                warn(format!("and {more} more of this host"));
+                let host = target.shown(position);
+                warn(format!("{host}: and {more} more of this host"));
             }
+        }
+    }
+}
+
+/// Whether a message tells, at its beginning, which host it is of.
+fn tells_host(message: &str, host: &str) -> bool {
+    let rest = message
+        .strip_prefix("host ")
+        .unwrap_or(message)
+        .strip_prefix(host);
+    rest.is_some_and(|rest| !rest.starts_with(char::is_alphanumeric))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_is_seen_whether_a_message_tells_its_host() {
+        for (message, tells) in [
+            ("host a is down", true),
+            ("host a: cannot list", true),
+            ("a is there, but is not a host", true),
+            ("a/x.share is damaged", true),
+            ("at byte 5", false),
+            ("it has no share of it", false),
+            ("failed at byte 65536: No space left on device", false),
+        ] {
+            assert_eq!(tells_host(message, "a"), tells, "{message}");
         }
     }
 }

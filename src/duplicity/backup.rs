@@ -4,15 +4,15 @@ use std::ffi::{OsStr, OsString};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::hosts::{HostsError, Layout, NamedFolder};
+use super::hosts::{HostsError, Layout, NamedFolder, Target, Wish};
 use super::launch::Version;
+use super::options;
 use super::passphrase;
+use crate::control::Control;
 use crate::quote::for_shell;
 
 /// Words that a user may put first among Duplicity's options, to say what is to be done.
 pub const ACTIONS: &[&str] = &["backup", "full", "incr", "inc", "incremental"];
-/// Duplicity's first generation whose actions are all to be said.
-const SAYS_ACTION: u32 = 2;
 
 /// Why there is nothing to back up. Messages leave the cause to `source`.
 #[derive(Debug, thiserror::Error)]
@@ -112,6 +112,30 @@ impl Plan {
         Ok(())
     }
 
+    /// The store that is there, or an empty one in the folder `scratch`, to try what would be written:
+    /// no host is made.
+    ///
+    /// # Errors
+    /// Those of [`Layout::existing_or_new`].
+    pub fn to_try(
+        &self,
+        wish: &Wish,
+        scratch: &Path,
+        control: &Control,
+    ) -> Result<Target, HostsError> {
+        let mut wish = Wish {
+            replace: false,
+            ..wish.clone()
+        };
+        match self.layout.existing(wish.access, control) {
+            Err(HostsError::None { .. } | HostsError::Empty { .. }) => {
+                wish.n = Some(self.layout.design(&wish)?.hosts.len());
+                Layout::In(scratch.to_owned()).existing_or_new(&wish, control)
+            }
+            _ => self.layout.existing_or_new(&wish, control),
+        }
+    }
+
     /// Duplicity's arguments, with the user's options among them. `first` if there can be nothing yet.
     ///
     /// # Errors
@@ -122,15 +146,11 @@ impl Plan {
         options: &[OsString],
         first: bool,
     ) -> io::Result<Vec<OsString>> {
-        let says = options
-            .first()
-            .is_some_and(|first| ACTIONS.iter().any(|action| first == action));
-        let action = match version.major {
-            _ if says => None,
+        let action = match options::action(options, ACTIONS) {
+            Some(_) => None,
             // It would warn that it has nothing to go on with.
-            _ if first => Some("full"),
-            SAYS_ACTION.. => Some("backup"),
-            _ => None,
+            None if first => Some("full"),
+            None => version.says_action().then_some("backup"),
         };
         let action = action.map(OsString::from);
         let mut arguments: Vec<_> = action.into_iter().chain(options.iter().cloned()).collect();
@@ -168,7 +188,6 @@ fn joined(prefix: &str, name: &OsStr) -> OsString {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::duplicity::hosts::Wish;
 
     fn named(name: &str) -> Option<Layout> {
         Layout::named(vec![name.into()]).ok()

@@ -36,6 +36,9 @@ pub struct Duplicity {
     version: Version,
 }
 
+/// Duplicity's first generation whose actions are all to be said.
+const SAYS_ACTION: u32 = 2;
+
 /// Version of Duplicity.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Version {
@@ -291,6 +294,12 @@ fn file_name(path: &[u8]) -> &[u8] {
 }
 
 impl Version {
+    /// Whether it is of the generation whose actions are all to be said, and some of whose options have
+    /// new names.
+    pub fn says_action(&self) -> bool {
+        self.major >= SAYS_ACTION
+    }
+
     fn of(script: &Path) -> Result<Self, FindError> {
         let output = Command::new(script)
             .arg("--version")

@@ -57,20 +57,17 @@ impl Level {
 }
 
 impl Record {
-    /// Whether it says that a volume is done.
-    pub fn ends_a_volume(&self) -> bool {
-        // Without a message it is about what was read so far.
-        self.level == Level::Info && self.code == PROGRESS && !self.message.is_empty()
-    }
-
     /// Whether it says that something was left out. Duplicity calls such a run a good one.
     pub fn leaves_out(&self) -> bool {
         self.level == Level::Warning && LEFT_OUT.contains(&self.code)
     }
 
-    /// Of a volume that is done: how many there are, where it says so.
+    /// How many volumes there are, where it says of one that it is done, and of how many.
     pub fn volumes_in_all(&self) -> Option<usize> {
-        self.more.split(' ').nth(1)?.parse().ok()
+        // Without a message it is about what was read so far.
+        let ends = self.level == Level::Info && self.code == PROGRESS && !self.message.is_empty();
+        let all = ends.then(|| self.more.split(' ').nth(1)).flatten()?;
+        all.parse().ok()
     }
 }
 
@@ -149,13 +146,10 @@ mod tests {
                 record(Level::Error, 50, "BackendException", "ERROR 1\n\nx"),
             ]
         );
-        let ends: Vec<_> = records.iter().map(Record::ends_a_volume).collect();
-        assert_eq!(ends, [false, false, false, true, false, false]);
-
         let restored = super::tests::records("INFO 2 1 3\n. Processed volume 1 of 3\n\n");
-        assert!(restored[0].ends_a_volume());
         assert_eq!(restored[0].volumes_in_all(), Some(3));
-        assert_eq!(records[3].volumes_in_all(), None);
+        let none: Vec<_> = records.iter().map(Record::volumes_in_all).collect();
+        assert_eq!(none, [None; 6]);
 
         let log = "WARNING 12\n. Error patching a\n\nWARNING 1\n. x\n\nINFO 12\n. x\n\n";
         let left: Vec<_> = super::tests::records(log)

@@ -54,6 +54,8 @@ pub struct Needs {
     stored: u64,
     /// And of what is new.
     new: u64,
+    /// Whether the archive that is there is to be left alone: then it is another, and goes with the run.
+    fresh: bool,
 }
 
 /// Where the temporary folder can be.
@@ -163,11 +165,12 @@ impl Needs {
             fetched: stored.largest,
             stored: stored.metadata,
             new: archive::most_for(source, words),
+            fresh: false,
         }
     }
 
-    /// Of a restore from a store that has this.
-    pub fn of_restore(stored: &Stored) -> Self {
+    /// Of a restore from a store that has this; with a `fresh` archive, or the one that is there.
+    pub fn of_restore(stored: &Stored, fresh: bool) -> Self {
         Self {
             volume: Some(stored.volume.max(1)),
             // One of each backup in a chain.
@@ -175,6 +178,7 @@ impl Needs {
             fetched: stored.largest,
             stored: stored.metadata,
             new: 0,
+            fresh,
         }
     }
 
@@ -423,9 +427,10 @@ impl Place {
 }
 
 impl Archive {
-    /// Where it always is, unless there is more room beside the temporary folder, and it is needed.
+    /// Where it always is, unless that one is not to be used, or there is more room beside the temporary
+    /// folder, and it is needed.
     fn choose(needs: &Needs, words: &[OsString], beside: u64) -> Self {
-        let there = archive::folder(words);
+        let there = archive::folder(words).filter(|_| !needs.fresh);
         let kept = there.as_deref().map_or(0, archive::size_of);
         let most = needs.new + needs.stored.saturating_sub(kept) + ARCHIVE_FOLDERS;
         let given = options::has(words, "--archive-dir");

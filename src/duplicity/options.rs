@@ -20,6 +20,37 @@ pub fn value<'a>(options: &'a [OsString], name: &str) -> Option<&'a OsStr> {
     }
 }
 
+/// What is to be done, if the first of the options says so as one of `actions`.
+pub fn action<'a>(options: &[OsString], actions: &[&'a str]) -> Option<&'a str> {
+    let first = options.first()?;
+    actions.iter().copied().find(|action| first == action)
+}
+
+/// Whether nothing is to be done, but to say what would be.
+pub fn is_dry_run(options: &[OsString]) -> bool {
+    has(options, "--dry-run")
+}
+
+/// How much Duplicity is to say, as it was given: a digit, or a word or its first letter.
+pub fn verbosity(options: &[OsString]) -> Option<&OsStr> {
+    let short = |option: &OsString| option.as_bytes().starts_with(b"-v");
+    let at = options
+        .iter()
+        .rposition(|option| short(option) || is(option, "--verbosity"))?;
+    match options[at].as_bytes() {
+        [b'-', b'v', value @ ..] if !value.is_empty() => Some(OsStr::from_bytes(value)),
+        _ => split(&options[at])
+            .1
+            .or_else(|| options.get(at + 1).map(OsString::as_os_str)),
+    }
+}
+
+/// Whether not even warnings are to be said, nor written to the log.
+pub fn hides_warnings(options: &[OsString]) -> bool {
+    let verbosity = verbosity(options).map(OsStr::to_ascii_lowercase);
+    verbosity.is_some_and(|said| ["0", "1", "e", "error"].iter().any(|none| said == *none))
+}
+
 fn is(option: &OsStr, name: &str) -> bool {
     let (given, _) = split(option);
     given == name.as_bytes() || given.len() >= SHORTEST && name.as_bytes().starts_with(given)
@@ -50,5 +81,26 @@ mod tests {
         assert_eq!(of(&["--vols", "5", "--volsize=6"]), Some("6".into()));
         assert_eq!(of(&["--v", "5", "-v5", "--verbosity=5"]), None);
         assert_eq!(of(&[]), None);
+    }
+
+    #[test]
+    fn it_is_seen_how_much_is_to_be_said() {
+        let of = |options: &[&str]| {
+            let options: Vec<_> = options.iter().map(OsString::from).collect();
+            let said = verbosity(&options).map(OsStr::to_owned);
+            (said.unwrap_or_default(), hides_warnings(&options))
+        };
+        for (options, said, hides) in [
+            (&["-v4"][..], "4", false),
+            (&["-v", "1"], "1", true),
+            (&["--verbosity=Error"], "Error", true),
+            (&["--verb", "w"], "w", false),
+            (&["-v0", "--verbosity", "info"], "info", false),
+            (&["--verbosity", "info", "-ve"], "e", true),
+            (&["--volsize", "1", "-v"], "", false),
+            (&[], "", false),
+        ] {
+            assert_eq!(of(options), (said.into(), hides), "{options:?}");
+        }
     }
 }

@@ -11,13 +11,12 @@ use rustix::io::Errno;
 
 use super::hosts::{HostsError, Layout};
 use super::launch::Version;
+use super::options;
 use super::passphrase;
 use super::private::PrivateFolder;
 
 /// What a restored tree is called until it is whole.
 const PARTIAL: &str = ".partial";
-/// Duplicity's first generation whose actions are all to be said.
-const SAYS_ACTION: u32 = 2;
 
 /// Options that the second generation renamed: before and since.
 const RENAMED: &[[&str; 2]] = &[
@@ -230,10 +229,8 @@ pub fn arguments(
     version: &Version,
     options: &[OsString],
 ) -> io::Result<Vec<OsString>> {
-    let says = options
-        .first()
-        .is_some_and(|first| ACTIONS.iter().any(|action| first == action));
-    let action = (!says && version.major >= SAYS_ACTION).then(|| OsString::from("restore"));
+    let says = options::action(options, ACTIONS).is_some();
+    let action = (!says && version.says_action()).then(|| OsString::from("restore"));
     let options = options.iter().map(|option| renamed(option, version));
     let mut arguments: Vec<_> = action.into_iter().chain(options).collect();
     arguments.push(layout.url()?.into());
@@ -245,10 +242,10 @@ pub fn arguments(
 fn renamed(option: &OsStr, version: &Version) -> OsString {
     let option = option.as_bytes();
     for names in RENAMED {
-        let [name, other] = if version.major < SAYS_ACTION {
-            *names
-        } else {
+        let [name, other] = if version.says_action() {
             [names[1], names[0]]
+        } else {
+            *names
         };
         if let Some(value) = option.strip_prefix(other.as_bytes())
             && (value.is_empty() || value.starts_with(b"="))

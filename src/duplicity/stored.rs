@@ -54,6 +54,14 @@ impl Stored {
     }
 }
 
+/// Whether an object is a volume of a backup, by its name.
+pub fn is_volume(name: &[u8]) -> bool {
+    name.split(|&byte| byte == b'.').any(|part| {
+        let number = part.strip_prefix(b"vol").unwrap_or_default();
+        !number.is_empty() && number.iter().all(u8::is_ascii_digit)
+    })
+}
+
 /// How many times as large as in the store something may be in the archive, where signatures are
 /// compressed, too, but manifests are not.
 fn growth(name: &[u8]) -> u64 {
@@ -124,5 +132,7 @@ mod tests {
             .collect();
         assert_eq!(counts, [(2, 4), (1, 1)]);
         assert_eq!(found[0].volumes[0], names[4].as_bytes());
+        let volumes = names.iter().filter(|name| is_volume(name.as_bytes()));
+        assert_eq!(volumes.count(), 5);
     }
 }
