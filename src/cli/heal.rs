@@ -27,9 +27,6 @@ pub struct Heal {
     /// Make hosts that are lost for good anew, and fill them
     #[arg(long)]
     replace_lost: bool,
-    /// Heal what is left, where too few hosts are left to say whether it is the newest, or all
-    #[arg(long)]
-    allow_stale: bool,
     #[command(flatten)]
     args: HostArgs,
 }
@@ -55,8 +52,14 @@ impl Heal {
         let layout = selection.layout(console, self.hosts)?;
         let watch = Watch::start(console, None, "shares")?;
         let control = watch.control.clone();
-        let no_store = |error| session::no_store(error, "nothing was healed");
-        let access = self.args.access_to(self.allow_stale);
+        let no_store = |error| {
+            session::no_store(
+                error,
+                "nothing was healed; bring hosts back that are missing, or, if they are lost for good, \
+                 restore what is left (distdup restore --allow-stale) and back it up to new hosts",
+            )
+        };
+        let access = self.args.access();
         // There is one: none is made here, but for hosts that it lacks.
         drop(layout.existing(access, &control).map_err(no_store)?);
         let wish = Wish {
@@ -71,9 +74,8 @@ impl Heal {
         session::note_unlocked(console, &target);
 
         let mut tallies: BTreeMap<usize, Tally> = BTreeMap::new();
-        let (mut objects, mut hopeless) = (0, 0);
+        let mut hopeless = 0;
         let healed = target.store().heal_all(&control, |_, result| {
-            objects += 1;
             match result {
                 Ok(report) => count(&mut tallies, report),
                 Err(error) => {
@@ -118,7 +120,7 @@ impl Heal {
         lines.push(in_words(losses, standing, n));
         let json = json!({
             "status": outcome.status(),
-            "objects": objects,
+            "objects": standing.objects,
             "not_healed": hopeless,
             "hosts": hosts,
             "may_be_lost": losses,
@@ -132,10 +134,9 @@ impl Heal {
 
 fn count(tallies: &mut BTreeMap<usize, Tally>, report: &HealReport) {
     for host in &report.written {
-        tallies.entry(*host).or_default().written += 1;
-    }
-    for host in &report.damaged {
-        tallies.entry(*host).or_default().damaged += 1;
+        let tally = tallies.entry(*host).or_default();
+        tally.written += 1;
+        tally.damaged += usize::from(report.damaged.contains(host));
     }
     for (host, failure) in &report.failed {
         let failed = &mut tallies.entry(*host).or_default().failed;
