@@ -5,7 +5,7 @@ use std::ffi::OsString;
 
 use anyhow::Context;
 use clap::Args;
-use distdup::duplicity::hosts::Wish;
+use distdup::duplicity::hosts::{HostsError, Wish};
 use distdup::quote::with_causes;
 use distdup::store::HealReport;
 use serde_json::{Value, json};
@@ -52,12 +52,14 @@ impl Heal {
         let layout = selection.layout(console, self.hosts)?;
         let watch = Watch::start(console, None, "shares")?;
         let control = watch.control.clone();
-        let no_store = |error| {
-            session::no_store(
-                error,
+        let no_store = |error: HostsError| {
+            let what = if error.may_be_stale() {
                 "nothing was healed; bring hosts back that are missing, or, if they are lost for good, \
-                 restore what is left (distdup restore --allow-stale) and back it up to new hosts",
-            )
+                 restore what is left (distdup restore --allow-stale) and back it up to new hosts"
+            } else {
+                "nothing was healed"
+            };
+            session::no_store(error, what)
         };
         let access = self.args.access();
         // There is one: none is made here, but for hosts that it lacks.
@@ -75,13 +77,11 @@ impl Heal {
 
         let mut tallies: BTreeMap<usize, Tally> = BTreeMap::new();
         let mut hopeless = 0;
-        let healed = target.store().heal_all(&control, |_, result| {
-            match result {
-                Ok(report) => count(&mut tallies, report),
-                Err(error) => {
-                    hopeless += 1;
-                    warn(with_causes(error));
-                }
+        let healed = target.store().heal_all(&control, |_, result| match result {
+            Ok(report) => count(&mut tallies, report),
+            Err(error) => {
+                hopeless += 1;
+                warn(with_causes(error));
             }
         });
         drop(watch);
@@ -153,5 +153,26 @@ impl Tally {
             "damaged": self.damaged,
             "error": self.failed.keys().next(),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use distdup::store::HostFailure;
+
+    use super::*;
+
+    #[test]
+    fn what_could_not_be_written_took_no_damaged_ones_place() {
+        let report = HealReport {
+            damaged: vec![0, 1],
+            written: vec![0, 2],
+            failed: vec![(1, HostFailure::ReadBack)],
+            whole: vec![0, 2],
+        };
+        let mut tallies = BTreeMap::new();
+        count(&mut tallies, &report);
+        let counted = |host| (tallies[&host].written, tallies[&host].damaged);
+        assert_eq!([0, 1, 2].map(counted), [(1, 1), (0, 0), (1, 0)]);
     }
 }

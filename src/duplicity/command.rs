@@ -70,7 +70,12 @@ const COMMANDS: &[Known] = &[
     known("incremental", "ib", Place::Last, Effect::Makes),
     known("list-current-files", "ls", Place::Last, Effect::Reads),
     known("remove-all-but-n-full", "ra", Place::Last, Effect::Changes),
-    known("remove-all-inc-of-but-n-full", "ri", Place::Last, Effect::Changes),
+    known(
+        "remove-all-inc-of-but-n-full",
+        "ri",
+        Place::Last,
+        Effect::Changes,
+    ),
     known("remove-older-than", "ro", Place::Last, Effect::Changes),
     known("replicate", "replicate", Place::Said, Effect::Makes),
     known("restore", "rb", Place::First, Effect::Reads),
@@ -216,7 +221,13 @@ mod tests {
             let command = Command::new(words).unwrap();
             (command.makes(), command.changes())
         };
-        for reads in ["restore x", "rb x", "verify x", "list-current-files", "coll"] {
+        for reads in [
+            "restore x",
+            "rb x",
+            "verify x",
+            "list-current-files",
+            "coll",
+        ] {
             assert_eq!(what(reads), (false, false), "{reads}");
         }
         for changes in ["cleanup --force", "remove-older-than 1M", "ra 1", "ri 1"] {

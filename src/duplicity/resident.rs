@@ -94,12 +94,7 @@ pub fn refuse(mut answers: impl Write, error: &(dyn Error + 'static)) -> io::Res
 
 impl<'a, W: Write> Resident<'a, W> {
     /// A resident for the objects of `store`, which calls `guard` before each put and delete.
-    pub fn new(
-        store: &'a Store,
-        guard: Guard<'a>,
-        answers: W,
-        reporter: Option<Reporter>,
-    ) -> Self {
+    pub fn new(store: &'a Store, guard: Guard<'a>, answers: W, reporter: Option<Reporter>) -> Self {
         Self {
             store,
             guard,

@@ -247,8 +247,7 @@ impl Holder {
             since,
             session,
         } = self;
-        let text =
-            format!("pid {pid}\nmachine {machine}\nsince {since}\nsession {session}\n");
+        let text = format!("pid {pid}\nmachine {machine}\nsince {since}\nsession {session}\n");
         file.write_all(text.as_bytes())
     }
 }
@@ -299,7 +298,13 @@ mod tests {
         let second = host.lock(1, false).unwrap();
         drop(lock);
         let error = host.lock(2, false).unwrap_err();
-        assert!(matches!(error, LockError::Held { holder: Some(_), .. }));
+        assert!(matches!(
+            error,
+            LockError::Held {
+                holder: Some(_),
+                ..
+            }
+        ));
         drop(second);
         drop(host.lock(2, false).unwrap());
         assert_eq!(std::fs::read(host.path().join(LOCK)).unwrap(), b"");

@@ -21,8 +21,8 @@ use crate::control::Control;
 use crate::quote::quote;
 use crate::sink::set;
 use crate::store::{
-    DEFAULT_HOST_TIMEOUT, FolderHost, FolderLock, Host, HostError, LockError,
-    ObjectEntry, ObjectState, Origin, Stale, Store, StoreError, StoreOptions,
+    DEFAULT_HOST_TIMEOUT, FolderHost, FolderLock, Host, HostError, LockError, ObjectEntry,
+    ObjectState, Origin, Stale, Store, StoreError, StoreOptions,
 };
 
 /// What a host's folder is called, before its number, where nothing else was said.
@@ -945,6 +945,54 @@ mod tests {
             let error = error.to_string();
             assert!(texts.iter().all(|text| error.contains(text)), "{error}");
         }
+    }
+
+    #[test]
+    fn as_many_hosts_are_named_as_there_are() {
+        let folder = tempfile::tempdir().unwrap();
+        let place = folder.path().join("backup_x");
+        let (control, _) = Control::new();
+        let target = Layout::In(place.clone())
+            .existing_or_new(&Wish::default(), &control)
+            .unwrap();
+
+        // No share is there yet, nor the first host.
+        fs::remove_dir_all(place.join("distdup0")).unwrap();
+        let left = Layout::In(place.clone())
+            .existing_or_empty(Access::default(), &control)
+            .unwrap();
+        let folders: Vec<_> = left.hosts.iter().map(|host| &host.folder).collect();
+        assert_eq!(folders, [&place.join("distdup1"), &place.join("distdup2")]);
+
+        let input = crate::input::ReaderInput(io::Cursor::new(b"data"));
+        target
+            .store()
+            .put(b"object", Box::new(input), None, &control)
+            .unwrap();
+        drop(target);
+        let hosts: Vec<NamedFolder> = (0..4)
+            .map(|i| place.join(format!("distdup{i}")).into())
+            .collect();
+        let names = hosts.iter().map(|host| host.folder.clone().into());
+        for layout in [
+            Layout::named(names.collect()).unwrap(),
+            Layout::Listed {
+                profile: None,
+                hosts,
+            },
+        ] {
+            for error in [
+                layout.existing(Access::default(), &control).unwrap_err(),
+                layout
+                    .existing_or_new(&Wish::default(), &control)
+                    .unwrap_err(),
+            ] {
+                let text = error.to_string();
+                assert!(text.contains("has 3 hosts, 4 are named"), "{text}");
+                assert!(error.is_usage());
+            }
+        }
+        assert!(HostsError::Count { n: 4, hosts: 3 }.is_usage());
     }
 
     #[test]
