@@ -741,7 +741,7 @@ impl Resident {
             .iter()
             .map(|host| json!({ "name": null, "folder": hex(host.as_os_str().as_bytes()) }))
             .collect();
-        let spec = json!({ "hosts": hosts, "codec": "rs16", "params": "", "k": 2, "n": 3, "min_shares": 2 });
+        let spec = json!({ "hosts": hosts, "codec": "rs16", "params": "", "k": 2, "n": 3, "min_shares": 2, "session": 1 });
         let code =
             distdup_codecs::resolve("rs16", distdup_codecs::Geometry::new(2, 3).unwrap(), None);
         let mut spec = spec;
