@@ -48,7 +48,8 @@ impl Why {
     pub fn run(self, console: Console) -> anyhow::Result<Outcome> {
         let sources = named::sources(&self.sources.shares)?;
         let watch = Watch::start(console, None, "share")?;
-        let (stream, timeout) = (self.sources.stream, self.sources.source_timeout);
+        let options = self.sources.options();
+        let (stream, timeout) = (options.stream, options.source_timeout);
         let result = diagnose(sources, stream, timeout, &watch.control);
         let stopped = watch.was_stopped();
         drop(watch);
