@@ -173,6 +173,13 @@ fn hosts_are_those_of_the_file_if_none_are_given() {
         (&"a".into(), &0.9.into())
     );
     assert_eq!(answer["parameters"]["groups"][0]["name"], "home");
+    // A profile's, too.
+    let far = b"[profiles.far.hosts]\na = \"x\"\nb = \"y\"\nc = \"z\"\n";
+    desk.write("profiles.toml", far);
+    let answer = desk
+        .exits(0, &format!("{line} --config profiles.toml -P far"))
+        .json();
+    assert_eq!(answer["parameters"]["hosts"][1]["name"], "b");
     // What is said counts.
     let answer = desk.exits(0, &format!("{line} --hosts 4 -k 2")).json();
     assert_eq!(answer["parameters"]["hosts"][0]["name"], "h0");

@@ -446,6 +446,14 @@ fn what_the_code_can_save_can_be_restored_even_if_it_may_be_stale() {
                 assert_exit(&output, 1);
                 let said = stderr(&output);
                 assert!(said.contains("--allow-stale"), "{said}");
+                let mut heal = Command::new(DISTDUP);
+                world.furnish(&mut heal);
+                let heal = heal.args(["heal", "backup_test/distdup{i}", "--replace-lost"]);
+                let output = heal.output().unwrap();
+                assert_exit(&output, 1);
+                let said = stderr(&output);
+                assert!(said.contains("restore --allow-stale"), "{said}");
+                assert!(lost.iter().all(|&host| !world.host(host).exists()));
                 let stale = ["restore", "restore_test", "--allow-stale"];
                 let output = world.run(&[&stale, PLAIN].concat());
                 world.is_restored(&output, 3);

@@ -4,13 +4,14 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
+use distdup::store::{FolderHost, LockError};
 use serde_json::{Value, json};
 
 mod world;
 
-use world::{PLAIN, World, assert_exit, stderr, stdout};
+use world::{PLAIN, World, assert_exit, kill, random, stderr, stdout, wait_until};
 
 /// A world whose Duplicity's modules are a copy.
 struct Copied {
@@ -19,7 +20,7 @@ struct Copied {
 }
 
 impl Copied {
-    fn new(world: World) -> Self {
+    fn new(world: World, k: usize, n: usize) -> Self {
         let script = world
             .duplicity
             .clone()
@@ -50,8 +51,8 @@ impl Copied {
                 world.path(&format!("disk{i}")).display()
             )
         };
-        let hosts: String = (0..3).map(host).collect();
-        let settings = format!("[profiles.home]\nk = 2\nn = 3\n[profiles.home.hosts]\n{hosts}");
+        let hosts: String = (0..n).map(host).collect();
+        let settings = format!("[profiles.home]\nk = {k}\nn = {n}\n[profiles.home.hosts]\n{hosts}");
         fs::write(world.path("distdup.toml"), settings).unwrap();
         Self { world, script }
     }
@@ -67,9 +68,14 @@ impl Copied {
 
     /// Duplicity, without distdup.
     fn plain(&self, words: &[&str]) -> Output {
+        self.plainly(words).output().unwrap()
+    }
+
+    fn plainly(&self, words: &[&str]) -> Command {
         let mut command = self.command(&self.script);
         let options = [&PLAIN[1..], &["--num-retries", "1"]].concat();
-        command.args(words).args(options).output().unwrap()
+        command.args(words).args(options);
+        command
     }
 
     fn change(&self, flag: &str) -> Output {
@@ -93,7 +99,7 @@ impl Copied {
 #[test]
 fn plain_duplicity_works_while_the_backend_is_installed() {
     for world in World::each() {
-        let copied = Copied::new(world);
+        let copied = Copied::new(world, 2, 3);
         let full = ["full", "test", "distdup://home"];
         assert_ne!(copied.plain(&full).status.code(), Some(0));
         let file = copied.changes("--install-backend", "installed");
@@ -139,8 +145,66 @@ fn plain_duplicity_works_while_the_backend_is_installed() {
 }
 
 #[test]
+fn plain_duplicity_writes_alone_and_reads_whenever_it_can() {
+    for world in World::each() {
+        let concurrency: &[&str] = match world.duplicity {
+            Some(_) => &["--concurrency", "2"],
+            None => &[],
+        };
+        let copied = Copied::new(world, 4, 6);
+        copied.changes("--install-backend", "installed");
+        let world = &copied.world;
+        let disk = |i| world.path(&format!("disk{i}"));
+        let restores = || {
+            let output = copied.plain(&["restore", "distdup://home", "restored"]);
+            assert_exit(&output, 0);
+            world.is_like("restored");
+            fs::remove_dir_all(world.path("restored")).unwrap();
+        };
+        let full = ["full", "test", "distdup://home"];
+        assert_exit(&copied.plain(&full), 0);
+
+        // Too few to write.
+        for i in [0, 1] {
+            fs::rename(disk(i), world.path(&format!("away{i}"))).unwrap();
+        }
+        restores();
+        for i in [0, 1] {
+            fs::rename(world.path(&format!("away{i}")), disk(i)).unwrap();
+        }
+
+        let host = FolderHost::new(disk(3));
+        let lock = host.lock(1, false).unwrap();
+        restores();
+        let refused = copied.plain(&full);
+        assert_ne!(refused.status.code(), Some(0));
+        let said = stderr(&refused) + &stdout(&refused);
+        assert!(said.contains("disk3 is being written to by"), "{said}");
+        drop(lock);
+
+        // Its own processes do not keep each other out, but all others, as long as it runs.
+        fs::write(world.path("test/big"), random(8_000_000)).unwrap();
+        let volumes = || fs::read_dir(disk(3)).unwrap().count();
+        let before = volumes();
+        let running = copied
+            .plainly(&[&full[..], &["--volsize", "1"], concurrency].concat())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        wait_until("volumes are stored", || volumes() > before + 2);
+        kill(running.id(), "-STOP");
+        assert!(matches!(host.lock(1, false), Err(LockError::Held { .. })));
+        kill(running.id(), "-CONT");
+        assert_exit(&running.wait_with_output().unwrap(), 0);
+        restores();
+        drop(host.lock(1, false).unwrap());
+    }
+}
+
+#[test]
 fn a_file_of_somebody_elses_is_left_alone() {
-    let copied = Copied::new(World::new(None));
+    let copied = Copied::new(World::new(None), 2, 3);
     let file = copied.changes("--install-backend", "installed");
     fs::write(&file, "# somebody else's\n").unwrap();
     for flag in ["--install-backend", "--remove-backend"] {

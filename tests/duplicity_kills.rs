@@ -225,22 +225,34 @@ fn a_backup_that_is_killed_anywhere_goes_on_or_begins_again() {
 fn two_backups_at_once_are_refused_as_long_as_anyone_of_the_first_lives() {
     for world in World::each() {
         fs::write(world.path("test/big"), random(6_000_000)).unwrap();
-        for orphaned in [false, true] {
+        for killed in [
+            &[][..],
+            &[Victim::Launcher],
+            &[Victim::Launcher, Victim::Duplicity],
+        ] {
             let first = Running::start(&world);
             wait_until("volumes are stored", || world.shares(2, "vol1.").len() == 1);
             let id = first.child.id();
-            let duplicity = first.duplicity();
-            for &id in &duplicity {
+            let stopped = [first.duplicity(), processes(&["resident", &first.ours])].concat();
+            for &id in &stopped {
                 kill(id, "-STOP");
             }
-            if orphaned {
-                first.kill(Victim::Launcher);
+            for &victim in killed {
+                first.kill(victim);
             }
             let second = world.backup(SMALL_VOLUMES);
             assert_exit(&second, 1);
             let said = stderr(&second);
             assert!(said.contains("is being written to by process"), "{said}");
             assert!(said.contains(&format!("process {id} on ")), "{said}");
+            let duplicity = |words: &[&str]| {
+                let mut command = world.command(&["duplicity", "-o", HOSTS]);
+                command.args(words).output().unwrap()
+            };
+            let refused = duplicity(&["cleanup", "--force", "--no-encryption"]);
+            assert_exit(&refused, 1);
+            let said = stderr(&refused);
+            assert!(said.contains("is being written to by process"), "{said}");
             // Whoever only reads is not kept away, and what is in use is nothing left over.
             let cleanup = ours(&world, &["cleanup", HOSTS]);
             assert_exit(&cleanup, 0);
@@ -250,11 +262,11 @@ fn two_backups_at_once_are_refused_as_long_as_anyone_of_the_first_lives() {
                 ours(&world, &["status", HOSTS]).status.code(),
                 Some(0 | 3)
             ));
-            for &id in &duplicity {
+            for &id in &stopped {
                 kill(id, "-CONT");
             }
             let output = first.end();
-            if !orphaned {
+            if killed.is_empty() {
                 assert_exit(&output, 0);
             }
             assert_exit(&world.backup(SMALL_VOLUMES), 0);

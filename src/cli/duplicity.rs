@@ -86,15 +86,24 @@ impl Duplicity {
         let duplicity = session::find(console, &settings)?;
         let environment = settings.environment()?;
         let (control, _) = Control::new();
-        let target = if command.writes() {
+        let target = if command.makes() {
             layout.existing_or_new(&settings.wish(), &control)
         } else {
-            layout.existing(Access::default(), &control)
+            let target = layout.existing(Access::default(), &control);
+            target.and_then(|mut target| {
+                if command.changes() {
+                    target.lock(false)?;
+                }
+                Ok(target)
+            })
         };
         let target = target.map_err(|error| {
             session::no_store(error, "Duplicity was not started; bring hosts back that are missing (mount them, say), or say where they \
              are now: -o")
         })?;
+        if command.changes() {
+            session::note_unlocked(console, &target);
+        }
         let arguments = command.arguments(&layout.url()?);
         let ended = session::run(console, &duplicity, &environment, &target, None, &arguments)?;
         ended.tally.warn();

@@ -5,7 +5,7 @@ use std::ffi::OsString;
 
 use anyhow::Context;
 use clap::Args;
-use distdup::duplicity::hosts::Wish;
+use distdup::duplicity::hosts::{HostsError, Wish};
 use distdup::quote::with_causes;
 use distdup::store::HealReport;
 use serde_json::{Value, json};
@@ -27,9 +27,6 @@ pub struct Heal {
     /// Make hosts that are lost for good anew, and fill them
     #[arg(long)]
     replace_lost: bool,
-    /// Heal what is left, where too few hosts are left to say whether it is the newest, or all
-    #[arg(long)]
-    allow_stale: bool,
     #[command(flatten)]
     args: HostArgs,
 }
@@ -55,8 +52,16 @@ impl Heal {
         let layout = selection.layout(console, self.hosts)?;
         let watch = Watch::start(console, None, "shares")?;
         let control = watch.control.clone();
-        let no_store = |error| session::no_store(error, "nothing was healed");
-        let access = self.args.access_to(self.allow_stale);
+        let no_store = |error: HostsError| {
+            let what = if error.may_be_stale() {
+                "nothing was healed; bring hosts back that are missing, or, if they are lost for good, \
+                 restore what is left (distdup restore --allow-stale) and back it up to new hosts"
+            } else {
+                "nothing was healed"
+            };
+            session::no_store(error, what)
+        };
+        let access = self.args.access();
         // There is one: none is made here, but for hosts that it lacks.
         drop(layout.existing(access, &control).map_err(no_store)?);
         let wish = Wish {
@@ -71,15 +76,12 @@ impl Heal {
         session::note_unlocked(console, &target);
 
         let mut tallies: BTreeMap<usize, Tally> = BTreeMap::new();
-        let (mut objects, mut hopeless) = (0, 0);
-        let healed = target.store().heal_all(&control, |_, result| {
-            objects += 1;
-            match result {
-                Ok(report) => count(&mut tallies, report),
-                Err(error) => {
-                    hopeless += 1;
-                    warn(with_causes(error));
-                }
+        let mut hopeless = 0;
+        let healed = target.store().heal_all(&control, |_, result| match result {
+            Ok(report) => count(&mut tallies, report),
+            Err(error) => {
+                hopeless += 1;
+                warn(with_causes(error));
             }
         });
         drop(watch);
@@ -118,7 +120,7 @@ impl Heal {
         lines.push(in_words(losses, standing, n));
         let json = json!({
             "status": outcome.status(),
-            "objects": objects,
+            "objects": standing.objects,
             "not_healed": hopeless,
             "hosts": hosts,
             "may_be_lost": losses,
@@ -132,10 +134,9 @@ impl Heal {
 
 fn count(tallies: &mut BTreeMap<usize, Tally>, report: &HealReport) {
     for host in &report.written {
-        tallies.entry(*host).or_default().written += 1;
-    }
-    for host in &report.damaged {
-        tallies.entry(*host).or_default().damaged += 1;
+        let tally = tallies.entry(*host).or_default();
+        tally.written += 1;
+        tally.damaged += usize::from(report.damaged.contains(host));
     }
     for (host, failure) in &report.failed {
         let failed = &mut tallies.entry(*host).or_default().failed;
@@ -152,5 +153,26 @@ impl Tally {
             "damaged": self.damaged,
             "error": self.failed.keys().next(),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use distdup::store::HostFailure;
+
+    use super::*;
+
+    #[test]
+    fn what_could_not_be_written_took_no_damaged_ones_place() {
+        let report = HealReport {
+            damaged: vec![0, 1],
+            written: vec![0, 2],
+            failed: vec![(1, HostFailure::ReadBack)],
+            whole: vec![0, 2],
+        };
+        let mut tallies = BTreeMap::new();
+        count(&mut tallies, &report);
+        let counted = |host| (tallies[&host].written, tallies[&host].damaged);
+        assert_eq!([0, 1, 2].map(counted), [(1, 1), (0, 0), (1, 0)]);
     }
 }

@@ -94,6 +94,7 @@ impl Command {
                 | Self::Cleanup(_)
                 | Self::Resident(_)
                 | Self::Availability(_)
+                | Self::Compare(_)
                 | Self::Config(_)
         )
     }

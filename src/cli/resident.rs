@@ -1,5 +1,6 @@
 //! `distdup resident`: what Duplicity's backend starts. Not for people.
 
+use std::env;
 use std::fs;
 use std::io::{self, BufReader};
 use std::path::{Path, PathBuf};
@@ -9,14 +10,15 @@ use std::sync::atomic::AtomicBool;
 use anyhow::Context;
 use clap::Args;
 use distdup::control::Control;
-use distdup::duplicity::hosts::StoreSpec;
-use distdup::duplicity::protocol::REPORT;
-use distdup::duplicity::resident::{self, Reporter, Resident as Server};
+use distdup::duplicity::hosts::{Access, HostsError, StoreSpec, Wish};
+use distdup::duplicity::protocol::{REPORT, SESSION};
+use distdup::duplicity::resident::{self, Guard, Reporter, Resident as Server};
 use distdup::store::Store;
 use signal_hook::consts::SIGINT;
 
 use super::Outcome;
 use super::console::Console;
+use super::session;
 use super::settings::Selection;
 
 /// Serve Duplicity's backend: requests on standard input, answers on standard output
@@ -32,41 +34,73 @@ impl Resident {
     pub fn run(self, selection: &Selection) -> anyhow::Result<Outcome> {
         // A terminal's interrupt reaches all processes; Duplicity ends, and then our requests do.
         signal_hook::flag::register(SIGINT, Arc::new(AtomicBool::new(false)))?;
-        let store = match &self.store {
+        let opened = match &self.store {
             Some(file) => open(file),
             None => open_profile(selection),
         };
-        let store = match store {
-            Ok(store) => store,
+        let (store, guard) = match opened {
+            Ok(opened) => opened,
             Err(error) => {
                 resident::refuse(io::stdout(), error.as_ref())?;
                 return Err(error);
             }
         };
-        let reporter = match std::env::var_os(REPORT) {
+        let reporter = match env::var_os(REPORT) {
             Some(path) => {
                 Some(Reporter::connect(Path::new(&path)).context("nobody takes reports")?)
             }
             None => None,
         };
-        Server::new(&store, io::stdout(), reporter)
+        Server::new(&store, guard, io::stdout(), reporter)
             .serve(BufReader::new(io::stdin()))
             .context("Duplicity's backend is gone, or talks nonsense")?;
         Ok(Outcome::Done)
     }
 }
 
-fn open(path: &Path) -> anyhow::Result<Store> {
+fn open(path: &Path) -> anyhow::Result<(Store, Guard<'static>)> {
     let text = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
     let spec: StoreSpec = serde_json::from_slice(&text)
         .with_context(|| format!("{} describes no store", path.display()))?;
-    Ok(spec.open()?)
+    let store = spec.open()?;
+    let mut locks = None;
+    // Whoever started Duplicity has locked them, and told what cannot be; this is for when both are gone.
+    let guard = move || {
+        locks.get_or_insert_with(|| spec.lock(false));
+        Ok(())
+    };
+    Ok((store, Box::new(guard)))
 }
 
 /// The store of a profile; made, if there is none yet.
-fn open_profile(selection: &Selection) -> anyhow::Result<Store> {
+fn open_profile(selection: &Selection) -> anyhow::Result<(Store, Guard<'static>)> {
     let settings = selection.settings(Console::FOR_PROGRAMS)?;
     let layout = settings.layout()?.context("the settings name no hosts")?;
-    let target = layout.existing_or_new(&settings.wish(), &Control::new().0)?;
-    Ok(target.spec.open()?)
+    let (control, _) = Control::new();
+    let session = env::var(SESSION).ok().and_then(|text| text.parse().ok());
+    let access = Access {
+        session,
+        ..Access::default()
+    };
+    let wish = Wish {
+        access,
+        ..settings.wish()
+    };
+    // To read needs no lock, and fewer hosts.
+    let mut target = match layout.existing(access, &control) {
+        Err(HostsError::None { .. } | HostsError::Empty { .. }) => {
+            layout.existing_or_new(&wish, &control)
+        }
+        result => result,
+    }?;
+    let store = target.spec.open()?;
+    let mut told = false;
+    let guard = move || {
+        target.lock_late(&wish)?;
+        if !std::mem::replace(&mut told, true) {
+            session::note_unlocked(Console::FOR_PROGRAMS, &target);
+        }
+        Ok(())
+    };
+    Ok((store, Box::new(guard)))
 }

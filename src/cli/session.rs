@@ -51,6 +51,7 @@ impl HostArgs {
         Access {
             host_timeout: self.host_timeout,
             stale: Stale::Refuse,
+            session: None,
         }
     }
 

@@ -40,6 +40,7 @@ from duplicity.errors import FatalBackendException
 # Where the program is; an installed copy has its path here.
 PROGRAM = None
 
+SESSION = "DISTDUP_SESSION"
 PROTOCOL = 1
 CHUNK = 1 << 20
 F_SETPIPE_SZ = 1031  # fcntl has a name for it only since Python 3.10
@@ -314,6 +315,8 @@ class DistdupBackend(duplicity.backend.Backend):
                 )
             self.argv = [PROGRAM, "resident", "--profile", profile_of(parsed_url)]
             self.runtime = private_folder()
+        # The processes of one Duplicity share a lock on the hosts by it.
+        os.environ.setdefault(SESSION, str(int.from_bytes(os.urandom(8), "big")))
         self.resident = None
         self.fifos = itertools.count()
         self.warned = set()

@@ -27,7 +27,7 @@ pub struct Command {
     words: Vec<OsString>,
     name: Option<&'static str>,
     place: Place,
-    writes: bool,
+    effect: Effect,
 }
 
 /// Where the hosts' URL stands, if the user does not say.
@@ -47,31 +47,47 @@ struct Known {
     /// What 3.x calls it, too.
     short: &'static str,
     place: Place,
-    /// Whether it may be the first to write to the hosts.
-    writes: bool,
+    /// What it does to the hosts.
+    effect: Effect,
+}
+
+/// What a command does to the hosts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Effect {
+    /// It may be the first to write there.
+    Makes,
+    /// It changes what is there.
+    Changes,
+    /// It reads.
+    Reads,
 }
 
 const COMMANDS: &[Known] = &[
-    known("backup", "bu", Place::Last, true),
-    known("cleanup", "cl", Place::Last, false),
-    known("collection-status", "st", Place::Last, false),
-    known("full", "fb", Place::Last, true),
-    known("incremental", "ib", Place::Last, true),
-    known("list-current-files", "ls", Place::Last, false),
-    known("remove-all-but-n-full", "ra", Place::Last, false),
-    known("remove-all-inc-of-but-n-full", "ri", Place::Last, false),
-    known("remove-older-than", "ro", Place::Last, false),
-    known("replicate", "replicate", Place::Said, true),
-    known("restore", "rb", Place::First, false),
-    known("verify", "vb", Place::First, false),
+    known("backup", "bu", Place::Last, Effect::Makes),
+    known("cleanup", "cl", Place::Last, Effect::Changes),
+    known("collection-status", "st", Place::Last, Effect::Reads),
+    known("full", "fb", Place::Last, Effect::Makes),
+    known("incremental", "ib", Place::Last, Effect::Makes),
+    known("list-current-files", "ls", Place::Last, Effect::Reads),
+    known("remove-all-but-n-full", "ra", Place::Last, Effect::Changes),
+    known(
+        "remove-all-inc-of-but-n-full",
+        "ri",
+        Place::Last,
+        Effect::Changes,
+    ),
+    known("remove-older-than", "ro", Place::Last, Effect::Changes),
+    known("replicate", "replicate", Place::Said, Effect::Makes),
+    known("restore", "rb", Place::First, Effect::Reads),
+    known("verify", "vb", Place::First, Effect::Reads),
 ];
 
-const fn known(name: &'static str, short: &'static str, place: Place, writes: bool) -> Known {
+const fn known(name: &'static str, short: &'static str, place: Place, effect: Effect) -> Known {
     Known {
         name,
         short,
         place,
-        writes,
+        effect,
     }
 }
 
@@ -93,7 +109,7 @@ impl Command {
             words,
             name: known.map(|known| known.name),
             place,
-            writes: known.is_some_and(|known| known.writes),
+            effect: known.map_or(Effect::Changes, |known| known.effect),
         })
     }
 
@@ -110,8 +126,13 @@ impl Command {
     }
 
     /// Whether it may be given hosts that have nothing yet.
-    pub fn writes(&self) -> bool {
-        self.writes
+    pub fn makes(&self) -> bool {
+        self.effect == Effect::Makes
+    }
+
+    /// Whether it may change what is there, so that nobody else may at the same time.
+    pub fn changes(&self) -> bool {
+        self.effect != Effect::Reads
     }
 
     /// What Duplicity is told, if the hosts are at `url`.
@@ -190,6 +211,32 @@ mod tests {
             ("res new", "res URL new"),
         ] {
             assert_eq!(of(said), given);
+        }
+    }
+
+    #[test]
+    fn only_what_surely_reads_changes_nothing() {
+        let what = |line: &str| {
+            let words = line.split(' ').map(OsString::from).collect();
+            let command = Command::new(words).unwrap();
+            (command.makes(), command.changes())
+        };
+        for reads in [
+            "restore x",
+            "rb x",
+            "verify x",
+            "list-current-files",
+            "coll",
+        ] {
+            assert_eq!(what(reads), (false, false), "{reads}");
+        }
+        for changes in ["cleanup --force", "remove-older-than 1M", "ra 1", "ri 1"] {
+            assert_eq!(what(changes), (false, true), "{changes}");
+        }
+        // 0.8 takes it for a backup.
+        assert_eq!(what("test distdup://"), (false, true));
+        for makes in ["full x", "incr x", "bu x", "replicate distdup:// file:///x"] {
+            assert_eq!(what(makes), (true, true), "{makes}");
         }
     }
 

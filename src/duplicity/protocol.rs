@@ -37,6 +37,10 @@
 //!
 //! The resident ends when its standard input does. What is not committed by then never will be.
 //!
+//! **Locks.** Before its first put or delete the resident locks the hosts, together with all residents of
+//! the same session, until it ends. A Duplicity that was started by itself gives its session a number, in
+//! `DISTDUP_SESSION`.
+//!
 //! **Reports.** If the environment has `DISTDUP_REPORT`, the path of a UNIX datagram socket, the resident
 //! sends a [`Report`] there for every put and get that was done, before it answers: Duplicity itself exits
 //! with 0 also if puts were degraded or gets met damage. While a put goes on, it reports how far it is.
@@ -50,6 +54,8 @@ pub const PROTOCOL: u32 = 1;
 pub const RESIDENT: &str = "DISTDUP_RESIDENT";
 /// The [runtime folder](super::runtime), where the backend makes its pipes.
 pub const RUNTIME: &str = "DISTDUP_RUNTIME";
+/// What the processes of one Duplicity that was started by itself share their locks by, a number.
+pub const SESSION: &str = "DISTDUP_SESSION";
 /// The socket for [`Report`]s.
 pub const REPORT: &str = "DISTDUP_REPORT";
 /// Is set where Duplicity's log is read by us.

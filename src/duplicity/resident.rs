@@ -14,6 +14,7 @@ use std::time::Duration;
 use crossbeam_channel::{Receiver, bounded, select, unbounded};
 use rustix::fs::{Mode, OFlags};
 
+use super::hosts::HostsError;
 use super::protocol::{
     Answer, Content, ErrorKind, Event, Hex, HostFault, Listed, Operation, PROTOCOL, Report,
     Request, Written,
@@ -38,10 +39,13 @@ const PART: u64 = 4 << 20;
 #[derive(Debug, Clone)]
 pub struct Reporter(Arc<UnixDatagram>);
 
+/// What is done before hosts are written to; it may refuse.
+pub type Guard<'a> = Box<dyn FnMut() -> Result<(), HostsError> + 'a>;
+
 /// A resident, serving one backend.
-#[derive(Debug)]
 pub struct Resident<'a, W> {
     store: &'a Store,
+    guard: Guard<'a>,
     answers: W,
     reporter: Option<Reporter>,
 }
@@ -78,25 +82,22 @@ impl Reporter {
 /// # Errors
 /// Nobody listens.
 pub fn refuse(mut answers: impl Write, error: &(dyn Error + 'static)) -> io::Result<()> {
-    let content = Content::Refused {
-        kind: ErrorKind::Failed,
-        error: with_causes(error),
-    };
     write_line(
         &mut answers,
         &Answer {
             id: 0,
             ok: false,
-            content,
+            content: failed(error),
         },
     )
 }
 
 impl<'a, W: Write> Resident<'a, W> {
-    /// A resident for the objects of `store`.
-    pub fn new(store: &'a Store, answers: W, reporter: Option<Reporter>) -> Self {
+    /// A resident for the objects of `store`, which calls `guard` before each put and delete.
+    pub fn new(store: &'a Store, guard: Guard<'a>, answers: W, reporter: Option<Reporter>) -> Self {
         Self {
             store,
+            guard,
             answers,
             reporter,
         }
@@ -111,6 +112,14 @@ impl<'a, W: Write> Resident<'a, W> {
         self.answer(0, Content::Hello { protocol: PROTOCOL })?;
         while let Ok(request) = lines.recv() {
             let Request { id, operation } = request?;
+            let guarded = match operation {
+                Operation::Put { .. } | Operation::Delete { .. } => (self.guard)(),
+                _ => Ok(()),
+            };
+            if let Err(error) = guarded {
+                self.answer(id, failed(&error))?;
+                continue;
+            }
             let content = match operation {
                 Operation::Put { name, fifo, .. } => {
                     match self.put(id, &name, &path(fifo), &lines)? {
@@ -402,6 +411,13 @@ fn read_lines(
             }
         })?;
     Ok(lines)
+}
+
+fn failed(error: &(dyn Error + 'static)) -> Content {
+    Content::Refused {
+        kind: ErrorKind::Failed,
+        error: with_causes(error),
+    }
 }
 
 /// Lets go a reader that waits for a writer who will never come.

@@ -53,13 +53,15 @@ impl Store {
     /// lost one and now has all there is says so from then on.
     ///
     /// # Errors
-    /// [`StoreError::TooManySilent`], as for [`list`](Self::list); [`StoreError::Cancelled`]. What fails
+    /// [`StoreError::TooManySilent`], as for [`list`](Self::list); [`StoreError::ForReading`];
+    /// [`StoreError::Cancelled`]. What fails
     /// for one object is told, and the others are healed all the same.
     pub fn heal_all(
         &self,
         control: &Control,
         mut tell: impl FnMut(&[u8], &Result<HealReport, StoreError>),
     ) -> Result<Healed, StoreError> {
+        self.may_be_written()?;
         let survey = self.survey_for_list(control)?;
         let mut complete = survey.up();
         for name in survey.catalog.names() {
@@ -107,6 +109,7 @@ impl Store {
     /// [`StoreError::Unknown`], [`StoreError::Heal`] where the object cannot be had;
     /// those of [`delete`](Self::delete).
     pub fn heal(&self, name: &[u8], control: &Control) -> Result<HealReport, StoreError> {
+        self.may_be_written()?;
         let survey = self.survey(&Key::prefix(name)?, control)?;
         let generation = match self.verdict(&survey.catalog, name) {
             Verdict::Current(generation) => generation,
@@ -119,10 +122,6 @@ impl Store {
                     ..HealReport::default()
                 });
             }
-            Verdict::Unknown {
-                stale: Some(generation),
-                ..
-            } if self.takes_stale() => generation,
             Verdict::Unknown { reason, stale } => {
                 return Err(self.unknown(name, reason, stale, survey.answers, &survey.catalog));
             }

@@ -8,7 +8,8 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::thread;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use rustix::fs::{FlockOperation, OFlags, flock, fstatfs};
 use rustix::io::{Errno, FdFlags, fcntl_setfd};
@@ -19,6 +20,10 @@ use super::host::{Host, HostError};
 
 /// The file that is locked.
 pub(super) const LOCK: &str = "distdup-lock";
+/// How long it may take a holder to say who it is.
+const PATIENCE: Duration = Duration::from_millis(500);
+/// How often it is looked whether it has.
+const INTERVAL: Duration = Duration::from_millis(10);
 /// More than a holder says of itself.
 const MOST_SAID: u64 = 1024;
 /// Kinds of file systems that several machines may have mounted: NFS, SMB, CIFS, SMB 2, FUSE (sshfs,
@@ -37,8 +42,8 @@ const SHARED: &[u64] = &[
     0x4750_4653,
 ];
 
-/// A folder that nobody else writes to. The lock is the process's, and that of all processes that it
-/// starts: it ends with the last of them, however that ends.
+/// A folder that nobody outside of a session writes to. The lock is that of all processes of the session
+/// that took it, and of those that they start: it ends with the last of them, however that ends.
 #[derive(Debug)]
 pub struct FolderLock {
     file: File,
@@ -49,12 +54,14 @@ pub struct FolderLock {
 /// Who holds a lock, by their own words.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Holder {
-    /// The process.
+    /// Its first process.
     pub pid: u32,
     /// The machine that it runs on.
     pub machine: String,
     /// When it began, seconds since 1970 UTC.
     pub since: u64,
+    /// What its processes know each other by.
+    pub session: u64,
 }
 
 /// Why a folder cannot be locked. Messages leave the cause to `source`.
@@ -96,13 +103,14 @@ impl FolderHost {
     /// Locks folders, all at once; see [`lock`](Self::lock).
     pub fn lock_all(
         hosts: &[Self],
+        session: u64,
         force: bool,
         patience: Duration,
     ) -> Vec<Result<FolderLock, LockError>> {
         let tasks = hosts.iter().map(|host| {
             let host = host.clone();
             let member = Member::new(Arc::new(host.clone()));
-            (member, move |_: &dyn Host| Ok(host.lock(force)))
+            (member, move |_: &dyn Host| Ok(host.lock(session, force)))
         });
         let said = ask(tasks, "be locked", patience, None);
         let said = said.unwrap_or_default(); // nobody can have it stopped
@@ -111,12 +119,12 @@ impl FolderHost {
             .collect()
     }
 
-    /// Locks the folder against other writers. With `force`, also if another machine says that it
-    /// writes there, and no lock can tell whether it is alive; never if it certainly is.
+    /// Locks the folder against writers of other sessions. With `force`, also if another machine says
+    /// that it writes there, and no lock can tell whether it is alive; never if it certainly is.
     ///
     /// # Errors
     /// Who holds it, or why there is no lock.
-    pub fn lock(&self, force: bool) -> Result<FolderLock, LockError> {
+    pub fn lock(&self, session: u64, force: bool) -> Result<FolderLock, LockError> {
         self.stamp()?;
         let impossible = |source| LockError::Impossible {
             host: self.name(),
@@ -130,47 +138,75 @@ impl FolderHost {
             .custom_flags((OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed())
             .open(self.path().join(LOCK))
             .map_err(impossible)?;
-        let held = match flock(&file, FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => false,
-            Err(Errno::WOULDBLOCK) => true,
-            Err(error) => return Err(impossible(error.into())),
-        };
-        let holder = Holder::read(&mut file);
-        if held {
-            return Err(LockError::Held {
-                host: self.name(),
-                holder,
-            });
-        }
         let shared = fstatfs(&file)
             .is_ok_and(|about| SHARED.contains(&u64::try_from(about.f_type).unwrap_or(0)));
-        let us = Holder::us();
-        if let Some(holder) = holder
-            && holder.counts(shared, &us.machine)
-            && !force
-        {
-            return Err(LockError::Elsewhere {
-                host: self.name(),
-                holder,
-            });
-        }
         // Duplicity, which goes on if we are killed, has it, too.
         fcntl_setfd(&file, FdFlags::empty()).map_err(|error| impossible(error.into()))?;
-        // On a full disk the lock holds all the same.
-        let _ = us.write(&mut file);
-        Ok(FolderLock { file, shared })
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            // The first of a session has it alone until it has said who it is, and then shares it.
+            if take(&file, FlockOperation::NonBlockingLockExclusive).map_err(impossible)? {
+                let us = Holder::us(session);
+                if let Some(holder) = Holder::read(&mut file)
+                    && holder.counts(shared, &us.machine)
+                    && !force
+                {
+                    return Err(LockError::Elsewhere {
+                        host: self.name(),
+                        holder,
+                    });
+                }
+                if us.write(&mut file).is_err() {
+                    // On a full disk the lock holds all the same, and for this process alone.
+                    return Ok(FolderLock { file, shared });
+                }
+            }
+            let is_ours = |holder: &Option<Holder>| {
+                let holder = holder.as_ref();
+                holder.is_some_and(|holder| holder.session == session)
+            };
+            let mut holder = Holder::read(&mut file);
+            if is_ours(&holder)
+                && take(&file, FlockOperation::NonBlockingLockShared).map_err(impossible)?
+            {
+                // It may have been another one's meanwhile.
+                holder = Holder::read(&mut file);
+                if is_ours(&holder) {
+                    return Ok(FolderLock { file, shared });
+                }
+                let _ = flock(&file, FlockOperation::Unlock);
+            }
+            if Instant::now() > deadline {
+                return Err(LockError::Held {
+                    host: self.name(),
+                    holder,
+                });
+            }
+            thread::sleep(INTERVAL);
+        }
+    }
+}
+
+/// Takes a lock, or changes the one there is, unless others have theirs.
+fn take(file: &File, lock: FlockOperation) -> io::Result<bool> {
+    match flock(file, lock) {
+        Ok(()) => Ok(true),
+        Err(Errno::WOULDBLOCK) => Ok(false),
+        Err(error) => Err(error.into()),
     }
 }
 
 impl Drop for FolderLock {
     fn drop(&mut self) {
-        // It says that its holder has ended; where it cannot, the lock does, or the next one asks.
-        let _ = self.file.set_len(0);
+        // The last says that its session has ended; where it cannot, the lock does, or the next one asks.
+        if take(&self.file, FlockOperation::NonBlockingLockExclusive).is_ok_and(|last| last) {
+            let _ = self.file.set_len(0);
+        }
     }
 }
 
 impl Holder {
-    fn us() -> Self {
+    fn us(session: u64) -> Self {
         let since = SystemTime::now().duration_since(UNIX_EPOCH);
         Self {
             pid: std::process::id(),
@@ -179,6 +215,7 @@ impl Holder {
                 .to_string_lossy()
                 .into_owned(),
             since: since.unwrap_or_default().as_secs(),
+            session,
         }
     }
 
@@ -197,6 +234,7 @@ impl Holder {
             pid: next("pid")?.parse().ok()?,
             machine: next("machine")?.to_owned(),
             since: next("since")?.parse().ok()?,
+            session: next("session")?.parse().ok()?,
         })
     }
 
@@ -207,8 +245,10 @@ impl Holder {
             pid,
             machine,
             since,
+            session,
         } = self;
-        file.write_all(format!("pid {pid}\nmachine {machine}\nsince {since}\n").as_bytes())
+        let text = format!("pid {pid}\nmachine {machine}\nsince {since}\nsession {session}\n");
+        file.write_all(text.as_bytes())
     }
 }
 
@@ -237,9 +277,9 @@ mod tests {
     fn one_holder_at_a_time_and_who_it_is() {
         let dir = tempfile::tempdir().unwrap();
         let host = FolderHost::create(dir.path().join("host"), Origin::NewStore).unwrap();
-        let lock = host.lock(false).unwrap();
+        let lock = host.lock(1, false).unwrap();
         for force in [false, true] {
-            let error = host.lock(force).unwrap_err();
+            let error = host.lock(2, force).unwrap_err();
             let LockError::Held {
                 holder: Some(holder),
                 ..
@@ -254,8 +294,19 @@ mod tests {
         // Readers see neither the lock nor its file.
         assert_eq!(host.list("").unwrap().keys, [""; 0]);
         assert_eq!(host.leftovers().unwrap(), []);
+        // It is the session's until the last of it has ended.
+        let second = host.lock(1, false).unwrap();
         drop(lock);
-        drop(host.lock(false).unwrap());
+        let error = host.lock(2, false).unwrap_err();
+        assert!(matches!(
+            error,
+            LockError::Held {
+                holder: Some(_),
+                ..
+            }
+        ));
+        drop(second);
+        drop(host.lock(2, false).unwrap());
         assert_eq!(std::fs::read(host.path().join(LOCK)).unwrap(), b"");
     }
 
@@ -265,6 +316,7 @@ mod tests {
             pid: 7,
             machine: "elsewhere".into(),
             since: 0,
+            session: 1,
         };
         assert!(holder.counts(true, "here"));
         assert!(!holder.counts(true, "elsewhere") && !holder.counts(false, "here"));
@@ -273,7 +325,7 @@ mod tests {
         let host = FolderHost::create(dir.path().join("host"), Origin::NewStore).unwrap();
         let mut file = File::create_new(host.path().join(LOCK)).unwrap();
         holder.write(&mut file).unwrap();
-        host.lock(false).unwrap();
+        host.lock(1, false).unwrap();
         let mut file = File::open(host.path().join(LOCK)).unwrap();
         assert_eq!(Holder::read(&mut file), None);
     }
@@ -282,7 +334,7 @@ mod tests {
     fn only_hosts_that_are_there_are_locked() {
         let dir = tempfile::tempdir().unwrap();
         let host = FolderHost::new(dir.path());
-        assert!(matches!(host.lock(false), Err(LockError::Host(_))));
+        assert!(matches!(host.lock(1, false), Err(LockError::Host(_))));
         assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
     }
 }

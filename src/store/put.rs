@@ -181,9 +181,7 @@ impl Store {
         name: &[u8],
         control: &Control,
     ) -> Result<Survey, StoreError> {
-        if self.takes_stale() {
-            return Err(StoreError::ForReading);
-        }
+        self.may_be_written()?;
         let survey = self.survey(&Key::prefix(name)?, control)?;
         let up = survey.up().len();
         if up < self.min_shares {
@@ -196,6 +194,14 @@ impl Store {
             });
         }
         Ok(survey)
+    }
+
+    /// What may be stale is no ground to write, or to delete.
+    pub(super) fn may_be_written(&self) -> Result<(), StoreError> {
+        if self.takes_stale() {
+            return Err(StoreError::ForReading);
+        }
+        Ok(())
     }
 
     fn sink(&self, survey: &Survey, index: usize, key: &Key) -> Box<dyn Sink> {

@@ -22,6 +22,14 @@ pub enum HostsError {
         /// What there is.
         hosts: usize,
     },
+    /// Not as many as the store has.
+    #[error("the backup there has {n} hosts, {named} are named; name those")]
+    Named {
+        /// Hosts of the store.
+        n: usize,
+        /// Hosts that were named.
+        named: usize,
+    },
     /// Their folders depend on it.
     #[error(
         "the folders of the hosts have {{profile}} in them: choose a profile with -P, of: {}",
@@ -118,6 +126,8 @@ impl HostsError {
     pub fn is_usage(&self) -> bool {
         match self {
             Self::Names(_)
+            | Self::Count { .. }
+            | Self::Named { .. }
             | Self::NotAFolder { .. }
             | Self::Otherwise { .. }
             | Self::SayK { .. }

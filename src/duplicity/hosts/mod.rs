@@ -21,8 +21,8 @@ use crate::control::Control;
 use crate::quote::quote;
 use crate::sink::set;
 use crate::store::{
-    DEFAULT_HOST_TIMEOUT, Discovered, FolderHost, FolderLock, Host, HostError, LockError,
-    ObjectEntry, ObjectState, Origin, Stale, Store, StoreError, StoreOptions,
+    DEFAULT_HOST_TIMEOUT, FolderHost, FolderLock, Host, HostError, LockError, ObjectEntry,
+    ObjectState, Origin, Stale, Store, StoreError, StoreOptions,
 };
 
 /// What a host's folder is called, before its number, where nothing else was said.
@@ -71,6 +71,7 @@ pub struct StoreSpec {
     host_timeout: Option<Duration>,
     #[serde(default)]
     stale: bool,
+    session: u64,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -105,6 +106,8 @@ pub struct Access {
     pub host_timeout: Option<Duration>,
     /// Whether to read what may be stale, because nothing better is left.
     pub stale: Stale,
+    /// What those who share their locks have in common; `None` for a session of its own.
+    pub session: Option<u64>,
 }
 
 /// A store that is not there yet.
@@ -307,9 +310,10 @@ impl Layout {
         match self.existing(access, control) {
             Err(HostsError::Empty { .. }) => {
                 // Without a share it makes no difference how they were to be written.
-                let n = self.found(access.patience())?.len();
+                let hosts = self.found(access.patience())?;
+                let n = hosts.len();
                 let code = family("copy")?.code(Geometry::new(1, n)?, None)?;
-                self.open(code, n, access, control)
+                self.open_on(hosts, code, n, access, control)
             }
             result => result,
         }
@@ -324,8 +328,9 @@ impl Layout {
         let patience = access.patience();
         let found = stores(&self.found(patience)?);
         if let Some(discovered) = Store::discover(&found, patience, control)? {
-            wish.agrees_with(&discovered)?;
+            wish.agrees_with(&*discovered.code, discovered.min_shares)?;
             let n = discovered.code.geometry().n();
+            self.is_for(n)?;
             let hosts = self.hosts(Some(n))?;
             let made = if wish.replace {
                 make(&without_stamp(&hosts, patience), Origin::Replacement)?
@@ -376,6 +381,14 @@ impl Layout {
         Ok(Design { hosts, code, least })
     }
 
+    /// Whether as many hosts are named as a store has.
+    fn is_for(&self, n: usize) -> Result<(), HostsError> {
+        match self.count() {
+            Some(named) if named != n => Err(HostsError::Named { n, named }),
+            _ => Ok(()),
+        }
+    }
+
     fn open(
         &self,
         code: Arc<dyn Code>,
@@ -383,11 +396,30 @@ impl Layout {
         access: Access,
         control: &Control,
     ) -> Result<Target, HostsError> {
-        let geometry = code.geometry();
+        let n = code.geometry().n();
         let hosts = match self.count() {
             // Some of the hosts will do to read.
-            Some(count) if count < geometry.n() => self.hosts(Some(count))?,
-            _ => self.hosts(Some(geometry.n()))?,
+            Some(count) if count < n => self.hosts(Some(count))?,
+            _ => {
+                self.is_for(n)?;
+                self.hosts(Some(n))?
+            }
+        };
+        self.open_on(hosts, code, least, access, control)
+    }
+
+    fn open_on(
+        &self,
+        hosts: Vec<NamedFolder>,
+        code: Arc<dyn Code>,
+        least: usize,
+        access: Access,
+        control: &Control,
+    ) -> Result<Target, HostsError> {
+        let geometry = code.geometry();
+        let session = match access.session {
+            Some(session) => session,
+            None => getrandom::u64().map_err(|error| StoreError::Random(error.into()))?,
         };
         let spec = StoreSpec {
             hosts: hosts
@@ -405,6 +437,7 @@ impl Layout {
             min_shares: least,
             host_timeout: access.host_timeout,
             stale: access.stale == Stale::Allow,
+            session,
         };
         // By full names, as the resident has them.
         let store = spec.open()?;
@@ -447,10 +480,13 @@ impl Target {
     /// # Errors
     /// Another one writes to one of the hosts.
     pub fn lock(&mut self, force: bool) -> Result<(), HostsError> {
-        let hosts = folder_hosts(&self.spec.hosts());
-        for lock in FolderHost::lock_all(&hosts, force, self.spec.access().patience()) {
+        self.unlocked.clear();
+        let mut locks = Vec::new();
+        for lock in self.spec.lock(force) {
             match lock {
-                Ok(lock) => self.locks.push(lock),
+                Ok(lock) => locks.push(lock),
+                // On a full disk even one of our own session cannot say who it is: the other hosts tell.
+                Err(error @ LockError::Held { holder: None, .. }) => self.unlocked.push(error),
                 Err(error @ (LockError::Held { .. } | LockError::Elsewhere { .. })) => {
                     return Err(error.into());
                 }
@@ -458,7 +494,26 @@ impl Target {
                 Err(error) => self.unlocked.push(error),
             }
         }
+        let is_held = |error: &LockError| matches!(error, LockError::Held { .. });
+        if locks.len() < self.spec.min_shares
+            && let Some(held) = self.unlocked.iter().position(is_held)
+        {
+            return Err(self.unlocked.swap_remove(held).into());
+        }
+        self.locks = locks;
         Ok(())
+    }
+
+    /// The same, for a store that was opened to read, unless it is locked already.
+    ///
+    /// # Errors
+    /// The store is something else than wished for, or another one writes to one of the hosts.
+    pub fn lock_late(&mut self, wish: &Wish) -> Result<(), HostsError> {
+        if !self.locks.is_empty() {
+            return Ok(());
+        }
+        wish.agrees_with(&*self.code, self.spec.min_shares)?;
+        self.lock(false)
     }
 
     /// Its store.
@@ -582,6 +637,17 @@ impl StoreSpec {
         )?)
     }
 
+    /// Locks its hosts, as one of its session; see [`FolderHost::lock`].
+    pub fn lock(&self, force: bool) -> Vec<Result<FolderLock, LockError>> {
+        let access = self.access();
+        FolderHost::lock_all(
+            &folder_hosts(&self.hosts()),
+            self.session,
+            force,
+            access.patience(),
+        )
+    }
+
     /// The hosts, with the full names of their folders.
     pub fn hosts(&self) -> Vec<NamedFolder> {
         let host = |host: &HostSpec| NamedFolder {
@@ -599,6 +665,7 @@ impl StoreSpec {
             } else {
                 Stale::Refuse
             },
+            session: Some(self.session),
         }
     }
 
@@ -630,8 +697,8 @@ impl Wish {
         Ok((wanted.id(), wanted.params()) != (found.id(), found.params()))
     }
 
-    fn agrees_with(&self, found: &Discovered) -> Result<(), HostsError> {
-        let geometry = found.code.geometry();
+    fn agrees_with(&self, code: &dyn Code, min_shares: usize) -> Result<(), HostsError> {
+        let geometry = code.geometry();
         let same = |what, found: usize, wanted: Option<usize>| match wanted {
             Some(wanted) if wanted != found => Err(HostsError::Otherwise {
                 what,
@@ -642,9 +709,9 @@ impl Wish {
         };
         same("k =", geometry.k(), self.k)?;
         same("n =", geometry.n(), self.n)?;
-        same("min-shares =", found.min_shares, self.min_shares)?;
-        if self.is_for_another(&*found.code)? {
-            let (id, params) = (found.code.id(), found.code.params());
+        same("min-shares =", min_shares, self.min_shares)?;
+        if self.is_for_another(code)? {
+            let (id, params) = (code.id(), code.params());
             let wanted = self.choice().codec();
             return Err(HostsError::Otherwise {
                 what: "codec",
@@ -878,6 +945,54 @@ mod tests {
             let error = error.to_string();
             assert!(texts.iter().all(|text| error.contains(text)), "{error}");
         }
+    }
+
+    #[test]
+    fn as_many_hosts_are_named_as_there_are() {
+        let folder = tempfile::tempdir().unwrap();
+        let place = folder.path().join("backup_x");
+        let (control, _) = Control::new();
+        let target = Layout::In(place.clone())
+            .existing_or_new(&Wish::default(), &control)
+            .unwrap();
+
+        // No share is there yet, nor the first host.
+        fs::remove_dir_all(place.join("distdup0")).unwrap();
+        let left = Layout::In(place.clone())
+            .existing_or_empty(Access::default(), &control)
+            .unwrap();
+        let folders: Vec<_> = left.hosts.iter().map(|host| &host.folder).collect();
+        assert_eq!(folders, [&place.join("distdup1"), &place.join("distdup2")]);
+
+        let input = crate::input::ReaderInput(io::Cursor::new(b"data"));
+        target
+            .store()
+            .put(b"object", Box::new(input), None, &control)
+            .unwrap();
+        drop(target);
+        let hosts: Vec<NamedFolder> = (0..4)
+            .map(|i| place.join(format!("distdup{i}")).into())
+            .collect();
+        let names = hosts.iter().map(|host| host.folder.clone().into());
+        for layout in [
+            Layout::named(names.collect()).unwrap(),
+            Layout::Listed {
+                profile: None,
+                hosts,
+            },
+        ] {
+            for error in [
+                layout.existing(Access::default(), &control).unwrap_err(),
+                layout
+                    .existing_or_new(&Wish::default(), &control)
+                    .unwrap_err(),
+            ] {
+                let text = error.to_string();
+                assert!(text.contains("has 3 hosts, 4 are named"), "{text}");
+                assert!(error.is_usage());
+            }
+        }
+        assert!(HostsError::Count { n: 4, hosts: 3 }.is_usage());
     }
 
     #[test]

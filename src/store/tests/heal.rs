@@ -89,6 +89,18 @@ fn a_host_that_took_a_lost_ones_place_counts_fully_once_it_has_everything() {
     hosts[1].replace(i64::MAX);
     assert_eq!(store.list(&control()).unwrap().may_fall_silent, 0);
 
+    // What may be stale is no ground to settle it, or to write anything.
+    let mut stale = super::store(&hosts, 2);
+    stale.options.stale = Stale::Allow;
+    assert!(matches!(
+        stale.heal_all(&control(), |_, _| {}),
+        Err(StoreError::ForReading)
+    ));
+    assert!(matches!(
+        stale.heal(b"one", &control()),
+        Err(StoreError::ForReading)
+    ));
+
     // One that cannot be filled is not settled.
     hosts[1].set_strength(2);
     let healed = store.heal_all(&control(), |_, _| {}).unwrap();
