@@ -98,6 +98,7 @@ pub static CATALOGUE: &[Chapter] = &[
     Chapter::of::<crate::input::SizeError>("Inputs of a promised length"),
     Chapter::of::<crate::input::Shortened>("Inputs that are files"),
     Chapter::of::<crate::pipeline::budget::TooLittleMemory>("Memory"),
+    Chapter::of::<crate::zfec::ZfecError>("Shares of zfec's"),
     Chapter::of::<CodecError>("Codecs"),
     Chapter::of::<io::Error>("The system"),
 ];
@@ -160,11 +161,15 @@ catalogue! {
         Self::UnknownCodec { .. } => "codec-unknown":
             "Nothing was read or written."
             "List them: distdup codecs";
-        Self::ShardCounts { .. } | Self::NoParity { .. } | Self::UnsupportedGeometry { .. } =>
-            "codec-geometry":
+        Self::ShardCounts { .. }
+        | Self::NoParity { .. }
+        | Self::UnsupportedGeometry { .. }
+        | Self::NamedGeometry { .. } => "codec-geometry":
             "Nothing was read or written."
             "Choose other -k and -n; distdup codecs says which each takes.";
         Self::UnknownParams { .. }
+        | Self::NamedParams { .. }
+        | Self::Unprotected { .. }
         | Self::NoEquations { .. }
         | Self::EquationCount { .. }
         | Self::EmptyEquation { .. }

@@ -24,6 +24,7 @@ pub mod control;
 pub mod decode;
 pub mod descriptor;
 pub mod diagnosis;
+mod dice;
 pub mod duplicity;
 pub mod encode;
 pub mod format;

@@ -9,12 +9,12 @@ use crossbeam_channel::{select, unbounded};
 
 use crate::control::Control;
 use crate::decode::{FrameState, GatherError, SourceFailure, SourceOutcome};
+use crate::dice::Dice;
 use crate::format::digest::StreamDigest;
 use crate::format::frame::Checked;
 use crate::format::header::HeaderFault;
 use crate::format::scan::{End, Ending, FaultKind, Found, FrameReader, OpenShare};
 use crate::format::{Common, Totals};
-use crate::pipeline::dice::Dice;
 use crate::source::Source;
 
 /// As many frames one after another may be unreadable before a file is given up.

@@ -393,7 +393,7 @@ fn codes_that_cannot_be() {
         ),
         (
             "--codec rs -k 3 -n 4 --equations 1^2^3",
-            ["rs16 does not know", "1^2^3"],
+            ["rs8 does not know", "1^2^3"],
         ),
         ("--codec zfec -n 5", ["\"zfec\"", "copy"]),
     ] {

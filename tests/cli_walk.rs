@@ -326,3 +326,23 @@ fn verify_says_when_only_all_shares_together_suffice() {
     assert!(desk.read("out") == desk.read("in"));
     desk.exits(1, "distdup verify s0 s1");
 }
+
+#[test]
+fn a_sample_makes_no_share_whole() {
+    let desk = Desk::with_input(300_000);
+    desk.exits(0, "distdup encode -k 2 -n 3 --shard-size 1024 -o 's{i}' in");
+    // What cannot be positioned is read in full.
+    let ran = desk.exits(0, "distdup verify --subset 10% --json 'exec:cat s0' s1 s2");
+    let json = ran.json();
+    let stream = &json["streams"][0];
+    assert_eq!(stream["whole"], serde_json::json!([0]));
+    assert_eq!(stream["sampled"], serde_json::json!([1, 2]));
+    for share in json["shares"].as_array().unwrap() {
+        let list = if share["whole"] == true {
+            "whole"
+        } else {
+            "sampled"
+        };
+        assert!(stream[list].as_array().unwrap().contains(&share["index"]));
+    }
+}

@@ -317,6 +317,16 @@ fn what_cannot_be_compared() {
         ),
         ("-k 3 -n 5 --equations 1^2^3,", ["equation 2", "empty"]),
         ("--hosts 4 --equations 1^2", ["--equations", "-k and -n"]),
+        (
+            "--host a=.9 --host b=.9 --host c=.9 -n 2",
+            ["-n goes with -k", "--geometry"],
+        ),
+        ("--hosts 3 --loss-rate 1,2", ["2 rates", "3 hosts"]),
+        ("--hosts 3 --loss-rate 1,2,3,4", ["4 rates", "3 hosts"]),
+        (
+            "--hosts 3 --html -",
+            ["--html is for a file", "standard output"],
+        ),
         ("--hosts 3 --runs 0", ["--runs 0", "at least one"]),
         ("--hosts 3 --size 0", ["--size 0", "megabytes"]),
         ("--hosts 3 --down 5", ["--down", "1h"]),
@@ -330,6 +340,12 @@ fn what_cannot_be_compared() {
         1,
         "distdup compare missing --hosts 3",
         &["cannot read missing", "No such file"],
+    );
+    // So much work would not end in time.
+    desk.complains(
+        1,
+        "timeout 60 distdup compare --hosts 3 --runs 1000000 --html gone/page",
+        &["cannot write", "gone/page"],
     );
     // What is odd, but makes sense, is said.
     let twice = format!("distdup compare -k 2 -n 4 --codec xor --equations 1^2,2^1 {LITTLE}");

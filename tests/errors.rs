@@ -159,6 +159,31 @@ const EXAMPLES: &[(&str, &str, &str)] = &[
         "",
         "distdup encode --codec xor -k 2 -n 3 --equations 1^9 -o 'a{i}' in",
     ),
+    (
+        "zfec-share-unknown",
+        "",
+        "distdup decode --format zfec s0 s1 -o out",
+    ),
+    (
+        "zfec-shares-mixed",
+        "distdup encode --format zfec -k 2 -n 3 -o 'z{i}' in",
+        "distdup decode --format zfec z0 z0 -o out",
+    ),
+    (
+        "zfec-too-few-shares",
+        "distdup encode --format zfec -k 2 -n 3 -o 'z{i}' in",
+        "distdup decode --format zfec z0 -o out",
+    ),
+    (
+        "zfec-shares-damaged",
+        "distdup encode --format zfec -k 2 -n 3 -o 'z{i}' in; hurt z0 1000",
+        "distdup decode --format zfec z0 z1 z2 -o out",
+    ),
+    (
+        "zfec-length",
+        "",
+        "distdup encode --format zfec -k 2 -n 3 -o 'exec:cat >z{i}' --from-command -- cat in",
+    ),
     ("not-found", "", "distdup inspect gone"),
     ("shares-not-whole", "hurt s0 1000", "distdup verify s0"),
     ("does-not-come-back", "hurt s0 1000", "distdup why s0 s1"),
@@ -189,6 +214,7 @@ const NOT_MET: &[(&str, &str)] = &[
     ),
     ("encode-stopped", "a signal: tests/cli_signals.rs"),
     ("decode-stopped", "a signal: tests/cli_signals.rs"),
+    ("zfec-stopped", "a signal: tests/zfec.rs"),
     ("trailers-differ", "forged trailers: tests/damage.rs"),
     ("nothing-missing", "the program counts it as done"),
     (
@@ -279,7 +305,8 @@ fn settled(text: &str) -> String {
 fn every_code_is_met_and_the_document_says_what_is_said() {
     let desk = Desk::new();
     let catalogue = desk.exits(0, "distdup explain --json").json();
-    let catalogue = catalogue.as_array().unwrap();
+    assert_eq!(catalogue["status"], "done");
+    let catalogue = catalogue["entries"].as_array().unwrap();
     let known: Vec<&str> = catalogue
         .iter()
         .map(|entry| entry["code"].as_str().unwrap())
@@ -338,6 +365,26 @@ fn every_code_is_met_and_the_document_says_what_is_said() {
         text == committed,
         "DISTDUP_BLESS=1 writes docs/ERRORS.md anew"
     );
+}
+
+/// Of the errors that share a code, those of a code that cannot be are the user's, all of them.
+#[test]
+fn codes_that_cannot_be_are_no_mistake_of_the_programs() {
+    let desk = Desk::with_input(10);
+    for (options, code) in [
+        ("--codec xor:matland -k 4 -n 6", "codec-geometry"),
+        (
+            "--codec xor:matland --equations 1,2,3,4",
+            "codec-parameters",
+        ),
+        (
+            "--codec xor -k 4 -n 6 --equations 1^2,1^3",
+            "codec-parameters",
+        ),
+    ] {
+        let line = format!("distdup encode --json {options} -o 'a{{i}}' in");
+        assert_eq!(desk.exits(2, &line).json()["code"], code, "{options}");
+    }
 }
 
 const HEAD: &str = "\

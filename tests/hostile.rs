@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use crossbeam_channel::bounded;
 use distdup::control::Control;
-use distdup::decode::{DecodeError, DecodeOptions, GatherError};
+use distdup::decode::{DecodeError, DecodeOptions, GatherError, salvage};
 use distdup::format::digest::Digest;
 use distdup::format::frame::{self, HEAD_LEN};
 use distdup::format::{Common, Totals, ending, header};
@@ -64,6 +64,15 @@ fn a_trailer_that_tells_of_more_stripes_than_can_be_counted() {
         for source in both(&share) {
             let error = soon(move || decode_from(vec![source], &DecodeOptions::default()));
             assert!(error.is_err());
+        }
+        for source in both(&share) {
+            let saved = soon(move || {
+                let output = Box::new(MemorySink::default());
+                let control = Control::new().0;
+                salvage(vec![source], output, &DecodeOptions::default(), &control)
+            });
+            let saved = saved.unwrap();
+            assert_eq!((saved.written, saved.length), (0, None));
         }
     }
 }

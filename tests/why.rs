@@ -122,6 +122,45 @@ fn a_share_cut_off_is_missing_from_there_on_and_one_without_a_name_is_known_by_i
     }
 }
 
+/// Whoever wrote them was stopped between two stripes: all frames are good, and decode refuses.
+#[test]
+fn shares_that_all_end_before_the_stream_does_give_none() {
+    let shares = shares(&noise(9 * 32, 1), &options(code("rs", 2, 3), SHARD as u64));
+    let anatomy = Anatomy::of(&shares[0], SHARD);
+    for stripe in [0, 5, 8] {
+        let cut = |share: &Vec<u8>| share[..anatomy.stripe(stripe).start].to_vec();
+        let cut: Vec<Vec<u8>> = shares.iter().map(cut).collect();
+        for (sources, again) in [
+            (files(&cut, 0..3), files(&cut, 0..3)),
+            (pipes(&cut, 0..3), pipes(&cut, 0..3)),
+        ] {
+            let found = the_stream(sources);
+            assert_eq!((found.stripes, found.lost.count), (stripe as u64, 0));
+            assert!(!found.ends && !found.is_recoverable());
+            assert!(decode_from(again, &DecodeOptions::default()).is_err());
+        }
+    }
+}
+
+#[test]
+fn the_program_says_that_shares_end_before_the_stream_does() {
+    let desk = Desk::with_input(5 * 2 * 1024);
+    desk.exits(0, "distdup encode -k 2 -n 3 --shard-size 1024 -o 's{i}' in");
+    let share = desk.read("s0");
+    let footer = Footer::decode(&share[share.len() - FOOTER_LEN..]).unwrap();
+    let len = footer.first_frame + 3 * 1104;
+    desk.exits(0, &format!("truncate -s {len} s0 s1 s2"));
+    let ran = desk.exits(1, "distdup why s* --json");
+    let json = ran.json();
+    assert_eq!(json["code"], "shares-incomplete");
+    assert_eq!(json["streams"][0]["restorable"], false);
+    let ran = desk.exits(1, "distdup why s*");
+    let text = ran.text();
+    assert!(text.contains("IT DOES NOT COME BACK: the shares end after stripe 3"));
+    assert!(text.contains("distdup decode --salvage") && !text.contains("further share"));
+    desk.exits(1, "distdup decode s* -o out");
+}
+
 #[test]
 fn a_trailer_that_tells_of_more_stripes_than_can_be_counted_is_outvoted() {
     let mut shares = shares(&noise(100, 1), &options(code("rs", 2, 3), SHARD as u64));

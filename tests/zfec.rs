@@ -10,12 +10,13 @@ use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::thread;
 
 use distdup::control::Control;
 use distdup::input::ReaderInput;
 use distdup::sink::{self, Sink};
 use distdup::source::{self, Source};
-use distdup::zfec;
+use distdup::zfec::{self, ZfecError};
 use kit::{full, noise};
 
 /// zfec's package, in Python.
@@ -276,10 +277,73 @@ fn the_program_reads_and_writes_them() {
 
     let (code, _, said) = with(&[&at("c.{i}.fec"), "--codec", "xor", &at("in")]);
     assert_eq!(code, Some(2), "{said}");
-    let (code, _, said) = with(&[&at("c.{i}.fec"), "--min-shares", "4", &at("in")]);
-    assert_eq!(code, Some(2), "{said}");
+    for option in [
+        &["--min-shares", "4"][..],
+        &["--sink-timeout", "9"],
+        &["--memory", "9M"],
+        &["--workers", "1"],
+        &["--verify"],
+    ] {
+        let (code, _, said) = with(&[&[&*at("c.{i}.fec")], option, &[&at("in")]].concat());
+        assert_eq!(code, Some(2), "{said}");
+        assert!(said.contains(option[0]), "{said}");
+    }
+    for option in [
+        &["--salvage"][..],
+        &["--stream", "00000000000000000000000000000000"],
+        &["--source-timeout", "9"],
+        &["--memory", "9M"],
+        &["--workers", "1"],
+    ] {
+        let shares = ["decode", &two[0], &two[1], &two[2]];
+        let (code, out, said) = distdup(&[&shares[..], option].concat());
+        assert_eq!((code, out.len()), (Some(2), 0), "{said}");
+        assert!(said.contains(option[0]), "{said}");
+    }
     let short = [&at("c.{i}.fec"), "--size", "7", &at("in")].map(|word: &str| word.to_owned());
     let (code, _, said) = with(&short.each_ref().map(String::as_str));
     assert_eq!(code, Some(1), "{said}");
     assert!(!path(folder.path(), "c.0.fec").exists());
+}
+
+/// A share that never opens, one that begins and does not go on, and the same of what is written.
+#[test]
+fn what_is_stuck_can_be_stopped() {
+    let folder = tempfile::tempdir().unwrap();
+    let good = shares(folder.path(), 1, 101);
+    let start = fs::read(&good[0]).unwrap()[..10].to_vec();
+    let pipe = path(folder.path(), "pipe");
+    assert!(
+        Command::new("mkfifo")
+            .arg(&pipe)
+            .status()
+            .unwrap()
+            .success()
+    );
+    let out = path(folder.path(), "out");
+    for is_open in [false, true] {
+        let _other = is_open.then(|| {
+            let mut options = fs::OpenOptions::new();
+            let mut other = options.read(true).write(true).open(&pipe).unwrap();
+            other.write_all(&start).unwrap();
+            other
+        });
+        let (control, canceller) = Control::new();
+        let all = sources(&[pipe.clone(), good[1].clone()]);
+        let output = sink::parse(out.as_os_str(), LAX).unwrap();
+        let working = thread::spawn(move || zfec::decode(all, output, &control));
+        canceller.cancel();
+        let result = working.join().unwrap();
+        assert!(matches!(result, Err(ZfecError::Cancelled)), "{result:?}");
+        assert!(!out.exists());
+    }
+
+    let (control, canceller) = Control::new();
+    let all = sinks(&[pipe, path(folder.path(), "1.fec")]);
+    let data = Box::new(ReaderInput(std::io::Cursor::new(noise(101, 1))));
+    let working = thread::spawn(move || zfec::encode(data, all, 2, Some(101), &control));
+    canceller.cancel();
+    let result = working.join().unwrap();
+    assert!(matches!(result, Err(ZfecError::Cancelled)), "{result:?}");
+    assert!(!path(folder.path(), "1.fec").exists());
 }

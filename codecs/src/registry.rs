@@ -16,8 +16,8 @@ pub static FAMILIES: &[&dyn Family] = &[&Copy, &Rs16, &Rs8, &Xor];
 /// The Reed-Solomon families, each with the largest of min(k, n - k) for which it is the fastest there
 /// is, ascending.
 ///
-/// Measured with AVX2 and 64 KiB shards; docs/PERFORMANCE.md has the figures. `rs8` encodes at least as
-/// fast up to 12, and always reconstructs faster; beyond, n log n wins.
+/// Measured with AVX2 and 64 KiB shards; docs/PERFORMANCE.md has the figures. `rs8` encodes about as
+/// fast or faster up to 12, and always reconstructs faster; beyond, n log n wins.
 static REED_SOLOMON: &[(usize, &dyn Family)] = &[(12, &Rs8), (MAX_SHARDS, &Rs16)];
 
 /// All names that [`resolve`] knows beside the families' ids.

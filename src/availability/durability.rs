@@ -69,6 +69,15 @@ impl Wear {
             healing,
         })
     }
+
+    /// Those of the first `n` hosts, if there are so many.
+    #[must_use]
+    pub fn first(&self, n: usize) -> Self {
+        Self {
+            losses: self.losses.iter().copied().take(n).collect(),
+            healing: self.healing,
+        }
+    }
 }
 
 /// The probability that data coded with `code` is lost within `years`.

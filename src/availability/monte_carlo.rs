@@ -4,7 +4,8 @@ use std::collections::HashMap;
 
 use distdup_codecs::{Code, ShardSet};
 
-use super::{AvailabilityError, Chance, Figures, Hosts, Interval, Moment, Probability, Way};
+use super::{AvailabilityError, Chance, Figures, Hosts, Interval, Moment, Way};
+use crate::dice::Dice;
 
 /// Within so many standard deviations is a normal variable with a probability of 95 %.
 const DEVIATIONS: f64 = 1.959_963_984_540_054;
@@ -19,7 +20,7 @@ pub(super) fn figures(
     if trials == 0 {
         return Err(AvailabilityError::NoTrials);
     }
-    let mut dice = Dice(seed);
+    let mut dice = Dice::new(seed, 0);
     let mut known = Known {
         code,
         answers: HashMap::new(),
@@ -32,8 +33,8 @@ pub(super) fn figures(
         mut healed,
     ] = [Trials::default(); 5];
     for _ in 0..trials {
-        let backup = dice.up(hosts, Moment::Backup);
-        let restore = dice.up(hosts, Moment::Restore);
+        let backup = draw(&mut dice, hosts, Moment::Backup);
+        let restore = draw(&mut dice, hosts, Moment::Restore);
         let is_readable = known.is_recoverable(backup.intersection(restore));
         let is_taken = known.is_recoverable(backup);
         readable.add(is_readable);
@@ -112,34 +113,16 @@ impl Trials {
     }
 }
 
-/// splitmix64 (Steele, Lea and Flood, 2014): not for secrets, but good enough for dice, and the same
-/// on every machine.
-struct Dice(u64);
-
-impl Dice {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let z = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    #[expect(clippy::cast_precision_loss, reason = "53 bits are left")]
-    fn show(&mut self, p: Probability) -> bool {
-        ((self.next() >> 11) as f64) * (-53f64).exp2() < p.up()
-    }
-
-    /// The hosts that are up.
-    fn up(&mut self, hosts: &Hosts, moment: Moment) -> ShardSet {
-        let mut up = ShardSet::new();
-        for block in hosts.blocks() {
-            let block_is_up = self.show(block.up);
-            for &host in &block.members {
-                if self.show(hosts.up(host, moment)) && block_is_up {
-                    up.insert(host);
-                }
+/// The hosts that are up.
+fn draw(dice: &mut Dice, hosts: &Hosts, moment: Moment) -> ShardSet {
+    let mut up = ShardSet::new();
+    for block in hosts.blocks() {
+        let block_is_up = dice.show(block.up.up());
+        for &host in &block.members {
+            if dice.show(hosts.up(host, moment).up()) && block_is_up {
+                up.insert(host);
             }
         }
-        up
     }
+    up
 }

@@ -28,6 +28,8 @@ use super::{Outcome, names, report};
 pub struct Decode {
     #[command(flatten)]
     pub sources: Sources,
+    #[command(flatten)]
+    tuning: Tuning,
     /// What the shares are [default: zfec if they are called *.fec, else distdup]
     #[arg(long)]
     format: Option<Format>,
@@ -55,9 +57,14 @@ pub struct Sources {
     #[arg(long, value_name = "ID")]
     pub stream: Option<StreamId>,
     /// Give a share up that gives nothing for so long; one that does not even open, after a quarter
-    /// of it if the others suffice
-    #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = parse_seconds)]
-    pub source_timeout: Duration,
+    /// of it if the others suffice [default: 60]
+    #[arg(long, value_name = "SECONDS", value_parser = parse_seconds)]
+    source_timeout: Option<Duration>,
+}
+
+/// What costs memory and time.
+#[derive(Debug, Args)]
+pub struct Tuning {
     /// Memory for buffers in all [default: 64MiB]
     #[arg(long, value_name = "BYTES", value_parser = parse_size)]
     memory: Option<u64>,
@@ -70,11 +77,18 @@ impl Sources {
     pub fn options(&self) -> DecodeOptions {
         let default = DecodeOptions::default();
         DecodeOptions {
-            memory: self.memory.unwrap_or(default.memory),
-            workers: self.workers.unwrap_or(default.workers),
-            source_timeout: self.source_timeout,
+            source_timeout: self.source_timeout.unwrap_or(default.source_timeout),
             stream: self.stream,
+            ..default
         }
+    }
+}
+
+impl Tuning {
+    pub fn apply(&self, mut options: DecodeOptions) -> DecodeOptions {
+        options.memory = self.memory.unwrap_or(options.memory);
+        options.workers = self.workers.unwrap_or(options.workers);
+        options
     }
 }
 
@@ -111,6 +125,15 @@ impl Decode {
         let console = *console;
         names::distinct(&outputs, &names::places(&self.sources.shares))?;
         let format = Format::of(self.format, &self.sources.shares)?;
+        if format == Format::Zfec {
+            super::zfec::refuse(&[
+                ("--salvage", self.salvage),
+                ("--stream", self.sources.stream.is_some()),
+                ("--source-timeout", self.sources.source_timeout.is_some()),
+                ("--memory", self.tuning.memory.is_some()),
+                ("--workers", self.tuning.workers.is_some()),
+            ])?;
+        }
         let watch = Watch::start(console, None, "share")?;
         let sources = names::sources(&self.sources.shares)?;
         let options = Options {
@@ -123,7 +146,8 @@ impl Decode {
             return super::zfec::decoded(console, result, watch.elapsed(), watch.was_stopped());
         }
 
-        let (options, control) = (self.sources.options(), &watch.control);
+        let options = self.tuning.apply(self.sources.options());
+        let control = &watch.control;
         let result = if self.salvage {
             salvage(sources, output, &options, control).map(Restored::of)
         } else {

@@ -42,9 +42,9 @@ pub struct Encode {
     /// Go on while this many shares can be written [default: K + (N - K) / 2]
     #[arg(long, value_name = "COUNT")]
     min_shares: Option<usize>,
-    /// Give a sink up that takes nothing for so long
-    #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = parse_seconds)]
-    sink_timeout: Duration,
+    /// Give a sink up that takes nothing for so long [default: 60]
+    #[arg(long, value_name = "SECONDS", value_parser = parse_seconds)]
+    sink_timeout: Option<Duration>,
     /// Run COMMAND, encode what it prints; the end counts only if it exits 0
     #[arg(long, requires = "command", conflicts_with_all = ["input", "fifo"])]
     from_command: bool,
@@ -176,12 +176,14 @@ impl Encode {
         if !self.code.is_rs8() {
             return Err(Usage::say("zfec's code is rs8, and has no equations"));
         }
-        if self.min_shares.is_some() || self.tuning.shard_size.is_some() {
-            return Err(Usage::say(
-                "--min-shares and --shard-size are not for --format zfec: all shares are written, \
-                 in zfec's stripes, or none",
-            ));
-        }
+        super::zfec::refuse(&[
+            ("--min-shares", self.min_shares.is_some()),
+            ("--sink-timeout", self.sink_timeout.is_some()),
+            ("--shard-size", self.tuning.shard_size.is_some()),
+            ("--memory", self.tuning.memory.is_some()),
+            ("--workers", self.tuning.workers.is_some()),
+            ("--verify", self.tuning.verify),
+        ])?;
         Ok(None)
     }
 
@@ -191,7 +193,7 @@ impl Encode {
         options.memory = self.tuning.memory.unwrap_or(options.memory);
         options.workers = self.tuning.workers.unwrap_or(options.workers);
         options.min_shares = self.min_shares;
-        options.sink_timeout = self.sink_timeout;
+        options.sink_timeout = self.sink_timeout.unwrap_or(options.sink_timeout);
         options.verify = self.tuning.verify;
         options
     }

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use anyhow::Context;
 use clap::Args;
 use distdup::catalogue::{CATALOGUE, Entry};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::console::Console;
 use super::failure::CHAPTERS;
@@ -23,7 +23,7 @@ pub struct Explain {
 impl Explain {
     pub fn run(self, console: Console) -> anyhow::Result<Outcome> {
         let mut text = String::new();
-        let mut list = Vec::new();
+        let mut entries = Vec::new();
         for chapter in CATALOGUE.iter().chain(CHAPTERS) {
             let is_asked = |entry: &&Entry| {
                 let mut code = self.code.iter();
@@ -36,7 +36,7 @@ impl Explain {
                     next,
                 } = entry;
                 let _ = writeln!(text, "{code}\n  means: {meaning}\n  next: {next}");
-                list.push(json!({
+                entries.push(json!({
                     "about": chapter.title,
                     "code": code,
                     "meaning": meaning,
@@ -44,13 +44,15 @@ impl Explain {
                 }));
             }
         }
-        if list.is_empty() {
+        if entries.is_empty() {
             return Err(Usage::say(
                 "there is no such code; without one, all are listed",
             ));
         }
+        let status = Outcome::Done.status();
+        let json = json!({ "status": status, "entries": entries });
         console
-            .result(text.trim_end(), &Value::from(list))
+            .result(text.trim_end(), &json)
             .context("cannot print the result")?;
         Ok(Outcome::Done)
     }

@@ -6,6 +6,7 @@ use std::ffi::OsString;
 use std::fmt;
 
 use distdup::catalogue::{Catalogued, Chapter, Entry, catalogue, entry_of};
+use distdup::decode::GatherError;
 use distdup::quote::{for_shell, quote};
 use serde_json::json;
 
@@ -38,6 +39,9 @@ pub enum Finding {
         /// Stripes there are.
         stripes: u64,
     },
+    /// By why, of shares that end before their stream does.
+    #[error(transparent)]
+    Incomplete(GatherError),
     /// By a salvage.
     #[error("the stream is not whole: {missing} of its bytes are missing, as far as can be told")]
     Salvaged {
@@ -58,6 +62,7 @@ catalogue! {
             "What was had is in its place in the output, and zeros are where the rest should be."
             "Keep the shares: with further ones the rest may come back. Which, says distdup why SHARE...";
     }
+    passing { Self::Incomplete(error) => error; }
 }
 
 /// What no catalogue tells of.

@@ -18,7 +18,7 @@ use distdup_codecs::ShardSet;
 use serde_json::json;
 
 use super::console::{Console, warn};
-use super::decode::Sources;
+use super::decode::{Sources, Tuning};
 use super::size::{show_size, show_time};
 use super::watch::Watch;
 use super::{Outcome, names, report};
@@ -29,6 +29,8 @@ use super::{Outcome, names, report};
 pub struct Repair {
     #[command(flatten)]
     pub sources: Sources,
+    #[command(flatten)]
+    tuning: Tuning,
     /// Where shares go: once with {i} for the index, or as many as are to be written
     #[arg(short, long = "output", value_name = "DEST", required = true)]
     output: Vec<OsString>,
@@ -62,7 +64,7 @@ impl Repair {
         let result = repair(
             sources,
             |common, present| choice.sinks(common, present),
-            &self.sources.options(),
+            &self.tuning.apply(self.sources.options()),
             &watch.control,
         );
         let Choice { left, .. } = choice;

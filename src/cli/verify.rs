@@ -181,10 +181,20 @@ impl<'a> Sets<'a> {
             share["following_bytes"] = json!(verdict.following);
             share
         };
+        // In which nothing was found, read in full or by a sample.
+        let indices = |common: &Common, sampled: bool| -> Value {
+            let of_them = verdicts.iter().filter(|verdict| {
+                let of_it = verdict.common.as_deref() == Some(common);
+                of_it && verdict.is_whole() && verdict.sampled == sampled
+            });
+            let all: ShardSet = of_them.filter_map(|it| it.outcome.index).collect();
+            all.iter().collect()
+        };
         let stream = |(common, good): &(&Common, ShardSet)| {
             let mut object = report::stream_json(common);
             let lost = common.geometry().shards().difference(*good);
-            object.insert("whole".into(), good.iter().collect());
+            object.insert("whole".into(), indices(common, false));
+            object.insert("sampled".into(), indices(common, true));
             object.insert("missing".into(), lost.iter().collect());
             object.insert(
                 "restorable".into(),

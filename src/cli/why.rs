@@ -6,7 +6,7 @@ use std::ops::Range;
 use anyhow::Context;
 use clap::Args;
 use distdup::catalogue::Catalogued;
-use distdup::decode::FrameState;
+use distdup::decode::{FrameState, GatherError};
 use distdup::diagnosis::{Cell, Diagnosis, ShareState, StreamDiagnosis, diagnose};
 use distdup_codecs::ShardSet;
 use rustix::termios::tcgetwinsize;
@@ -48,7 +48,8 @@ impl Why {
     pub fn run(self, console: Console) -> anyhow::Result<Outcome> {
         let sources = named::sources(&self.sources.shares)?;
         let watch = Watch::start(console, None, "share")?;
-        let (stream, timeout) = (self.sources.stream, self.sources.source_timeout);
+        let options = self.sources.options();
+        let (stream, timeout) = (options.stream, options.source_timeout);
         let result = diagnose(sources, stream, timeout, &watch.control);
         let stopped = watch.was_stopped();
         drop(watch);
@@ -69,13 +70,23 @@ impl Why {
 fn outcome(found: &Diagnosis) -> Result<Outcome, Finding> {
     let mut streams = found.streams.iter();
     if let Some(lost) = streams.clone().find(|stream| !stream.is_recoverable()) {
-        return Err(Finding::Lost {
-            lost: lost.lost.count,
-            stripes: lost.stripes,
-        });
+        return Err(finding(lost));
     }
     let flawless = found.strays.is_empty() && streams.all(StreamDiagnosis::is_flawless);
     Ok(Outcome::degraded_if(!flawless))
+}
+
+/// Why a stream does not come back.
+fn finding(stream: &StreamDiagnosis) -> Finding {
+    let stripes = stream.stripes;
+    match stream.lost.count {
+        0 => Finding::Incomplete(GatherError::Incomplete {
+            stripes,
+            length: stripes * stream.common.stripe_len() as u64,
+            reasons: Vec::new(),
+        }),
+        lost => Finding::Lost { lost, stripes },
+    }
 }
 
 /// Of the terminal that the result goes to.
@@ -218,10 +229,8 @@ impl Page<'_> {
             return;
         }
         let lost = stream.lost.count;
-        self.line(format!(
-            "IT DOES NOT COME BACK: {lost} of {} cannot be had",
-            count_of(stream.stripes, "stripe")
-        ));
+        let finding = finding(stream);
+        self.line(format!("IT DOES NOT COME BACK: {finding}"));
         for stripes in stream.lost.ranges.iter().take(SHOWN) {
             self.line(format!("  {}", self.place(stripes)));
         }
@@ -240,7 +249,9 @@ impl Page<'_> {
                 )
             ));
         }
-        self.remedy();
+        if lost > 0 {
+            self.remedy();
+        }
         if lost < stream.stripes || !stream.good.is_empty() {
             let command =
                 report::command("decode --salvage", names(stream, stream.there()), ["OUT"]);
@@ -255,9 +266,12 @@ impl Page<'_> {
             let best = |(share, stripes): &(usize, u64)| (*stripes == most).then_some(*share);
             let best: ShardSet = remedy.helps.iter().filter_map(best).collect();
             self.line(format!(
-                "a good copy of {} would bring {most} of them back",
-                report::one_of(best)
+                "a good copy of {} would bring {}{most} of them back",
+                report::one_of(best),
+                if remedy.is_short { "at least " } else { "" },
             ));
+        } else if remedy.is_short {
+            self.line("which further shares would help, there are too many kinds of loss to tell");
         } else {
             self.line("no single further share would bring any of it back");
         }

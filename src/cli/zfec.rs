@@ -47,6 +47,17 @@ impl Format {
     }
 }
 
+/// Refuses options that mean nothing for such shares: each with whether it was given.
+pub fn refuse(options: &[(&str, bool)]) -> anyhow::Result<()> {
+    match options.iter().find(|(_, is_given)| *is_given) {
+        None => Ok(()),
+        Some((option, _)) => Err(Usage::say(format!(
+            "{option} is not for shares of zfec's: all are read or written, in step, in zfec's own \
+             stripes, or none; leave it out, or use distdup's format"
+        ))),
+    }
+}
+
 /// Says what an encode to zfec's shares did.
 pub fn encoded(
     console: Console,

@@ -16,14 +16,16 @@ const MOST_TRIES: u32 = 20_000;
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Remedy {
     /// Single shares that would each bring some lost stripes back if there were a good copy of it,
-    /// and how many: the most first.
+    /// and how many: the most first. Of a stream that is damaged in very many ways, at least these.
     pub helps: Vec<(usize, u64)>,
     /// Shares that would bring back nothing, not even together with others: all that they hold the
-    /// code gives already.
+    /// code gives already. None where there are too many ways to find out.
     pub useless: ShardSet,
     /// As few shares as there are that together bring all lost stripes back; `None` where that
     /// would take too long to find out.
     pub fewest: Option<ShardSet>,
+    /// Whether stripes were lost in more ways than were looked at: further shares may help, too.
+    pub is_short: bool,
 }
 
 /// Which sets of good frames there were, and how often.
@@ -90,13 +92,14 @@ impl Fates {
         helps.sort_by_key(|&(share, stripes)| (std::cmp::Reverse(stripes), share));
         let adds_nothing = |share: &usize| {
             let mut sets = self.lost.keys();
-            sets.all(|set| self.code.reconstructible(*set).contains(*share))
+            !self.is_short && sets.all(|set| self.code.reconstructible(*set).contains(*share))
         };
         let useless = others.iter().copied().filter(adds_nothing).collect();
         Remedy {
             helps,
             useless,
             fewest: self.fewest(&others),
+            is_short: self.is_short,
         }
     }
 
@@ -184,5 +187,28 @@ mod tests {
         let remedy = super::tests::remedy("xor", 6, 10, &[0, 1, 2]);
         assert_eq!(remedy.useless.iter().collect::<Vec<_>>(), [9]);
         assert_eq!(remedy.fewest.unwrap().len(), 3);
+    }
+
+    /// Share 10 is 0^1^2, and adds nothing where these are there, as in all sets that are kept.
+    #[test]
+    fn of_more_losses_than_are_kept_nothing_is_called_useless() {
+        let geometry = Geometry::new(10, 12).unwrap();
+        let params = Some("1^2^3,4^5^6^7^8^9^10");
+        let code = distdup_codecs::resolve("xor", geometry, params).unwrap();
+        let mut fates = Fates {
+            code,
+            last: None,
+            lost: HashMap::new(),
+            is_short: false,
+        };
+        for set in 0..1_usize << 7 {
+            let good = (3..10).filter(|share| set >> (share - 3) & 1 == 1);
+            fates.is_had([0, 1, 2].into_iter().chain(good).collect(), 1);
+            let remedy = fates.remedy(ShardSet::new());
+            assert_eq!(remedy.useless.contains(10), !remedy.is_short, "{set}");
+        }
+        assert!(!fates.is_had((2..10).collect(), 1));
+        let remedy = fates.remedy(ShardSet::new());
+        assert!(remedy.is_short && remedy.fewest.is_none());
     }
 }

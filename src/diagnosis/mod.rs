@@ -45,6 +45,8 @@ pub struct StreamDiagnosis {
     pub totals: Option<Totals>,
     /// Its stripes, as far as anything tells of them.
     pub stripes: u64,
+    /// Whether a trailer or a frame says that the stream ends with these.
+    pub ends: bool,
     /// One for each source that holds a share of it.
     pub sources: Vec<Verdict>,
     /// Its n shares, by index.
@@ -60,10 +62,10 @@ pub struct StreamDiagnosis {
 }
 
 impl StreamDiagnosis {
-    /// Whether every stripe can be had, as far as frames vouch for themselves. That nobody forged
-    /// them, a decode tells.
+    /// Whether every stripe can be had, and these are all, as far as frames and trailers vouch for
+    /// themselves. That nobody forged them, a decode tells.
     pub fn is_recoverable(&self) -> bool {
-        self.lost.count == 0 && (self.stripes > 0 || self.totals.is_some())
+        self.lost.count == 0 && self.ends
     }
 
     /// Shares that are whole: every frame good, and the trailer true.
@@ -220,7 +222,7 @@ fn read(
         .into_iter()
         .map(|lane| lane.finish(control))
         .collect::<Result<Vec<_>, _>>()?;
-    Ok(reading.finish(common, at, sources))
+    Ok(reading.finish(common, at, ended, sources))
 }
 
 /// What most of these say.
@@ -271,6 +273,7 @@ impl Reading {
         mut self,
         common: &Arc<Common>,
         stripes: u64,
+        ended: bool,
         sources: Vec<Verdict>,
     ) -> StreamDiagnosis {
         for (at, source) in sources.iter().enumerate() {
@@ -285,8 +288,10 @@ impl Reading {
             !share.sources.is_empty() && share.frames.good == stripes
         };
         let good: ShardSet = (0..self.shares.len()).filter(is_good).collect();
+        let totals = vote(sources.iter().filter_map(|source| source.totals));
         StreamDiagnosis {
-            totals: vote(sources.iter().filter_map(|source| source.totals)),
+            totals,
+            ends: ended || totals.is_some(),
             remedy: self.fates.remedy(good),
             common: Arc::clone(common),
             stripes,

@@ -3,7 +3,6 @@
 //! [`spread`] takes stripes to n sinks, [`gather`] brings them back from n sources.
 
 pub(crate) mod budget;
-pub(crate) mod dice;
 pub(crate) mod gather;
 pub(crate) mod muster;
 pub(crate) mod pool;

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use distdup_codecs::{Coder, Shard, ShardSet};
 
-use super::dice::Dice;
 use super::stripe::Encoded;
+use crate::dice::Dice;
 use crate::format::common::Common;
 use crate::format::digest::{Digest, Hasher};
 use crate::format::frame::{self, HEAD_LEN};

@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 use distdup_codecs::{Coder, Shard};
 
 use super::header::LONGEST;
-use super::{BATCH, CHUNK, Header, ZfecError, code, fill, open_all};
+use super::{BATCH, CHUNK, Header, ZfecError, apart, code, fill, open_all};
 use crate::control::Control;
 use crate::sink::Sink;
 use crate::source::{Source, SourceReader};
@@ -34,7 +34,15 @@ pub fn decode(
     output: Box<dyn Sink>,
     control: &Control,
 ) -> Result<DecodeReport, ZfecError> {
-    let mut shares = open(sources)?;
+    apart(control, |control| run(sources, output, control))
+}
+
+fn run(
+    sources: Vec<Box<dyn Source>>,
+    output: Box<dyn Sink>,
+    control: &Control,
+) -> Result<DecodeReport, ZfecError> {
+    let mut shares = open(sources, control)?;
     let Header { k, n, padding, .. } = shares[0].header;
     let mut coder = code(k, n)?.map(|code| code.coder());
     let name = output.name();
@@ -107,10 +115,8 @@ struct Share {
 }
 
 /// Opens all, and sees that they belong together and are enough. In order of their numbers.
-fn open(sources: Vec<Box<dyn Source>>) -> Result<Vec<Share>, ZfecError> {
-    let shares: Result<Vec<Share>, ZfecError> =
-        open_all(sources, Share::open).into_iter().collect();
-    let mut shares = shares?;
+fn open(sources: Vec<Box<dyn Source>>, control: &Control) -> Result<Vec<Share>, ZfecError> {
+    let mut shares = open_all(sources, Share::open, control)?;
     shares.sort_by_key(|share| share.header.index);
     for two in shares.windows(2) {
         let [one, other] = two else { continue };

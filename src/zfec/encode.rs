@@ -3,7 +3,7 @@
 use std::io::{self, SeekFrom};
 use std::sync::atomic::Ordering;
 
-use super::{BATCH, CHUNK, Header, ZfecError, code, fill, open_all};
+use super::{BATCH, CHUNK, Header, ZfecError, apart, code, fill, open_all};
 use crate::control::Control;
 use crate::input::Input;
 use crate::sink::{Sink, SinkWriter};
@@ -16,6 +16,18 @@ use crate::sink::{Sink, SinkWriter};
 /// Whatever kept a share from being written: then none is left that looks finished, unless several
 /// were to be finished and one of the last of them could not be.
 pub fn encode(
+    input: Box<dyn Input>,
+    sinks: Vec<Box<dyn Sink>>,
+    k: usize,
+    length: Option<u64>,
+    control: &Control,
+) -> Result<u64, ZfecError> {
+    apart(control, move |control| {
+        run(input, sinks, k, length, control)
+    })
+}
+
+fn run(
     mut input: Box<dyn Input>,
     sinks: Vec<Box<dyn Sink>>,
     k: usize,
@@ -24,7 +36,7 @@ pub fn encode(
 ) -> Result<u64, ZfecError> {
     let n = sinks.len();
     let mut coder = code(k, n)?.map(|code| code.coder());
-    let mut shares = Shares::open(sinks, k, length)?;
+    let mut shares = Shares::open(sinks, k, length, control)?;
 
     let mut room = vec![vec![0; BATCH]; n];
     let mut stripe = vec![0; k * CHUNK];
@@ -75,17 +87,21 @@ struct Shares {
 }
 
 impl Shares {
-    fn open(sinks: Vec<Box<dyn Sink>>, k: usize, length: Option<u64>) -> Result<Self, ZfecError> {
+    fn open(
+        sinks: Vec<Box<dyn Sink>>,
+        k: usize,
+        length: Option<u64>,
+        control: &Control,
+    ) -> Result<Self, ZfecError> {
         let names: Vec<String> = sinks.iter().map(|sink| sink.name()).collect();
-        let opened = open_all(sinks, Sink::open).into_iter();
-        let writers: Result<Vec<_>, _> = opened
-            .zip(&names)
-            .map(|(writer, name)| writer.map_err(|source| failed(name, source)))
-            .collect();
+        let open = |sink: Box<dyn Sink>| {
+            let name = sink.name();
+            sink.open().map_err(|source| failed(&name, source))
+        };
         let mut this = Self {
             k,
             names,
-            writers: writers?,
+            writers: open_all(sinks, open, control)?,
         };
         for share in 0..this.writers.len() {
             if length.is_none() && this.writers[share].seekable().is_none() {

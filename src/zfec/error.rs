@@ -5,6 +5,7 @@ use std::io;
 use distdup_codecs::CodecError;
 
 use super::Header;
+use crate::catalogue::catalogue;
 
 /// Why shares could not be read or written.
 #[derive(Debug, thiserror::Error)]
@@ -156,4 +157,34 @@ pub enum ZfecError {
     /// Asked to stop.
     #[error("stopped before the end")]
     Cancelled,
+}
+
+catalogue! {
+    ZfecError {
+        Self::NoHeader { .. } | Self::NotZfec { .. } => "zfec-share-unknown":
+            "The stream was not restored. The shares are as they were."
+            "Leave that share out; shares of distdup's are decoded with others of their kind.";
+        Self::Mismatch { .. } | Self::Twice { .. } | Self::Lengths { .. } => "zfec-shares-mixed":
+            "The stream was not restored. The shares are as they were."
+            "Give shares of one file only, each once, and none that is cut off.";
+        Self::TooFew { .. } => "zfec-too-few-shares":
+            "The stream was not restored. The shares are as they were."
+            "Give more shares of the file.";
+        Self::Contradiction { .. } | Self::Padding { .. } => "zfec-shares-damaged":
+            "Some share is damaged or of another file; which, zfec's shares cannot tell."
+            "Decode from other sets of as many shares as suffice, and compare what comes out.";
+        Self::LengthUnknown { .. } | Self::Length { .. } => "zfec-length":
+            "No share was completed."
+            "Give the length of the input by --size, or write to files.";
+        Self::Cancelled => "zfec-stopped":
+            "The shares are as they were, and what was being written does not pass for complete."
+            "Run the same command again.";
+    }
+    passing {
+        Self::Codec(error) => error;
+        Self::Open { source, .. }
+        | Self::Read { source, .. }
+        | Self::Input { source, .. }
+        | Self::Output { source, .. } => source;
+    }
 }

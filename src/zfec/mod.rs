@@ -16,7 +16,9 @@ mod header;
 use std::io::{self, ErrorKind, Read};
 use std::sync::Arc;
 use std::thread;
+use std::time::Duration;
 
+use crossbeam_channel::{bounded, select};
 use distdup_codecs::{Code, CodecError, Geometry, family};
 
 pub use decode::{DecodeReport, decode};
@@ -24,11 +26,15 @@ pub use encode::encode;
 pub use error::ZfecError;
 pub use header::Header;
 
+use crate::control::Control;
+
 /// Bytes of a full stripe's shard.
 const CHUNK: usize = 4096;
 /// Bytes of a share that are worked on at a time: less than a pipe holds, so that n shares can go
 /// through n pipes in turn.
 const BATCH: usize = 8 * CHUNK;
+/// How long is waited for what was asked to stop.
+const GRACE: Duration = Duration::from_secs(1);
 
 /// The code; none where k = n, for then there are only data shards.
 fn code(k: usize, n: usize) -> Result<Option<Arc<dyn Code>>, CodecError> {
@@ -43,18 +49,44 @@ fn code(k: usize, n: usize) -> Result<Option<Arc<dyn Code>>, CodecError> {
 }
 
 /// Opens all, each on a thread of its own, since pipes wait for their other ends, in whatever order.
-fn open_all<T: Send, O: Send>(all: Vec<T>, open: impl Fn(T) -> O + Sync) -> Vec<O> {
-    thread::scope(|scope| {
-        let open = &open;
-        let opening: Vec<_> = all
-            .into_iter()
-            .map(|one| scope.spawn(move || open(one)))
-            .collect();
-        let opened = opening.into_iter().map(thread::ScopedJoinHandle::join);
+/// Those that do not open are left behind when asked to stop.
+fn open_all<T: Send + 'static, O: Send + 'static>(
+    all: Vec<T>,
+    open: fn(T) -> Result<O, ZfecError>,
+    control: &Control,
+) -> Result<Vec<O>, ZfecError> {
+    let opening = all.into_iter().map(|one| {
+        let (report, opened) = bounded(1);
+        // Whoever would hear it may be gone.
+        thread::spawn(move || drop(report.send(open(one))));
         opened
-            .map(|opened| opened.unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
-            .collect()
-    })
+    });
+    let opening: Vec<_> = opening.collect();
+    let opened = opening.into_iter().map(|opened| {
+        select! {
+            recv(opened) -> opened => opened.unwrap_or(Err(ZfecError::Cancelled)), // it panicked
+            recv(control.cancelled) -> _ => Err(ZfecError::Cancelled),
+        }
+    });
+    opened.collect()
+}
+
+/// Has `work` done on a thread of its own, so that a read or a write that is stuck keeps nobody from
+/// stopping.
+fn apart<T: Send + 'static>(
+    control: &Control,
+    work: impl FnOnce(&Control) -> Result<T, ZfecError> + Send + 'static,
+) -> Result<T, ZfecError> {
+    let (report, done) = bounded(1);
+    let own = control.clone();
+    thread::spawn(move || drop(report.send(work(&own))));
+    select! {
+        recv(done) -> result => return result.unwrap_or(Err(ZfecError::Cancelled)), // it panicked
+        recv(control.cancelled) -> _ => {}
+    }
+    // What is not stuck stops by itself, and takes away what it wrote.
+    done.recv_timeout(GRACE)
+        .unwrap_or(Err(ZfecError::Cancelled))
 }
 
 /// Fills `buffer`; less only at the end.

@@ -5,6 +5,7 @@ use clap::{Args, ValueEnum};
 use distdup::availability::durability::{Wear, loss_within};
 use distdup::availability::{AvailabilityError, Figures, Hosts, Method, figures};
 use distdup::config::Settings;
+use distdup::encode::default_min_shares;
 use distdup_codecs::Code;
 use serde_json::{Map, Value, json};
 
@@ -137,8 +138,8 @@ impl Availability {
 
     fn answer(&self, code: &dyn Code, hosts: &Hosts, method: Method) -> anyhow::Result<Answer> {
         let geometry = code.geometry();
-        let (k, n) = (geometry.k(), geometry.n());
-        let min_shares = self.min_shares.unwrap_or(k + (n - k) / 2);
+        let n = geometry.n();
+        let min_shares = self.min_shares.unwrap_or_else(|| default_min_shares(code));
         let figures: Figures = figures(code, hosts, min_shares, method).map_err(Usage::new)?;
         let loss = match self.model.wear() {
             None => None,

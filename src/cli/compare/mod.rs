@@ -8,7 +8,7 @@ use anyhow::Context;
 use clap::Args;
 use distdup::availability::Hosts;
 use distdup::compare::{Operation, Step, measure};
-use distdup::sink::{Options, Sink};
+use distdup::sink::{Options, SinkWriter};
 use distdup_codecs::Geometry;
 
 use super::availability::answer::seconds;
@@ -101,6 +101,12 @@ How it is measured, and how the advice follows, is said in docs/COMPARE.md.";
 /// Losses of a host a year, where nothing else is said.
 const LOSS_RATE: f64 = 0.02;
 
+/// Where the page goes to.
+struct Page {
+    name: String,
+    writer: Box<dyn SinkWriter>,
+}
+
 /// All that was found.
 struct Comparison {
     rows: Vec<Row>,
@@ -144,15 +150,25 @@ impl Compare {
     }
 
     /// Where the page goes to: a path that cannot be written is found out before all the work.
-    fn page(&self) -> anyhow::Result<Option<Box<dyn Sink>>> {
+    fn page(&self) -> anyhow::Result<Option<Page>> {
+        let Some(path) = &self.html else {
+            return Ok(None);
+        };
+        if names::has_stdout(std::slice::from_ref(path)) {
+            return Err(Usage::say(
+                "--html is for a file: standard output has the table",
+            ));
+        }
         let options = Options {
             force: self.force,
             sync: false,
         };
-        self.html
-            .as_deref()
-            .map(|path| names::sink(path, options))
-            .transpose()
+        let sink = names::sink(path, options)?;
+        let name = sink.name();
+        let writer = sink
+            .open()
+            .with_context(|| format!("cannot write {name}"))?;
+        Ok(Some(Page { name, writer }))
     }
 
     /// Takes the hosts that are set, if nothing is said of hosts.
@@ -202,15 +218,13 @@ impl Compare {
         &self,
         console: Console,
         comparison: &Comparison,
-        page: Option<Box<dyn Sink>>,
+        page: Option<Page>,
     ) -> anyhow::Result<Outcome> {
         let json = json::comparison(self, comparison);
-        if let Some(page) = page {
-            let name = page.name();
+        if let Some(Page { name, mut writer }) = page {
             let hosts = advice::these_hosts(&comparison.hosts);
             let html = html::page(comparison, &hosts, &self.model, &json);
             let write = || {
-                let mut writer = page.open()?;
                 writer.write_all(html.as_bytes())?;
                 writer.finish()
             };

@@ -149,7 +149,9 @@ fn asked_geometries(command: &Compare, hosts: usize) -> anyhow::Result<Vec<Geome
     let mut geometries = command.geometry.clone();
     match (command.k, command.n) {
         (Some(k), n) => geometries.push(Geometry::new(k, n.unwrap_or(hosts)).map_err(Usage::new)?),
-        (None, Some(_)) if command.hosts.is_some() || !geometries.is_empty() => {
+        (None, Some(_))
+            if command.hosts.or(command.model.count()).is_some() || !geometries.is_empty() =>
+        {
             return Err(Usage::say("-n goes with -k: give both, or --geometry K,N"));
         }
         (None, _) => {}
@@ -190,6 +192,10 @@ fn usual_geometries(hosts: usize) -> anyhow::Result<Vec<Geometry>> {
 /// What is known of each without trying. A code with fewer shares than there are hosts is on the
 /// first of them.
 pub fn judge(codes: Vec<Named>, hosts: &Hosts, model: &Model) -> anyhow::Result<Vec<Judged>> {
+    let wear = model
+        .wear()
+        .map(|(rates, years)| Wear::new(hosts.len(), rates, years));
+    let wear = wear.transpose().map_err(Usage::new)?;
     let judge = |Named { name, code }: Named| {
         let n = code.geometry().n();
         let min_shares = default_min_shares(&*code);
@@ -208,7 +214,7 @@ pub fn judge(codes: Vec<Named>, hosts: &Hosts, model: &Model) -> anyhow::Result<
                 geometry: code.geometry(),
                 min_shares,
                 figures: figures.map_err(Usage::new)?,
-                loss: loss(&*code, model)?,
+                loss: loss(&*code, wear.as_ref())?,
             },
             name,
             code,
@@ -219,14 +225,11 @@ pub fn judge(codes: Vec<Named>, hosts: &Hosts, model: &Model) -> anyhow::Result<
 }
 
 /// That data is lost within a year; `None` where it is too much to find out.
-fn loss(code: &dyn Code, model: &Model) -> anyhow::Result<Option<f64>> {
-    let Some((rates, years_to_heal)) = model.wear() else {
+fn loss(code: &dyn Code, wear: Option<&Wear>) -> anyhow::Result<Option<f64>> {
+    let Some(wear) = wear else {
         return Ok(None);
     };
-    let n = code.geometry().n();
-    let rates = &rates[..rates.len().min(n)];
-    let wear = Wear::new(n, rates, years_to_heal).map_err(Usage::new)?;
-    match loss_within(1.0, code, &wear) {
+    match loss_within(1.0, code, &wear.first(code.geometry().n())) {
         Err(AvailabilityError::TooMany { .. }) => Ok(None),
         loss => Ok(Some(loss.map_err(Usage::new)?)),
     }

@@ -9,7 +9,7 @@ use crossbeam_channel::{Receiver, Sender, unbounded};
 use super::Event;
 use super::outcome::{FrameState, SourceOutcome};
 use crate::format::Common;
-use crate::format::scan::{End, Ending, Found, OpenShare};
+use crate::format::scan::{End, Ending, FaultKind, Found, OpenShare};
 use crate::pipeline::muster::{Mustered, SourceFailure};
 use crate::pipeline::pool::{Borrower, Pool};
 use crate::pipeline::rebuild::Piece;
@@ -20,7 +20,8 @@ const PATIENCE: Duration = Duration::from_secs(1);
 /// What a source says when it is asked for a frame.
 pub(super) enum Answer {
     Piece(Piece),
-    Fault(FrameState, String),
+    /// With the offset of the share's trailer, if that stands there.
+    Fault(FrameState, String, Option<u64>),
     End(End),
 }
 
@@ -39,7 +40,7 @@ pub(super) struct Lane {
     /// Its index is still to be found out.
     pub(super) unidentified: bool,
     pub(super) seekable: bool,
-    /// Bytes of one that can be positioned.
+    /// Bytes of it: of a pipe up to its trailer, once that was met.
     pub(super) len: Option<u64>,
     pub(super) outstanding: usize,
     /// When it last answered, or was asked while it had nothing to do.
@@ -175,8 +176,9 @@ impl Lane {
         self.has_answered = self.has_answered.max(stripe + 1);
         match answer {
             Answer::Piece(_) => self.outcome.frames += 1,
-            Answer::Fault(state, what) => {
+            Answer::Fault(state, what, trailer) => {
                 self.outcome.faults(stripe, 1, *state, what.clone());
+                self.len = self.len.or(*trailer);
             }
             Answer::End(end) => {
                 if self.ending.is_none() && end.ending.is_some() {
@@ -234,11 +236,15 @@ impl Serving {
                     let frame = buffer.freeze().slice(..checked.len);
                     Answer::Piece(Piece { checked, frame })
                 }
-                Ok(Found::Fault(fault)) => Answer::Fault(fault.kind.into(), fault.to_string()),
+                Ok(Found::Fault(fault)) => {
+                    let is_trailer = matches!(fault.kind, FaultKind::Ended { .. });
+                    let trailer = is_trailer.then_some(fault.offset);
+                    Answer::Fault(fault.kind.into(), fault.to_string(), trailer)
+                }
                 Ok(Found::End(end)) => Answer::End(end),
                 // A bad sector spoils its own frames; a pipe that fails is at its end.
                 Err(error) if reader.is_seekable() => {
-                    Answer::Fault(FrameState::Damaged, format!("unreadable: {error}"))
+                    Answer::Fault(FrameState::Damaged, format!("unreadable: {error}"), None)
                 }
                 Err(error) => {
                     let _ = self

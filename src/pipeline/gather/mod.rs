@@ -115,7 +115,7 @@ impl Gather {
             .map(|(lane, one)| Lane::start(lane, one, common, &pool, &report))
             .collect();
         let jobs = workers::start(common, &plan, &pool, &report);
-        let stripes = agreed(&lanes).map(|totals| totals.stripes);
+        let stripes = agreed(endings(&lanes)).map(|totals| totals.stripes);
         Self {
             common: Arc::clone(common),
             plan,
@@ -398,9 +398,13 @@ impl Gather {
     }
 }
 
-/// What the endings that are known tell of the stream, if they all tell the same.
-fn agreed(lanes: &[Lane]) -> Option<Totals> {
-    let mut told = lanes.iter().filter_map(|lane| lane.ending.as_ref());
+/// The endings that are known.
+fn endings(lanes: &[Lane]) -> impl Iterator<Item = &Ending> {
+    lanes.iter().filter_map(|lane| lane.ending.as_ref())
+}
+
+/// What endings tell of the stream, if they all tell the same.
+fn agreed<'a>(mut told: impl Iterator<Item = &'a Ending>) -> Option<Totals> {
     let first = told.next()?.trailer.totals;
     told.all(|ending| ending.trailer.totals == first)
         .then_some(first)

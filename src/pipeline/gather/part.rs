@@ -5,7 +5,7 @@ use std::time::Instant;
 use bytes::Bytes;
 use distdup_codecs::ShardSet;
 
-use super::{Front, Gather, GatherError, SourceOutcome, State, agreed};
+use super::{Front, Gather, GatherError, SourceOutcome, State, agreed, endings};
 use crate::format::Totals;
 use crate::format::digest::Digest;
 use crate::format::frame::{Claim, HEAD_LEN};
@@ -60,7 +60,7 @@ impl Gather {
         let length = if self.saw_last {
             Some(found.length)
         } else {
-            agreed(&self.lanes)
+            agreed(endings(&self.lanes))
                 .filter(|told| told.stripes == found.stripes)
                 .map(|told| told.length)
         };
@@ -80,8 +80,10 @@ impl Gather {
     /// later one.
     fn is_beyond_all(&self) -> bool {
         let head = &self.window[0];
-        // Pipes tell when they have been read to their ends.
-        if let Some(told) = agreed(&self.lanes) {
+        // Pipes tell when they have been read to their ends. Of endings out of their place only some
+        // are true, and one that is forged may tell of more stripes than can be counted.
+        let in_place = endings(&self.lanes).filter(|ending| ending.in_place());
+        if let Some(told) = agreed(in_place) {
             return head.stripe >= told.stripes;
         }
         let frame_len = (HEAD_LEN + self.common.shard_len()) as u64;

@@ -47,7 +47,7 @@ impl Slot {
     pub(super) fn take(&mut self, lane: usize, answer: Answer, lanes: &mut [Lane]) {
         self.asks[lane] = Ask::Answered;
         let piece = match answer {
-            Answer::Fault(_, what) => return self.faults.push((lane, what)),
+            Answer::Fault(_, what, _) => return self.faults.push((lane, what)),
             Answer::End(end) => {
                 self.ends += 1;
                 return self.faults.push((lane, end.to_string()));

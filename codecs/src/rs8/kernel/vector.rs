@@ -8,6 +8,7 @@
 )]
 #![allow(clippy::inline_always, reason = "see above")]
 
+use std::mem::offset_of;
 use std::ops::Range;
 
 use crate::rs8::field::times;
@@ -101,8 +102,9 @@ unsafe fn group<V: Vector, const R: usize>(
     }
 }
 
-/// All that these kernels need to multiply by one byte.
-#[repr(align(16))]
+/// All that these kernels need to multiply by one byte. The tables come first: registers are loaded
+/// from where they must be aligned.
+#[repr(C, align(16))]
 pub(super) struct Factor {
     /// Its products with the bytes 0 to 15.
     pub(super) low: [u8; 16],
@@ -113,6 +115,8 @@ pub(super) struct Factor {
     #[cfg_attr(not(target_arch = "x86_64"), allow(dead_code, reason = "x86's"))]
     pub(super) matrix: u64,
 }
+
+const _: () = assert!(offset_of!(Factor, low) == 0 && offset_of!(Factor, high) == 16);
 
 /// The 256 factors. Made by the compiler: there is nothing to set up at run time.
 static FACTORS: [Factor; 256] = {
