@@ -5,6 +5,7 @@ mod kit;
 
 use std::io::{self, Cursor, Read, Write};
 use std::mem;
+use std::sync::{Arc, Barrier};
 use std::thread;
 use std::time::Duration;
 
@@ -233,11 +234,11 @@ fn an_output_that_pauses_has_no_source_read_that_is_not_needed() {
     assert_eq!(report.sources[2].frames, 0);
 }
 
-/// A source, a pipe, that pauses once after `after` bytes.
+/// A source, a pipe, that pauses once after `after` bytes, until all that share its barrier go on.
 struct PausingPipe {
     inner: Cursor<Vec<u8>>,
     after: u64,
-    pause: Duration,
+    pause: Option<(Duration, Arc<Barrier>)>,
 }
 
 impl Source for PausingPipe {
@@ -254,7 +255,10 @@ impl Read for PausingPipe {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let left = self.after.saturating_sub(self.inner.position());
         if left == 0 {
-            thread::sleep(mem::take(&mut self.pause));
+            if let Some((pause, together)) = self.pause.take() {
+                thread::sleep(pause);
+                together.wait();
+            }
             return self.inner.read(buffer);
         }
         let most = buffer.len().min(usize::try_from(left).unwrap());
@@ -272,17 +276,16 @@ fn pipes_whose_writer_pauses_are_waited_for() {
     let header = inspect(MemorySource::file(0, shares[0].clone())).unwrap();
     let common = header.claims.unwrap().0;
     let after = header::encode(&common, 0).len() as u64 + 3 * (64 + 80);
+    let together = Arc::new(Barrier::new(shares.len()));
     let pausing = |share: &Vec<u8>| -> Box<dyn Source> {
-        let inner = Cursor::new(share.clone());
-        let pause = Duration::from_millis(1500);
         Box::new(PausingPipe {
-            inner,
+            inner: Cursor::new(share.clone()),
             after,
-            pause,
+            pause: Some((Duration::from_millis(2500), Arc::clone(&together))),
         })
     };
     let decoding = DecodeOptions {
-        source_timeout: Duration::from_millis(300),
+        source_timeout: Duration::from_secs(1),
         ..DecodeOptions::default()
     };
     let (stream, report) = decode_from(shares.iter().map(pausing).collect(), &decoding).unwrap();
