@@ -82,6 +82,31 @@ enum Command {
 }
 
 impl Command {
+    fn run(self, console: &mut Console, selection: &Selection) -> anyhow::Result<Exit> {
+        let outcome = match self {
+            Self::Encode(command) => command.run(console),
+            Self::Decode(command) => command.run(console),
+            Self::Verify(command) => command.run(*console),
+            Self::Why(command) => command.run(*console),
+            Self::Inspect(command) => command.run(*console),
+            Self::Repair(command) => command.run(*console),
+            Self::Codecs(command) => command.run(*console),
+            Self::Explain(command) => command.run(*console),
+            Self::Backup(command) => command.run(*console, selection),
+            Self::Restore(command) => command.run(*console, selection),
+            Self::Status(command) => command.run(*console, selection),
+            Self::Heal(command) => command.run(*console, selection),
+            Self::Cleanup(command) => command.run(*console, selection),
+            Self::Resident(command) => command.run(selection),
+            Self::Availability(command) => command.run(*console, selection),
+            Self::Compare(command) => command.run(*console, selection),
+            // These say more of how they ended.
+            Self::Duplicity(command) => return command.run(*console, selection),
+            Self::Config(command) => return command.run(*console, selection),
+        };
+        outcome.map(Exit::Ended)
+    }
+
     /// Whether a configuration file has something to say about it.
     fn has_settings(&self) -> bool {
         matches!(
@@ -205,38 +230,9 @@ impl Cli {
             );
             return failure::report(console, &error, &shares);
         }
-        let result = match self.command {
-            Command::Encode(command) => command.run(&mut console),
-            Command::Decode(command) => command.run(&mut console),
-            Command::Verify(command) => command.run(console),
-            Command::Why(command) => command.run(console),
-            Command::Inspect(command) => command.run(console),
-            Command::Repair(command) => command.run(console),
-            Command::Codecs(command) => command.run(console),
-            Command::Explain(command) => command.run(console),
-            Command::Backup(command) => command.run(console, &selection),
-            Command::Restore(command) => command.run(console, &selection),
-            Command::Status(command) => command.run(console, &selection),
-            Command::Heal(command) => command.run(console, &selection),
-            Command::Cleanup(command) => command.run(console, &selection),
-            Command::Duplicity(command) => {
-                return command
-                    .run(console, &selection)
-                    .unwrap_or_else(|error| failure::report(console, &error, &shares));
-            }
-            Command::Resident(command) => command.run(&selection),
-            Command::Availability(command) => command.run(console, &selection),
-            Command::Compare(command) => command.run(console, &selection),
-            Command::Config(command) => {
-                return command
-                    .run(console, &selection)
-                    .unwrap_or_else(|error| failure::report(console, &error, &shares));
-            }
-        };
-        match result {
-            Ok(outcome) => Exit::Ended(outcome),
-            Err(error) => failure::report(console, &error, &shares),
-        }
+        self.command
+            .run(&mut console, &selection)
+            .unwrap_or_else(|error| failure::report(console, &error, &shares))
     }
 }
 
