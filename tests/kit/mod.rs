@@ -13,6 +13,7 @@ pub mod anatomy;
 pub mod faulty;
 pub mod golden;
 pub mod pipe;
+pub mod tally;
 
 use std::io::{self, Cursor, Read, Seek, Write};
 use std::sync::{Arc, Mutex};
@@ -25,15 +26,7 @@ use distdup::input::Input;
 use distdup::sink::{Sink, SinkWriter};
 use distdup::source::{Source, SourceReader};
 use distdup_codecs::{Code, Geometry};
-
-/// Whether to try everything, rather than what a minute allows.
-pub fn full() -> bool {
-    let full = std::env::var_os("DISTDUP_TEST_FULL").is_some_and(|value| value == "1");
-    if !full {
-        eprintln!("a part of the cases; DISTDUP_TEST_FULL=1 tries all of them");
-    }
-    full
-}
+pub use tally::full;
 
 /// A code by its name.
 pub fn code(codec: &str, k: usize, n: usize) -> Arc<dyn Code> {
