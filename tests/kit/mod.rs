@@ -36,14 +36,23 @@ pub fn code(codec: &str, k: usize, n: usize) -> Arc<dyn Code> {
 
 /// Bytes without a pattern that a code could exploit, the same for a seed always.
 pub fn noise(len: usize, seed: u64) -> Vec<u8> {
+    words(seed).map(|word| word as u8).take(len).collect()
+}
+
+/// Numbers by lot, each below what is asked for, the same for a seed always.
+pub fn lots(seed: u64) -> impl FnMut(usize) -> usize {
+    let mut words = words(seed);
+    move |below| words.next().expect("there is no end") as usize % below
+}
+
+fn words(seed: u64) -> impl Iterator<Item = u32> {
     let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
-    let mut next = || {
+    std::iter::repeat_with(move || {
         state ^= state << 13;
         state ^= state >> 7;
         state ^= state << 17;
-        (state >> 32) as u8
-    };
-    (0..len).map(|_| next()).collect()
+        (state >> 32) as u32
+    })
 }
 
 /// Small stripes, a fixed stream.
