@@ -26,6 +26,7 @@ use distdup::input::Input;
 use distdup::sink::{Sink, SinkWriter};
 use distdup::source::{Source, SourceReader};
 use distdup_codecs::{Code, Geometry};
+#[allow(unused_imports, reason = "each test file uses its own part")]
 pub use tally::full;
 
 /// A code by its name.
