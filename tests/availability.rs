@@ -4,7 +4,6 @@
 
 mod desk;
 #[path = "kit/tally.rs"]
-#[allow(dead_code, reason = "each test file uses its own part")]
 mod tally;
 
 use desk::Desk;

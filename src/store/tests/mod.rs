@@ -5,7 +5,6 @@ mod double;
 mod folders;
 mod heal;
 #[path = "../../../tests/kit/tally.rs"]
-#[allow(dead_code, reason = "the tests of tests/ use all of it")]
 mod tally;
 
 use std::sync::Arc;
