@@ -13,6 +13,7 @@ use std::thread;
 use std::time::Duration;
 
 use distdup::duplicity::protocol::Hex;
+use distdup::store::{FolderHost, Origin};
 use rustix::fs::{CWD, Mode, mkfifoat};
 use serde_json::{Value, json};
 
@@ -399,6 +400,30 @@ fn a_dry_run_does_nothing_and_says_so() {
         );
         assert!(said.contains("NewFiles"), "{said}"); // what would be done is Duplicity's to say
         assert_eq!(world.names(), ["home", "test", "tmp"]);
+        let mut full = world.command(&["duplicity", "-o", "backup_test/distdup{i}"]);
+        full.args(["full", "test", "--dry-run", "--no-encryption"]);
+        let output = full.output().unwrap();
+        assert_exit(&output, 0);
+        assert!(stdout(&output).contains("NewFiles"), "{output:?}");
+        assert_eq!(world.names(), ["home", "test", "tmp"]);
+        // Where a backup could not be made, nor can it be tried.
+        fs::create_dir_all(world.host(1)).unwrap();
+        fs::write(world.host(1).join("letter"), "").unwrap();
+        for output in [world.backup(&dry), full.output().unwrap()] {
+            assert_exit(&output, 1);
+            assert!(stderr(&output).contains("is no host"), "{output:?}");
+        }
+        fs::remove_file(world.host(1).join("letter")).unwrap();
+        FolderHost::create(&world.host(1), Origin::NewStore).unwrap();
+        for output in [world.backup(&dry), full.output().unwrap()] {
+            assert_exit(&output, 1);
+            let said = stderr(&output);
+            assert!(
+                said.contains("distdup0") && said.contains("are missing"),
+                "{said}"
+            );
+        }
+        fs::remove_dir_all(world.path("backup_test")).unwrap();
         // Nor is it settled how many they are to be.
         assert_exit(&world.backup(&[&["-k", "2", "-n", "4"], PLAIN].concat()), 0);
         let before = world.shares(0, "");

@@ -342,21 +342,37 @@ impl Layout {
         }
 
         // Before anything is made.
-        let Design { hosts, code, least } = self.design(wish)?;
-        let missing = without_stamp(&hosts, patience);
-        let made = if missing.len() == hosts.len() {
-            make(&missing, Origin::NewStore)?
-        } else if missing.is_empty() {
-            Vec::new() // made by a backup that failed
-        } else {
-            let there = hosts.iter().filter(|host| !missing.contains(host)).cloned();
-            return Err(HostsError::HalfMade {
-                there: names(&stores(&there.collect::<Vec<_>>())),
-                missing: names(&stores(&missing)),
-            });
-        };
+        let design = self.design(wish)?;
+        let made = make(&design.to_make(patience)?, Origin::NewStore)?;
+        let Design { code, least, .. } = design;
         let target = self.open(code, least, access, control)?;
         Target { made, ..target }.for_writing()
+    }
+
+    /// The store that is there, or an empty one in the folder `scratch`, to try what would be written:
+    /// no host is made.
+    ///
+    /// # Errors
+    /// Those of [`existing_or_new`](Self::existing_or_new).
+    pub fn to_try(
+        &self,
+        wish: &Wish,
+        scratch: &Path,
+        control: &Control,
+    ) -> Result<Target, HostsError> {
+        let mut wish = Wish {
+            replace: false,
+            ..wish.clone()
+        };
+        match self.existing(wish.access, control) {
+            Err(HostsError::None { .. } | HostsError::Empty { .. }) => {
+                let design = self.design(&wish)?;
+                are_empty(&design.to_make(wish.access.patience())?)?;
+                wish.n = Some(design.hosts.len());
+                Self::In(scratch.to_owned()).existing_or_new(&wish, control)
+            }
+            _ => self.existing_or_new(&wish, control),
+        }
     }
 
     /// What a new store here would be.
@@ -451,6 +467,21 @@ impl Layout {
             unlocked: Vec::new(),
             store,
             locks: Vec::new(),
+        })
+    }
+}
+
+impl Design {
+    /// The hosts that are to be made: all, or none, where a backup made them that failed.
+    fn to_make(&self, patience: Duration) -> Result<Vec<NamedFolder>, HostsError> {
+        let missing = without_stamp(&self.hosts, patience);
+        if missing.is_empty() || missing.len() == self.hosts.len() {
+            return Ok(missing);
+        }
+        let there = self.hosts.iter().filter(|host| !missing.contains(host));
+        Err(HostsError::HalfMade {
+            there: names(&stores(&there.cloned().collect::<Vec<_>>())),
+            missing: names(&stores(&missing)),
         })
     }
 }
@@ -781,18 +812,23 @@ fn without_stamp(hosts: &[NamedFolder], patience: Duration) -> Vec<NamedFolder> 
 }
 
 fn make(hosts: &[NamedFolder], origin: Origin) -> Result<Vec<String>, HostsError> {
-    let is_empty =
-        |folder: &Path| fs::read_dir(folder).map_or(true, |mut entries| entries.next().is_none());
-    if let Some(host) = hosts.iter().find(|host| !is_empty(&host.folder)) {
-        return Err(HostsError::InUse {
-            host: quote(host.folder.as_os_str().as_bytes()),
-        });
-    }
+    are_empty(hosts)?;
     let made = hosts.iter().map(|host| {
         FolderHost::create(&host.folder, origin)?;
         Ok(folder_host(host).name())
     });
     made.collect()
+}
+
+fn are_empty(hosts: &[NamedFolder]) -> Result<(), HostsError> {
+    let is_empty =
+        |folder: &Path| fs::read_dir(folder).map_or(true, |mut entries| entries.next().is_none());
+    match hosts.iter().find(|host| !is_empty(&host.folder)) {
+        Some(host) => Err(HostsError::InUse {
+            host: quote(host.folder.as_os_str().as_bytes()),
+        }),
+        None => Ok(()),
+    }
 }
 
 #[cfg(test)]
