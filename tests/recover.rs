@@ -231,7 +231,7 @@ fn hurt(share: &[u8], draw: &mut impl FnMut(usize) -> usize) -> Vec<u8> {
 
 #[test]
 fn the_reader_in_c_gives_back_what_damage_leaves_or_fails() {
-    let rounds = if full() { 500 } else { 6 };
+    let rounds = if full() { 500 } else { 4 };
     for (which, golden) in GOLDEN.iter().enumerate() {
         let mut draw = lots(which as u64 + 1);
         let sets = golden.committed();
