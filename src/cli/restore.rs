@@ -117,6 +117,16 @@ impl Restore {
             ))
             .context("not all was restored");
         }
+        // By its archive Duplicity knows of backups that were killed, and restores what there is of them.
+        if let [backup, ..] = tally.unfinished(&target).as_slice() {
+            let kept = output.keep();
+            return Err(anyhow!(
+                "the backup {backup} did not end, and what there is of it is in {}; back up again, or restore \
+                 what was before it: -- --time TIME",
+                kept.display()
+            ))
+            .context("not all was restored");
+        }
         output.finish()?;
 
         let outcome = Outcome::degraded_if(!tally.is_good() || self.allow_stale);
