@@ -10,9 +10,10 @@ mod desk;
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use desk::Desk;
+use distdup::catalogue::CATALOGUE;
 use serde_json::Value;
 
 /// How each code is met: what is done before, and the command that gives it.
@@ -365,6 +366,89 @@ fn every_code_is_met_and_the_document_says_what_is_said() {
         text == committed,
         "DISTDUP_BLESS=1 writes docs/ERRORS.md anew"
     );
+}
+
+/// The variants of each have theirs by a `match` without a catch-all, so that a new one does not compile.
+#[test]
+fn every_type_of_error_has_a_chapter_and_no_code_is_for_the_rest() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let known: Vec<_> = CATALOGUE.iter().map(|it| (it.type_name)()).collect();
+    let program = fs::read_to_string(root.join("src/cli/failure.rs")).unwrap();
+    let mut found = 0;
+    for (folder, package) in [("src", "distdup"), ("codecs/src", "distdup_codecs")] {
+        for (path, text) in sources(&root.join(folder)) {
+            let path = path.strip_prefix(root.join(folder)).unwrap();
+            for name in errors_in(&text) {
+                found += 1;
+                if path.starts_with("cli") {
+                    let chapter = format!("::of::<{name}>(");
+                    let has_one = program.contains(&chapter)
+                        || program.contains(&chapter.replace("of::<", "of::<super::"));
+                    assert!(has_one, "{name} of {} is in no chapter", path.display());
+                    continue;
+                }
+                let module = path.with_extension("").to_str().unwrap().replace('/', "::");
+                let module = module.strip_suffix("::mod").unwrap_or(&module);
+                let full = format!("{package}::{module}::{name}");
+                assert!(known.contains(&full.as_str()), "{full} is in no chapter");
+            }
+            let is_catch_all =
+                |line: &str| line.trim().starts_with("_ => \"") && line.ends_with("\":");
+            assert!(
+                !text.lines().any(is_catch_all),
+                "a code for whatever else there is, in {}",
+                path.display()
+            );
+        }
+    }
+    assert!(found > 45, "{found} types of errors were found");
+    // The one that is of another crate, and needs a catch-all.
+    let codecs = fs::read_to_string(root.join("codecs/src/error.rs")).unwrap();
+    let (_, body) = codecs.split_once("pub enum CodecError {").unwrap();
+    let (body, _) = body.split_once("\n}").unwrap();
+    let catalogue = fs::read_to_string(root.join("src/catalogue.rs")).unwrap();
+    for line in body.lines().filter_map(|line| line.strip_prefix("    ")) {
+        let name = line.split([' ', '(', ',']).next().unwrap();
+        if name.starts_with(char::is_uppercase) {
+            let is_there = [" {", "("]
+                .iter()
+                .any(|after| catalogue.contains(&format!("Self::{name}{after}")));
+            assert!(is_there, "CodecError::{name} has no code");
+        }
+    }
+}
+
+fn sources(folder: &Path) -> Vec<(PathBuf, String)> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            found.extend(sources(&path));
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            let text = fs::read_to_string(&path).unwrap();
+            found.push((path, text));
+        }
+    }
+    found
+}
+
+/// Names of the types that a source file makes errors of.
+fn errors_in(text: &str) -> Vec<&str> {
+    let mut names = Vec::new();
+    let mut derived = false;
+    for line in text.lines() {
+        derived |= line.starts_with("#[derive") && line.contains("thiserror::Error");
+        let line = line.trim_start_matches("pub ");
+        let named = ["enum ", "struct "]
+            .iter()
+            .find_map(|it| line.strip_prefix(it));
+        let by_hand = line.strip_prefix("impl Error for ");
+        if let Some(name) = named.filter(|_| derived).or(by_hand) {
+            names.extend(name.split([' ', ';', '(', '{']).next());
+            derived = false;
+        }
+    }
+    names
 }
 
 /// Of the errors that share a code, those of a code that cannot be are the user's, all of them.

@@ -6,6 +6,7 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use anyhow::{Context, anyhow};
 use clap::Args;
+use distdup::decode::ShareFlaw;
 use distdup::format::Common;
 use distdup::quote::quote;
 use distdup::verify::{Inspection, inspect};
@@ -71,6 +72,12 @@ fn as_json(found: &Inspection, common: &Common, index: usize, outcome: Outcome) 
     object.insert(
         "fault".into(),
         json!(found.fault.as_ref().map(ToString::to_string)),
+    );
+    let flaw = found.fault.clone().map(ShareFlaw::Header);
+    let cut = || (outcome == Outcome::Degraded).then_some(ShareFlaw::NoTrailer);
+    object.insert(
+        "code".into(),
+        json!(flaw.or_else(cut).as_ref().and_then(report::code_of)),
     );
     if let Some(ending) = &found.ending {
         report::add_totals(&mut object, &ending.trailer.totals);

@@ -4,6 +4,7 @@ use std::io;
 use std::path::PathBuf;
 
 use crate::availability::AvailabilityError;
+use crate::catalogue::catalogue;
 
 /// Why there are no settings. Messages leave the cause to `source`.
 #[derive(Debug, thiserror::Error)]
@@ -83,6 +84,25 @@ pub enum ConfigError {
         /// All of them.
         known: String,
     },
+}
+
+catalogue! {
+    ConfigError {
+        Self::None { .. } => "config-none":
+            "Nothing was read or written."
+            "Make one by distdup config init, or say where it is: --config FILE";
+        Self::Unreadable { .. } | Self::TooLarge { .. } | Self::NotText { .. } =>
+            "config-unreadable":
+            "Nothing was read or written."
+            "Look whether this is the configuration file that was meant: distdup config check --config FILE";
+        Self::NotOurs { .. } => "config-not-trusted":
+            "Nothing was read or written, and no command of that file was run."
+            "Read the file first; if you trust it, name it: --config FILE";
+        Self::NoProfile { .. } => "config-profile":
+            "Nothing was read or written."
+            "Choose one of the profiles that there are: distdup config show";
+    }
+    passing { Self::At { fault, .. } => &**fault; }
 }
 
 /// What is wrong at a place in a file.
@@ -210,6 +230,38 @@ pub enum Fault {
         /// The folder, quoted.
         folder: String,
     },
+}
+
+catalogue! {
+    Fault {
+        Self::Syntax { .. } => "config-syntax":
+            "Nothing was read or written."
+            "Mend the place that is marked, and try it: distdup config check";
+        Self::UnknownKey { .. } => "config-key":
+            "Nothing was read or written."
+            "Mend the key that is marked; docs/CONFIGURATION.md has all. Try it: distdup config check";
+        Self::Type { .. }
+        | Self::Range { .. }
+        | Self::Text { .. }
+        | Self::Home
+        | Self::Name { .. }
+        | Self::Missing { .. }
+        | Self::Reserved { .. }
+        | Self::Reference => "config-value":
+            "Nothing was read or written."
+            "Mend the value that is marked, and try it: distdup config check";
+        Self::Secret { .. } | Self::SecretOption => "config-secret":
+            "Nothing was read or written. Whoever can read the file knows the secret."
+            "Put the secret into a file of its own that you alone can read, name that one, and change the secret if others have seen it.";
+        Self::SameFolder { .. }
+        | Self::NotAFolder
+        | Self::Number
+        | Self::HostCount { .. }
+        | Self::Shared { .. } => "config-hosts":
+            "Nothing was read or written."
+            "Give each share a host of its own in the file, and try it: distdup config check";
+    }
+    passing { Self::Availability(error) => error; }
 }
 
 fn suggestion(nearest: Option<&str>, known: &str) -> String {

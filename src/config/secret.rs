@@ -13,6 +13,7 @@ use toml::de::DeValue;
 
 use super::error::ConfigError;
 use super::reader::{Reader, Value};
+use crate::catalogue::catalogue;
 use crate::command::Running;
 use crate::duplicity::environment::Secret;
 
@@ -96,6 +97,23 @@ pub enum SecretError {
         /// What it is.
         what: &'static str,
     },
+}
+
+catalogue! {
+    SecretError {
+        Self::Unreadable { .. } | Self::Unlike { .. } => "secret-unreadable":
+            "Nothing was read or written."
+            "See that the secret is where distdup.toml says, on one line.";
+        Self::NotPrivate { .. } => "secret-not-private":
+            "Nothing was read or written. Others on this machine may have read the secret."
+            "Take the rights away from others, as the error says, and change the secret if they have seen it.";
+        Self::Command { .. } => "secret-command":
+            "Nothing was read or written."
+            "Run that command by itself, and see why it does not print the secret.";
+        Self::NotSet { .. } => "secret-not-set":
+            "Nothing was read or written."
+            "Set that variable, and run the same command again.";
+    }
 }
 
 impl Reference {

@@ -8,6 +8,7 @@ use super::hosts::{HostsError, Layout, NamedFolder, Target, Wish};
 use super::launch::Version;
 use super::options;
 use super::passphrase;
+use crate::catalogue::catalogue;
 use crate::control::Control;
 use crate::quote::for_shell;
 
@@ -46,6 +47,24 @@ pub enum BackupError {
     /// `GnuPG` has nothing to encrypt with.
     #[error(transparent)]
     Passphrase(#[from] passphrase::Missing),
+}
+
+catalogue! {
+    BackupError {
+        Self::Source { .. } => "backup-source":
+            "Nothing was written; what is stored is as it was."
+            "Look whether the name is right, and whether its disk is mounted.";
+        Self::Nameless { .. } => "backup-hosts-needed":
+            "Nothing was read or written."
+            "Say where the hosts are: -o 'FOLDER/distdup{i}'";
+        Self::Inside { .. } => "backup-inside":
+            "Nothing was written."
+            "Give hosts outside of what is backed up: -o 'FOLDER/distdup{i}'";
+    }
+    passing {
+        Self::Hosts(error) => error;
+        Self::Passphrase(error) => error;
+    }
 }
 
 /// What is backed up, and where to.

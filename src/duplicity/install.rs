@@ -5,6 +5,7 @@ use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
 use super::launch::{BACKEND, Duplicity};
+use crate::catalogue::catalogue;
 
 /// What Duplicity looks for ends like this.
 const FILE: &str = "distdupbackend.py";
@@ -79,6 +80,23 @@ pub enum InstallError {
         /// What the operating system said.
         source: io::Error,
     },
+}
+
+catalogue! {
+    InstallError {
+        Self::NoFolder { .. } | Self::Python { .. } => "backend-folder":
+            "Nothing was installed or removed."
+            "Give the script of Duplicity that is to be used: --duplicity PATH";
+        Self::NotOurs { .. } => "backend-in-use":
+            "Nothing was installed or removed."
+            "Move the file that is named out of the way, and run the same command again.";
+        Self::Program { .. } => "backend-program":
+            "Nothing was installed or removed."
+            "Put distdup where every folder's name is UTF-8, and run the same command again.";
+        Self::File { .. } => "backend-not-written":
+            "The backend is as it was."
+            "Run the same command as the user who installed Duplicity (sudo, for a package).";
+    }
 }
 
 /// Installs the backend, which will start `program`, in place of an older one of ours.

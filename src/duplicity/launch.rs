@@ -11,6 +11,7 @@ use std::process::{Command, Stdio};
 use super::install::InstallError;
 use super::protocol::{RESIDENT, RUNTIME};
 use super::runtime::Runtime;
+use crate::catalogue::catalogue;
 
 pub(super) const BACKEND: &str = include_str!("backend.py");
 const LAUNCHER: &str = include_str!("launcher.py");
@@ -94,6 +95,20 @@ pub enum FindError {
         /// What it said, cut.
         said: String,
     },
+}
+
+catalogue! {
+    FindError {
+        Self::Missing => "duplicity-missing":
+            "Nothing was read or written."
+            "Install Duplicity, or say where it is: --duplicity PATH. Without it: docs/RECOVERY.md.";
+        Self::Unreadable { .. }
+        | Self::NoInterpreter { .. }
+        | Self::DoesNotRun { .. }
+        | Self::NoVersion { .. } => "duplicity-unusable":
+            "Nothing was read or written."
+            "See that this is Duplicity's own script, and that it runs: duplicity --version";
+    }
 }
 
 impl Duplicity {

@@ -17,6 +17,7 @@ use super::memory::{self, Tmpfs};
 use super::private::PrivateFolder;
 use super::stored::Stored;
 use super::{archive, options};
+use crate::catalogue::catalogue;
 use crate::encode::DEFAULT_MEMORY;
 
 const MIB: u64 = 1 << 20;
@@ -149,6 +150,20 @@ pub enum LowDiskError {
         /// What would fit.
         remedy: String,
     },
+}
+
+catalogue! {
+    LowDiskError {
+        Self::NoMemory { .. } | Self::Folder { .. } => "low-disk-folder":
+            "Nothing was read or written."
+            "Name a folder with room, in memory or on a disk: --low-disk=DIR";
+        Self::Twice { .. } => "low-disk-twice":
+            "Nothing was read or written."
+            "Leave out one of --low-disk=DIR and --tempdir.";
+        Self::TooLittle { .. } => "low-disk-room":
+            "Nothing was read or written."
+            "Do as the error says, or name a folder with more room: --low-disk=DIR";
+    }
 }
 
 #[allow(clippy::cast_precision_loss)] // A few figures are shown.

@@ -47,6 +47,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::catalogue::catalogue;
+
 /// Version of the protocol.
 pub const PROTOCOL: u32 = 1;
 
@@ -277,6 +279,14 @@ impl TryFrom<String> for Hex {
 #[error("{length} characters that are not pairs of hex digits")]
 pub struct NotHex {
     length: usize,
+}
+
+catalogue! {
+    NotHex {
+        Self { .. } => "duplicity-protocol":
+            "The request was refused; what is stored is as it was."
+            "This is a mistake in distdup, or another program spoke to it: please report it.";
+    }
 }
 
 #[cfg(test)]

@@ -538,11 +538,11 @@ fn fault(share: &HostShare) -> HostFault {
 fn damage(outcome: &SourceOutcome) -> String {
     let mut text = format!("{} is damaged", outcome.name);
     let failure = outcome.failure.iter().map(|failure| with_causes(failure));
-    let remarks = outcome.remarks.iter().cloned();
+    let remarks = outcome.flaws.iter().map(ToString::to_string);
     let frames = outcome
         .faults
         .iter()
-        .map(|fault| format!("frame of stripe {}: {}", fault.stripe, fault.what));
+        .map(|fault| format!("frame of stripe {}: {}", fault.stripe, fault.flaw));
     for (i, what) in failure
         .chain(remarks)
         .chain(frames)

@@ -14,6 +14,7 @@ use super::launch::Version;
 use super::options;
 use super::passphrase;
 use super::private::PrivateFolder;
+use crate::catalogue::catalogue;
 
 /// What a restored tree is called until it is whole.
 const PARTIAL: &str = ".partial";
@@ -64,6 +65,27 @@ pub enum RestoreError {
     /// `GnuPG` has nothing to decrypt with.
     #[error(transparent)]
     Passphrase(#[from] passphrase::Missing),
+}
+
+catalogue! {
+    RestoreError {
+        Self::Nameless { .. } => "restore-hosts-needed":
+            "Nothing was read or written."
+            "Say where the hosts are: --from 'FOLDER/distdup{i}'";
+        Self::NotEmpty { .. } => "restore-target-in-use":
+            "Nothing was restored, and what stands there is as it was."
+            "Restore to a folder that is empty or not there yet; with -- --force Duplicity restores over what is there.";
+        Self::Leftover { .. } => "restore-leftover":
+            "Nothing was restored; the backup is as it was."
+            "See that no other restore runs, remove what is named, and run the same command again.";
+        Self::Target { .. } => "restore-target":
+            "Nothing was restored; the backup is as it was."
+            "Restore to a folder that can be written to.";
+    }
+    passing {
+        Self::Hosts(error) => error;
+        Self::Passphrase(error) => error;
+    }
 }
 
 /// What may stand first among Duplicity's options.

@@ -18,7 +18,7 @@ use std::io::{self, Cursor, Read, Seek, Write};
 use std::sync::{Arc, Mutex};
 
 use distdup::control::Control;
-use distdup::decode::{DecodeError, DecodeOptions, DecodeReport, decode};
+use distdup::decode::{DecodeError, DecodeOptions, DecodeReport, SourceOutcome, decode};
 use distdup::encode::{EncodeError, EncodeOptions, EncodeReport, encode};
 use distdup::format::{Identity, StreamId};
 use distdup::input::Input;
@@ -33,6 +33,11 @@ pub fn full() -> bool {
         eprintln!("a part of the cases; DISTDUP_TEST_FULL=1 tries all of them");
     }
     full
+}
+
+/// What is said of a share beside its frames.
+pub fn said(outcome: &SourceOutcome) -> String {
+    outcome.flaws.iter().map(ToString::to_string).collect()
 }
 
 /// A code by its name.
