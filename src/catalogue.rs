@@ -119,6 +119,7 @@ pub static CATALOGUE: &[Chapter] = &[
     Chapter::of::<crate::duplicity::launch::FindError>("Duplicity"),
     Chapter::of::<crate::duplicity::command::CommandError>("Duplicity's commands"),
     Chapter::of::<crate::duplicity::install::InstallError>("Duplicity's backend"),
+    Chapter::of::<crate::duplicity::resident::Astray>("A host that is read from"),
     Chapter::of::<crate::duplicity::protocol::NotHex>("Talk with Duplicity's backend"),
     Chapter::of::<crate::config::ConfigError>("Configuration files"),
     Chapter::of::<crate::config::Fault>("Places in a configuration file"),
@@ -141,6 +142,11 @@ pub fn entry_of(error: &(dyn Error + 'static), chapters: &[Chapter]) -> Option<&
         next = error.source();
     }
     None
+}
+
+/// The code of an error, or of its outermost cause that has one.
+pub fn code_of(error: &(dyn Error + 'static)) -> Option<&'static str> {
+    entry_of(error, &[]).map(|entry| entry.code)
 }
 
 const IO: &[Entry] = &[

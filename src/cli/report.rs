@@ -119,7 +119,7 @@ pub fn source_json(source: &SourceOutcome) -> Value {
         "frames": source.frames,
         "bad_frames": source.fault_count,
         "complete": source.complete,
-        "code": source_code(source),
+        "code": source.code(),
         "remarks": remarks_json(source),
         "faults": source.faults.iter().map(fault_json).collect::<Value>(),
     })
@@ -142,14 +142,6 @@ fn remarks_json(source: &SourceOutcome) -> Value {
     let codes = failure.chain(source.flaws.iter().map(code_of));
     let remark = |(what, code)| json!({ "what": what, "code": code });
     remarks(source).into_iter().zip(codes).map(remark).collect()
-}
-
-/// The code of the first that is wrong with a share.
-fn source_code(source: &SourceOutcome) -> Option<&'static str> {
-    let failure = source.failure.as_ref().and_then(code_of);
-    let flaw = || source.flaws.first().and_then(code_of);
-    let frame = || source.faults.first().and_then(|fault| code_of(&fault.flaw));
-    failure.or_else(flaw).or_else(frame)
 }
 
 /// The code of what became of something.

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use crate::availability::AvailabilityError;
 use crate::catalogue::catalogue;
+use crate::quote::quote_path;
 
 /// Why there are no settings. Messages leave the cause to `source`.
 #[derive(Debug, thiserror::Error)]
@@ -20,7 +21,7 @@ pub enum ConfigError {
         looked: String,
     },
     /// It cannot be read.
-    #[error("cannot read the configuration file {}", path.display())]
+    #[error("cannot read the configuration file {}", quote_path(path))]
     Unreadable {
         /// The file.
         path: PathBuf,
@@ -30,7 +31,7 @@ pub enum ConfigError {
     /// More than anybody writes.
     #[error(
         "{} has more than {limit} bytes, and is no configuration file that anybody wrote",
-        path.display()
+        quote_path(path)
     )]
     TooLarge {
         /// The file.
@@ -39,7 +40,10 @@ pub enum ConfigError {
         limit: u64,
     },
     /// Not text.
-    #[error("{}:{line}: the configuration file is not UTF-8 text", path.display())]
+    #[error(
+        "{}:{line}: the configuration file is not UTF-8 text",
+        quote_path(path)
+    )]
     NotText {
         /// The file.
         path: PathBuf,
@@ -49,8 +53,8 @@ pub enum ConfigError {
     /// Whoever wrote it could make us run commands.
     #[error(
         "{} {whose}: it could name commands to run; if you trust it, say --config {}",
-        path.display(),
-        path.display()
+        quote_path(path),
+        quote_path(path)
     )]
     NotOurs {
         /// The file, which nobody named.
@@ -73,7 +77,7 @@ pub enum ConfigError {
         fault: Box<Fault>,
     },
     /// No such profile.
-    #[error("there is no profile {name} in {}; {}", file.display(), suggestion(nearest.as_deref(), known))]
+    #[error("there is no profile {name} in {}; {}", quote_path(file), suggestion(nearest.as_deref(), known))]
     NoProfile {
         /// What was asked for, quoted.
         name: String,

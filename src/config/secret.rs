@@ -16,6 +16,7 @@ use super::reader::{Reader, Value};
 use crate::catalogue::catalogue;
 use crate::command::Running;
 use crate::duplicity::environment::Secret;
+use crate::quote::quote_path;
 
 /// Longer than any secret, in bytes.
 const LIMIT: u64 = 1 << 16;
@@ -46,7 +47,7 @@ pub enum Reference {
 #[non_exhaustive]
 pub enum SecretError {
     /// The file cannot be read.
-    #[error("{variable} cannot be read from {}", path.display())]
+    #[error("{variable} cannot be read from {}", quote_path(path))]
     Unreadable {
         /// What was to be set.
         variable: String,
@@ -59,7 +60,7 @@ pub enum SecretError {
     #[error(
         "{variable} is not taken from {}, which others than its owner may use (mode {mode:03o}): \
          chmod 600 {}",
-        path.display(), crate::quote::for_shell(&path.to_string_lossy())
+        quote_path(path), crate::quote::for_shell(&path.to_string_lossy())
     )]
     NotPrivate {
         /// What was to be set.
@@ -158,7 +159,7 @@ impl Reference {
             Self::File(path) => {
                 let file = open_private(variable, path)?;
                 let bytes = read(file).map_err(|source| unreadable(variable, path, source))?;
-                (bytes, path.display().to_string())
+                (bytes, quote_path(path))
             }
             Self::Command {
                 words,

@@ -10,7 +10,7 @@ use super::options;
 use super::passphrase;
 use crate::catalogue::catalogue;
 use crate::control::Control;
-use crate::quote::for_shell;
+use crate::quote::{for_shell, quote_path};
 
 /// Words that a user may put first among Duplicity's options, to say what is to be done.
 pub const ACTIONS: &[&str] = &["backup", "full", "incr", "inc", "incremental"];
@@ -20,7 +20,7 @@ pub const ACTIONS: &[&str] = &["backup", "full", "incr", "inc", "incremental"];
 #[non_exhaustive]
 pub enum BackupError {
     /// No source.
-    #[error("cannot back up {}", path.display())]
+    #[error("cannot back up {}", quote_path(path))]
     Source {
         /// It.
         path: PathBuf,
@@ -28,13 +28,19 @@ pub enum BackupError {
         source: io::Error,
     },
     /// The root folder, say.
-    #[error("{} has no name that the backup's folder could get; give hosts with -o", path.display())]
+    #[error(
+        "{} has no name that the backup's folder could get; give hosts with -o",
+        quote_path(path)
+    )]
     Nameless {
         /// The source.
         path: PathBuf,
     },
     /// The backup would back up itself.
-    #[error("host {host} is inside of {}, and would be backed up into itself; give others with -o", path.display())]
+    #[error(
+        "host {host} is inside of {}, and would be backed up into itself; give others with -o",
+        quote_path(path)
+    )]
     Inside {
         /// The host.
         host: String,
@@ -121,7 +127,7 @@ impl Plan {
             if let (Ok(source), Some(there)) = (&source, there)
                 && there.starts_with(source)
             {
-                let host = folder.display().to_string();
+                let host = quote_path(folder);
                 return Err(BackupError::Inside {
                     host,
                     path: self.source.clone(),

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::launch::{BACKEND, Duplicity};
 use crate::catalogue::catalogue;
+use crate::quote::quote_path;
 
 /// What Duplicity looks for ends like this.
 const FILE: &str = "distdupbackend.py";
@@ -42,7 +43,10 @@ pub enum Change {
 #[non_exhaustive]
 pub enum InstallError {
     /// Duplicity does not say where its backends are.
-    #[error("{} does not tell where Duplicity's backends are (said {said:?})", script.display())]
+    #[error(
+        "{} does not tell where Duplicity's backends are (said {said:?})",
+        quote_path(script)
+    )]
     NoFolder {
         /// Duplicity's script.
         script: PathBuf,
@@ -50,7 +54,7 @@ pub enum InstallError {
         said: String,
     },
     /// Its Python cannot be run.
-    #[error("the Python of {} cannot be run", script.display())]
+    #[error("the Python of {} cannot be run", quote_path(script))]
     Python {
         /// Duplicity's script.
         script: PathBuf,
@@ -60,20 +64,26 @@ pub enum InstallError {
     /// Somebody else's.
     #[error(
         "{} is there, and is not distdup's: it is left as it is; remove it or give it another name",
-        path.display()
+        quote_path(path)
     )]
     NotOurs {
         /// The file.
         path: PathBuf,
     },
     /// A program that Python could not name.
-    #[error("{} is not UTF-8; distdup has to be where a name is", program.display())]
+    #[error(
+        "{} is not UTF-8; distdup has to be where a name is",
+        quote_path(program)
+    )]
     Program {
         /// It.
         program: PathBuf,
     },
     /// It is not to be had.
-    #[error("cannot change {}; whoever installed Duplicity can (root, for a package)", path.display())]
+    #[error(
+        "cannot change {}; whoever installed Duplicity can (root, for a package)",
+        quote_path(path)
+    )]
     File {
         /// The file.
         path: PathBuf,

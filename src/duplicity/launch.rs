@@ -12,6 +12,7 @@ use super::install::InstallError;
 use super::protocol::{RESIDENT, RUNTIME};
 use super::runtime::Runtime;
 use crate::catalogue::catalogue;
+use crate::quote::quote_path;
 
 pub(super) const BACKEND: &str = include_str!("backend.py");
 const LAUNCHER: &str = include_str!("launcher.py");
@@ -60,7 +61,7 @@ pub enum FindError {
     )]
     Missing,
     /// The file cannot be read.
-    #[error("{} cannot be read", path.display())]
+    #[error("{} cannot be read", quote_path(path))]
     Unreadable {
         /// The script.
         path: PathBuf,
@@ -71,7 +72,7 @@ pub enum FindError {
     #[error(
         "{} does not name a Python interpreter in its first line, so that distdup cannot run it with \
          its own backend (found {first_line:?})",
-        path.display()
+        quote_path(path)
     )]
     NoInterpreter {
         /// The script.
@@ -80,7 +81,7 @@ pub enum FindError {
         first_line: String,
     },
     /// It does not run.
-    #[error("{} --version cannot be run", path.display())]
+    #[error("{} --version cannot be run", quote_path(path))]
     DoesNotRun {
         /// The script.
         path: PathBuf,
@@ -88,7 +89,10 @@ pub enum FindError {
         source: io::Error,
     },
     /// It does not tell its version.
-    #[error("{} --version said {said:?}, expected something like \"duplicity 3.2.1\"", path.display())]
+    #[error(
+        "{} --version said {said:?}, expected something like \"duplicity 3.2.1\"",
+        quote_path(path)
+    )]
     NoVersion {
         /// The script.
         path: PathBuf,
@@ -164,7 +168,7 @@ impl Duplicity {
     /// UTF-8.
     pub fn command(&self, runtime: &Runtime, resident: &[OsString]) -> io::Result<Command> {
         let not_utf8 = |argument: &OsString| {
-            let message = format!("{} is not UTF-8", argument.display());
+            let message = format!("{} is not UTF-8", quote_path(argument));
             io::Error::new(io::ErrorKind::InvalidInput, message)
         };
         let resident = resident

@@ -15,6 +15,7 @@ use super::options;
 use super::passphrase;
 use super::private::PrivateFolder;
 use crate::catalogue::catalogue;
+use crate::quote::quote_path;
 
 /// What a restored tree is called until it is whole.
 const PARTIAL: &str = ".partial";
@@ -33,26 +34,32 @@ pub enum RestoreError {
     #[error(
         "{} does not say which backup it is of, as restore_NAME would; say where the hosts are: \
          --from 'FOLDER/distdup{{i}}'",
-        target.display()
+        quote_path(target)
     )]
     Nameless {
         /// Where it was to go.
         target: PathBuf,
     },
     /// Something is there.
-    #[error("{} is there and not empty; nothing is restored over it", target.display())]
+    #[error(
+        "{} is there and not empty; nothing is restored over it",
+        quote_path(target)
+    )]
     NotEmpty {
         /// Where it was to go.
         target: PathBuf,
     },
     /// A restore that was killed.
-    #[error("{} is left of a restore that did not end, or is being written; remove it first", partial.display())]
+    #[error(
+        "{} is left of a restore that did not end, or is being written; remove it first",
+        quote_path(partial)
+    )]
     Leftover {
         /// What is left.
         partial: PathBuf,
     },
     /// It cannot go there.
-    #[error("cannot restore to {}", target.display())]
+    #[error("cannot restore to {}", quote_path(target))]
     Target {
         /// Where it was to go.
         target: PathBuf,

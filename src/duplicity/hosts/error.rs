@@ -124,7 +124,7 @@ catalogue! {
             "Mount the host, and give the folder that it is mounted on.";
         Self::None { .. } => "no-host":
             "Nothing was read or written. If the hosts are not mounted, what they hold is as it was."
-            "Look whether the name is right, and whether the hosts are mounted; -o or --from says where they are.";
+            "Look whether the name is right, and whether the hosts are mounted; for backup and duplicity -o says where they are, for restore --from.";
         Self::Empty { .. } => "no-backup":
             "Nothing is stored on the hosts that answer; others may have something."
             "Look whether these are the hosts, and whether they are mounted; a first backup is made by distdup backup.";

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::flaw::{FrameFlaw, ShareFlaw};
+use crate::catalogue::Catalogued;
 use crate::pipeline::muster::SourceFailure;
 
 /// Faults of a source that are kept word for word; beyond, they are counted.
@@ -85,6 +86,15 @@ impl SourceOutcome {
                 flaw,
             });
         }
+    }
+
+    /// The code of the first that is wrong with it.
+    pub fn code(&self) -> Option<&'static str> {
+        let failure = self.failure.as_ref().and_then(Catalogued::entry);
+        let flaw = || self.flaws.first().and_then(Catalogued::entry);
+        let frame = || self.faults.first().and_then(|fault| fault.flaw.entry());
+        let entry = failure.or_else(flaw).or_else(frame);
+        entry.map(|entry| entry.code)
     }
 
     /// Whether nothing is wrong with it.
