@@ -689,7 +689,7 @@ fn collect(json: &Value, codes: &mut Vec<String>) {
 /// Stream ids and times are different each time.
 fn settled(text: &str) -> String {
     let mut out = String::new();
-    for word in text.split_inclusive([' ', '\n', ':', ',', ')']) {
+    for word in text.split_inclusive([' ', '\n', ':', ',', '(', ')']) {
         let (body, end) = word.split_at(word.len() - 1);
         if body.len() == 32 && body.chars().all(|c| c.is_ascii_hexdigit()) {
             out.push_str("STREAM");
@@ -837,11 +837,11 @@ fn errors_in(text: &str) -> Vec<&str> {
     for line in text.lines() {
         derived |= line.starts_with("#[derive") && line.contains("thiserror::Error");
         let line = line.trim_start_matches("pub ");
-        let named = ["enum ", "struct "]
+        let declared = ["enum ", "struct "]
             .iter()
             .find_map(|it| line.strip_prefix(it));
         let by_hand = line.strip_prefix("impl Error for ");
-        if let Some(name) = named.filter(|_| derived).or(by_hand) {
+        if let Some(name) = declared.filter(|_| derived).or(by_hand) {
             names.extend(name.split([' ', ';', '(', '{']).next());
             derived = false;
         }

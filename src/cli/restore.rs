@@ -112,7 +112,7 @@ impl Restore {
             return session::print_dry_run(console, "nothing was restored");
         }
         if let files @ 1.. = tally.left_out() {
-            let kept = quote_path(&output.keep());
+            let kept = quote_path(output.keep());
             return Err(Unwell::LeftOut { files, kept }).context("not all was restored");
         }
         output.finish()?;

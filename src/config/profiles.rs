@@ -49,7 +49,7 @@ impl Config {
     pub fn need(named: Option<&Path>) -> Result<Self, ConfigError> {
         let looked = || {
             let paths = find::candidates();
-            let shown: Vec<_> = paths.iter().map(|path| quote_path(path)).collect();
+            let shown: Vec<_> = paths.iter().map(quote_path).collect();
             ConfigError::None {
                 looked: shown.join(" and "),
             }

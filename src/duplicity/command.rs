@@ -3,6 +3,7 @@
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 
+use super::options;
 use crate::catalogue::catalogue;
 
 /// Stands for the hosts among a command's arguments.
@@ -146,6 +147,11 @@ impl Command {
     /// Whether it may change what is there, so that nobody else may at the same time.
     pub fn changes(&self) -> bool {
         self.effect != Effect::Reads
+    }
+
+    /// Whether it is only to say what it would do.
+    pub fn is_dry_run(&self) -> bool {
+        options::is_dry_run(&self.words)
     }
 
     /// What Duplicity is told, if the hosts are at `url`.
