@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use clap::{Args, Subcommand};
 use distdup::config::{Config as File, Setting, Settings, Shown, TEMPLATE};
-use distdup::quote::with_causes;
+use distdup::quote::{quote, with_causes};
 use serde_json::{Value, json};
 
 use super::console::{Console, warn};
@@ -179,7 +179,7 @@ fn checked(file: &File, selection: &Selection) -> anyhow::Result<Vec<Settings>> 
 /// `/home to nas, cellar, friend`.
 fn summary(settings: &Settings) -> String {
     let source = match &settings.source {
-        Some(source) => source.value.display().to_string(),
+        Some(source) => quote(source.value.as_os_str().as_encoded_bytes()),
         None => "SRC (none is set)".into(),
     };
     match settings.layout() {
