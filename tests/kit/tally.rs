@@ -1,5 +1,7 @@
 //! How often a fault was tried and what came of it, in a line that `scripts/faults.sh` collects.
 
+#![allow(dead_code, reason = "each test file uses its own part")]
+
 use std::fmt::Write;
 use std::thread;
 
