@@ -38,7 +38,7 @@ def main():
         spec = os.path.join(folder, "store.json")
         with open(spec, "w") as file:
             named = [{"name": None, "folder": os.fsencode(host).hex()} for host in hosts]
-            json.dump({"hosts": named, "codec": "copy", "params": "", "k": 1, "n": N, "min_shares": 2}, file)
+            json.dump({"hosts": named, "codec": "copy", "params": "", "k": 1, "n": N, "min_shares": 2, "session": 1}, file)
         resident = subprocess.Popen([program, "resident", spec], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         resident.stdout.readline()
         times = []
