@@ -17,13 +17,14 @@ mkdir -p "$target"
 command -v cargo >/dev/null || die "no cargo: install Rust first (rustup, or Debian's cargo if it is new enough)"
 
 # --- Debian's packages: Duplicity 0.8 and GnuPG to test with, Chromium, which shows the page of
-# `distdup compare` (81 MB to fetch, half a minute); the rest builds Duplicity 3 ---
+# `distdup compare` (81 MB to fetch, half a minute), strace, which kills and fails system calls, and file
+# systems for loop mounts; the rest builds Duplicity 3 ---
 
 as_root=()
 [ "$(id -u)" -eq 0 ] || as_root=(sudo)
 
 missing=()
-for package in duplicity gnupg chromium python3-venv python3-dev gcc librsync-dev; do
+for package in duplicity gnupg chromium strace e2fsprogs python3-venv python3-dev gcc librsync-dev; do
     status=$(dpkg-query --show --showformat='${db:Status-Status}' "$package" 2>/dev/null || true)
     [ "$status" = installed ] || missing+=("$package")
 done

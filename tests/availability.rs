@@ -3,9 +3,12 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by it")]
 
 mod desk;
+#[path = "kit/tally.rs"]
+mod tally;
 
 use desk::Desk;
 use serde_json::Value;
+use tally::Tally;
 
 /// The results of `distdup availability OPTIONS --json`.
 #[track_caller]
@@ -288,6 +291,13 @@ fn patterns_are_those_that_decode(codec: &str, of_each_size: [u64; 6]) {
     }
     let sets = (1..1024).filter(|set| decoded(*set)).count() as u64;
     assert_eq!(sets, of_each_size.iter().sum::<u64>());
+    let mut tally = Tally::of(format!(
+        "sets of shares present, {codec} (6,10), through the program"
+    ));
+    tally.add("came back", sets);
+    tally.add("refused, what would suffice named", 1023 - sets);
+    desk.complains(2, "distdup decode", &["<SHARE>"]);
+    tally.count("refused, being empty");
 }
 
 #[test]

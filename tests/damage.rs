@@ -7,7 +7,6 @@
 
 mod kit;
 
-use std::cell::Cell;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -17,10 +16,12 @@ use distdup::decode::{
     SourceOutcome, decode,
 };
 use distdup::format::header::HeaderFault;
-use distdup::format::{Common, StreamId, header};
+use distdup::format::{Common, StreamId, ending, header};
 use distdup::source::Source;
-use kit::anatomy::{Anatomy, flip, forge, splice};
-use kit::{MemorySink, MemorySource, code, full, noise, options, shares};
+use distdup_codecs::ShardSet;
+use kit::anatomy::{Anatomy, flip, flip_bit, forge, splice};
+use kit::tally::Tally;
+use kit::{MemorySink, MemorySource, code, full, lots, noise, options, shares};
 
 /// A stream, its shares, and where their parts stand.
 struct Set {
@@ -29,7 +30,6 @@ struct Set {
     shares: Vec<Vec<u8>>,
     common: Common,
     anatomy: Anatomy,
-    decodes: Cell<usize>,
 }
 
 /// Shards of so many bytes.
@@ -61,11 +61,10 @@ impl Set {
             shares,
             common: header.common,
             anatomy,
-            decodes: Cell::new(0),
         }
     }
 
-    /// All shares but that at `index`, then `hurt` in its place.
+    /// All shares, `hurt` in the place of that at `index`.
     fn with_spares(&self, index: usize, hurt: &[u8]) -> Vec<Vec<u8>> {
         let mut all = self.shares.clone();
         all[index] = hurt.to_vec();
@@ -74,13 +73,46 @@ impl Set {
 
     /// `hurt` in the place of the share at `index`, and as few others as it needs: the last ones.
     fn without_spares(&self, index: usize, hurt: &[u8]) -> Vec<Vec<u8>> {
-        let others = (0..self.shares.len()).rev().filter(|&other| other != index);
-        let mut few: Vec<Vec<u8>> = others
-            .take(self.k - 1)
-            .map(|other| self.shares[other].clone())
-            .collect();
-        few.push(hurt.to_vec());
-        few
+        self.beside(index, hurt, self.k - 1)
+    }
+
+    /// The same, and one share more than it needs.
+    fn with_a_spare(&self, index: usize, hurt: &[u8]) -> Vec<Vec<u8>> {
+        self.beside(index, hurt, self.k)
+    }
+
+    fn beside(&self, index: usize, hurt: &[u8], others: usize) -> Vec<Vec<u8>> {
+        let all = (0..self.shares.len()).rev().filter(|&other| other != index);
+        let others = all.take(others).map(|other| self.shares[other].clone());
+        others.chain([hurt.to_vec()]).collect()
+    }
+
+    /// Those shares, and `places` after them.
+    fn with(&self, shares: ShardSet, places: &[&Vec<u8>]) -> Vec<Vec<u8>> {
+        let shares = shares.iter().map(|share| &self.shares[share]);
+        shares.chain(places.iter().copied()).cloned().collect()
+    }
+
+    /// As few shares as are enough, without that at `index`.
+    fn without(&self, index: usize) -> ShardSet {
+        let mut all = self.common.geometry().shards();
+        all.remove(index);
+        self.common.code().sufficient_subset(all).unwrap()
+    }
+
+    /// Shares that are enough with that at `index` alone, and hold that at `other`. (Not every code
+    /// has them for all.)
+    fn lacking(&self, index: usize, other: usize) -> Option<ShardSet> {
+        let code = self.common.code();
+        let mut few = self.common.geometry().shards();
+        for share in (0..self.shares.len()).rev() {
+            few.remove(share);
+            if [index, other].contains(&share) || !code.is_recoverable(few) {
+                few.insert(share);
+            }
+        }
+        few.remove(index);
+        (!code.is_recoverable(few)).then_some(few)
     }
 
     /// Decodes `shares`, and sees that nothing but the stream's bytes come out, and all of them if
@@ -91,7 +123,6 @@ impl Set {
         pipes: bool,
         what: &dyn Fn() -> String,
     ) -> Result<DecodeReport, DecodeError> {
-        self.decodes.set(self.decodes.get() + 1);
         decode_exactly(&self.data, shares, pipes, None, what)
     }
 
@@ -172,41 +203,62 @@ fn small_sets(of_six: usize) -> Vec<(Set, Vec<usize>)> {
     ]
 }
 
+/// What became of a decode that need not work.
+fn outcome(result: &Result<DecodeReport, DecodeError>) -> &'static str {
+    match result {
+        Ok(_) => "came back",
+        Err(_) => "refused",
+    }
+}
+
 #[test]
-fn a_bit_of_every_byte_flipped() {
+fn every_bit_flipped() {
+    let mut with_spare = Tally::of("a bit of one share flipped, one share to spare");
+    let mut without = Tally::of("a bit of one share flipped, none to spare");
+    // By default one bit of every byte, another one each time.
+    let each = if full() { 1 } else { 8 };
     for (set, hurt) in small_sets(5) {
         let frames = set.anatomy.all_frames();
         for &index in &hurt {
-            for at in 0..set.shares[index].len() {
-                let flipped = flip(&set.shares[index], at);
-                let what = || format!("share {index}, byte {at} flipped");
-                set.comes_back(&set.with_spares(index, &flipped), &what);
+            let share = &set.shares[index];
+            for bit in (0..share.len() * 8 / each).map(|at| at * each + at * 5 % each) {
+                let at = bit / 8;
+                let flipped = flip_bit(share, bit);
+                let what = || format!("share {index}, byte {at}, bit {} flipped", bit % 8);
+                set.comes_back(&set.with_a_spare(index, &flipped), &what);
+                with_spare.add("came back", 2);
                 // Without a spare every frame is needed; header and trailer others have, too.
                 let few = set.without_spares(index, &flipped);
                 if frames.contains(&at) {
                     set.fails(&few, &what);
+                    without.add("refused", 2);
                 } else {
                     set.comes_back(&few, &what);
+                    without.add("came back", 2);
                 }
             }
         }
-        assert!(set.decodes.get() >= 4 * hurt.len() * set.anatomy.len);
     }
 }
 
 #[test]
 fn cut_at_every_length() {
+    let mut with_spare = Tally::of("one share cut at a length, one share to spare");
+    let mut without = Tally::of("one share cut at a length, none to spare");
     for (set, hurt) in small_sets(0) {
         for &index in &hurt {
             for len in 0..set.shares[index].len() {
                 let cut = set.shares[index][..len].to_vec();
                 let what = || format!("share {index} cut to {len} bytes");
-                set.comes_back(&set.with_spares(index, &cut), &what);
+                set.comes_back(&set.with_a_spare(index, &cut), &what);
+                with_spare.add("came back", 2);
                 let few = set.without_spares(index, &cut);
                 if len < set.anatomy.trailer {
                     set.fails(&few, &what);
+                    without.add("refused", 2);
                 } else {
                     set.comes_back(&few, &what);
+                    without.add("came back", 2);
                 }
             }
         }
@@ -215,6 +267,7 @@ fn cut_at_every_length() {
 
 #[test]
 fn all_shares_cut_at_every_length_never_pass_for_complete() {
+    let mut tally = Tally::of("all shares cut at a length");
     for set in [
         Set::new("rs", (2, 3), 1, 19),
         Set::new("copy", (1, 2), 1, 9),
@@ -228,17 +281,16 @@ fn all_shares_cut_at_every_length_never_pass_for_complete() {
                 .collect();
             let what = || format!("all shares cut to {len} bytes");
             for pipes in [false, true] {
-                match set.decode(&cut, pipes, &what) {
-                    Ok(report) => {
-                        assert!(len >= set.anatomy.trailer && !set.data.is_empty());
-                        assert!(!report.is_proven(), "{}, pipes: {pipes}", what());
-                        assert!(report.sources.iter().all(|one| !one.is_good()));
-                    }
-                    Err(_) => assert!(
-                        len < set.anatomy.trailer || set.data.is_empty(),
-                        "{}, pipes: {pipes}: all frames are there",
-                        what()
-                    ),
+                if let Ok(report) = set.decode(&cut, pipes, &what) {
+                    assert!(len >= set.anatomy.trailer && !set.data.is_empty());
+                    assert!(!report.is_proven(), "{}, pipes: {pipes}", what());
+                    assert!(report.sources.iter().all(|one| !one.is_good()));
+                    tally.count("came back, unproven, and said so");
+                } else {
+                    // Else all frames are there.
+                    let cut_short = len < set.anatomy.trailer || set.data.is_empty();
+                    assert!(cut_short, "{}, pipes: {pipes}", what());
+                    tally.count("refused");
                 }
             }
         }
@@ -248,30 +300,35 @@ fn all_shares_cut_at_every_length_never_pass_for_complete() {
 #[test]
 fn bytes_inserted_removed_and_zeroed_at_every_offset() {
     let everything = full();
+    let mut with_spare = Tally::of("bytes inserted, removed, zeroed in one share, one to spare");
+    let mut without = Tally::of("bytes inserted, removed, zeroed in one share, none to spare");
     let set = Set::new("rs", (2, 3), 3, 19);
-    let index = 1;
-    let share = &set.shares[index];
     let filler = noise(set.anatomy.frame, 7);
     let zeros = vec![0; set.anatomy.frame];
-    for (variant, count) in [1, 2, 80, set.anatomy.frame].into_iter().enumerate() {
-        for at in 0..=share.len() {
-            let end = (at + count).min(share.len());
-            let hurts: [(&str, Range<usize>, &[u8]); 4] = [
-                ("inserted", at..at, &filler[..count]),
-                ("zeros inserted", at..at, &zeros[..count]),
-                ("removed", at..end, &[]),
-                ("zeroed", at..end, &zeros[..end - at]),
-            ];
-            for (kind, (how, range, by)) in hurts.into_iter().enumerate() {
-                if !everything && (at + 4 * kind + variant) % 8 != 0 {
-                    continue;
-                }
-                let hurt = splice(share, range, by);
-                let what = || format!("{count} bytes {how} at {at}");
-                set.comes_back(&set.with_spares(index, &hurt), &what);
-                // Without a spare: exactly, or an error. (An insertion may cost nothing.)
-                for pipes in [false, true] {
-                    let _ = set.decode(&set.without_spares(index, &hurt), pipes, &what);
+    for index in if everything { 0..3 } else { 1..2 } {
+        let share = &set.shares[index];
+        for (variant, count) in [1, 2, 80, set.anatomy.frame].into_iter().enumerate() {
+            for at in 0..=share.len() {
+                let end = (at + count).min(share.len());
+                let hurts: [(&str, Range<usize>, &[u8]); 4] = [
+                    ("inserted", at..at, &filler[..count]),
+                    ("zeros inserted", at..at, &zeros[..count]),
+                    ("removed", at..end, &[]),
+                    ("zeroed", at..end, &zeros[..end - at]),
+                ];
+                for (kind, (how, range, by)) in hurts.into_iter().enumerate() {
+                    if !everything && (at + 4 * kind + variant) % 8 != 0 {
+                        continue;
+                    }
+                    let hurt = splice(share, range, by);
+                    let what = || format!("{count} bytes {how} at {at} of share {index}");
+                    set.comes_back(&set.with_a_spare(index, &hurt), &what);
+                    with_spare.add("came back", 2);
+                    // Without a spare: exactly, or an error. (An insertion may cost nothing.)
+                    for pipes in [false, true] {
+                        let few = set.without_spares(index, &hurt);
+                        without.count(outcome(&set.decode(&few, pipes, &what)));
+                    }
                 }
             }
         }
@@ -290,6 +347,118 @@ fn bytes_inserted_between_frames_cost_no_frame() {
                 assert!(report.is_proven());
             }
         }
+    }
+}
+
+/// Damages a share somewhere, in a way that is drawn by lot.
+fn damaged(share: &[u8], lot: &mut impl FnMut(usize) -> usize) -> Vec<u8> {
+    let at = lot(share.len());
+    let end = (at + 1 + lot(150)).min(share.len());
+    match lot(9) {
+        0 => share[..at].to_vec(),
+        1 => splice(share, at..end, &[]),
+        2 => splice(share, at..at, &noise(end - at, 3)),
+        3 => splice(share, at..end, &vec![0; end - at]),
+        4 => [share, &share[at..end]].concat(),
+        5 => Vec::new(),
+        6 => noise(share.len(), at as u64),
+        _ => overwritten(share, at..end, lot),
+    }
+}
+
+/// Damages bytes within a range and nothing beyond.
+fn overwritten(
+    share: &[u8],
+    within: Range<usize>,
+    lot: &mut impl FnMut(usize) -> usize,
+) -> Vec<u8> {
+    let start = within.start + lot(within.len());
+    let len = 1 + lot(within.end - start);
+    let by = noise(len, 1 + lot(1 << 30) as u64);
+    match lot(2) {
+        0 => flip_bit(share, start * 8 + lot(8)),
+        _ => splice(share, start..start + len, &by),
+    }
+}
+
+/// As many of the numbers below `n` as are wanted, drawn by lot.
+fn drawn(n: usize, wanted: usize, lot: &mut impl FnMut(usize) -> usize) -> Vec<usize> {
+    let mut left: Vec<usize> = (0..n).collect();
+    let take = |_| left.swap_remove(lot(left.len()));
+    (0..wanted).map(take).collect()
+}
+
+fn several_sets() -> [Set; 5] {
+    [
+        Set::new("rs", (4, 6), 3, 5),
+        Set::new("rs16", (2, 5), 4, 19),
+        Set::new("xor", (6, 10), 2, 37),
+        Set::new("copy", (1, 4), 3, 7),
+        Set::new("rs", (3, 8), 2, 0),
+    ]
+}
+
+#[test]
+fn two_to_as_many_shares_as_may_be_lost_damaged_at_random() {
+    let mut tally = Tally::of("two to n-k shares damaged at random, each elsewhere");
+    let mut lot = lots(11);
+    let sets = several_sets();
+    for case in 0..if full() { 100_000 } else { 400 } {
+        let set = &sets[case % sets.len()];
+        let n = set.shares.len();
+        let hurt = drawn(n, 2 + lot(n - set.k - 1), &mut lot);
+        let mut all = set.shares.clone();
+        for &index in &hurt {
+            all[index] = damaged(&set.shares[index], &mut lot);
+        }
+        let left = set.common.geometry().shards();
+        let left = left.difference(hurt.iter().copied().collect());
+        let what = || format!("case {case}: {:?}, shares {hurt:?}", set.common.code());
+        let result = set.decode(&all, lot(2) == 1, &what);
+        // Which n-k may be lost is the code's own; beyond that it depends on where the damage is.
+        if set.common.code().is_recoverable(left) {
+            result.unwrap_or_else(|error| panic!("{}: {error}", what()));
+            tally.count("came back, as they must");
+        } else {
+            tally.count(match result {
+                Ok(_) => "came back, though the code does not promise it",
+                Err(_) => "refused, where the code does not promise it",
+            });
+        }
+    }
+}
+
+#[test]
+fn any_number_of_shares_damaged_at_random_come_back_where_every_stripe_does() {
+    let mut tally = Tally::of("two to n shares damaged in some frames");
+    let mut lot = lots(12);
+    let sets = several_sets();
+    for case in 0..if full() { 100_000 } else { 400 } {
+        let set = &sets[case % sets.len()];
+        let n = set.shares.len();
+        let mut all = set.shares.clone();
+        for index in drawn(n, 2 + lot(n - 1), &mut lot) {
+            let frames = set.anatomy.all_frames();
+            all[index] = overwritten(&set.shares[index], frames, &mut lot);
+        }
+        let comes_back = (0..set.anatomy.frames).all(|stripe| {
+            let range = set.anatomy.stripe(stripe);
+            let same =
+                |share: &usize| all[*share][range.clone()] == set.shares[*share][range.clone()];
+            set.common
+                .code()
+                .is_recoverable((0..n).filter(same).collect())
+        });
+        let what = || format!("case {case}: {:?}", set.common.code());
+        match set.decode(&all, lot(2) == 1, &what) {
+            Ok(_) => assert!(comes_back, "{}: worked, and should not", what()),
+            Err(error) => assert!(!comes_back, "{}: {error}", what()),
+        }
+        tally.count(if comes_back {
+            "came back, as they must"
+        } else {
+            "refused, as they must be"
+        });
     }
 }
 
@@ -451,6 +620,132 @@ fn two_shares_of_one_index_that_differ_and_are_both_valid() {
     set.comes_back(&with_spare, &differ);
 }
 
+/// One share in the place of another, in every way that this can happen.
+#[test]
+fn every_pair_of_shares_mixed_up() {
+    let mut swaps = Tally::of("two shares swapped");
+    let mut tally = [
+        Tally::of("a share relabelled as another"),
+        Tally::of("a share of another stream in a share's place"),
+        Tally::of("a share of an older generation in a share's place"),
+        Tally::of("a share given twice in another's place"),
+        Tally::of("a share given twice, differing, both valid"),
+    ];
+    let codes = [("rs", 2, 3), ("rs", 4, 6), ("xor", 6, 10)];
+    for (codec, k, n) in codes.into_iter().take(if full() { 3 } else { 2 }) {
+        let set = Set::new(codec, (k, n), 2, 5);
+        let frames = set.anatomy.all_frames();
+        let other = Set::of_stream(codec, (k, n), 2, 5, *b"but another one ");
+        // The same stream by name, older and with other data, as no honest writer makes it.
+        let mut older = options(code(codec, k, n), SHARD as u64);
+        older.identity.as_mut().unwrap().generation -= 1;
+        let older = shares(&noise(set.data.len(), 99), &older);
+        let mut data = set.data.clone();
+        data[3] ^= 1;
+        let false_ones = shares(&data, &options(code(codec, k, n), SHARD as u64));
+        for (i, j) in (0..n).flat_map(|i| (0..n).map(move |j| (i, j))) {
+            let what = || format!("{codec} ({k}, {n}): shares {i} and {j}");
+            let mut try_with = |row: usize, places: &[&Vec<u8>]| {
+                set.comes_back(&set.with(set.without(i), places), &what);
+                tally[row].add("came back with a spare", 2);
+                if let Some(rest) = set.lacking(i, j) {
+                    set.fails(&set.with(rest, places), &what);
+                    tally[row].add("refused without", 2);
+                }
+            };
+            if i != j {
+                let frames_of_j = &set.shares[j][frames.clone()];
+                try_with(0, &[&splice(&set.shares[i], frames.clone(), frames_of_j)]);
+                try_with(3, &[&set.shares[j]]);
+                let mut swapped = set.shares.clone();
+                swapped.swap(i, j);
+                for report in set.comes_back(&swapped, &what) {
+                    assert!(report.sources.iter().all(SourceOutcome::is_good));
+                }
+                swaps.add("came back", 2);
+            }
+            try_with(1, &[&other.shares[j]]);
+            try_with(2, &[&older[j]]);
+            try_with(4, &[&set.shares[i], &false_ones[i]]);
+            try_with(4, &[&false_ones[i], &set.shares[i]]);
+        }
+    }
+}
+
+/// What other shares than these could say alike.
+fn other_commons(set: &Set) -> Vec<Common> {
+    let Set { k, common, .. } = set;
+    let (k, n) = (*k, set.shares.len());
+    let (shard, right) = (SHARD as u64, common.identity());
+    let [mut later, mut elder, mut named, mut stranger] = [(); 4].map(|()| right.clone());
+    later.generation += 1;
+    elder.time -= 1;
+    named.name = Some(b"another".to_vec());
+    stranger.stream = StreamId(*b"but another one ");
+    let same = || Arc::clone(common.code());
+    let made = [
+        Common::new(&later, same(), shard, k),
+        Common::new(&elder, same(), shard, k),
+        Common::new(&named, same(), shard, k),
+        Common::new(&stranger, same(), shard, k),
+        Common::new(right, same(), shard, n),
+        Common::new(right, same(), 2 * shard, k),
+        Common::new(right, code("rs", k, n + 1), shard, k),
+        Common::new(right, code("rs", k + 1, n + 1), shard, k + 1),
+        Common::new(right, code("copy", 1, n), shard, 1),
+    ];
+    let other = made.into_iter().map(Result::unwrap);
+    other.filter(|other| other != common).collect()
+}
+
+/// A share made anew with another header and trailer, and its frames as they are or forged as well.
+fn rewritten(set: &Set, index: usize, common: &Common, frames_too: bool) -> Vec<u8> {
+    let trailer = ending::decode_trailer(&set.shares[index][set.anatomy.trailer..]);
+    let mut share = header::encode(common, index);
+    let first_frame = share.len() as u64;
+    for stripe in 0..set.anatomy.frames {
+        let frame = &set.shares[index][set.anatomy.stripe(stripe)];
+        if frames_too {
+            share.extend(forge(frame, common, |head, _| {
+                head.stream = common.stream();
+            }));
+        } else {
+            share.extend(frame);
+        }
+    }
+    let totals = trailer.unwrap().0.totals;
+    share.extend(ending::encode(common, index, &totals, first_frame));
+    share
+}
+
+#[test]
+fn what_all_shares_say_alike_forged_in_one() {
+    let mut tally = Tally::of("`common` forged in one share, with right digests");
+    let codes = [("rs", 2, 3), ("copy", 1, 3), ("rs", 4, 6), ("xor", 6, 10)];
+    for (codec, k, n) in codes.into_iter().take(if full() { 4 } else { 2 }) {
+        let set = Set::new(codec, (k, n), 2, 5);
+        for (index, other) in
+            (0..n).flat_map(|index| other_commons(&set).into_iter().map(move |one| (index, one)))
+        {
+            for (frames_too, pipes) in [(false, false), (false, true), (true, false), (true, true)]
+            {
+                let forged = rewritten(&set, index, &other, frames_too);
+                let what = || format!("share {index} of {codec} ({k}, {n}) says {other:?}");
+                match set.decode(&set.with_spares(index, &forged), pipes, &what) {
+                    Ok(_) => tally.count("outvoted"),
+                    // Another stream that this share alone gives is for the user to refuse.
+                    Err(DecodeError::Choose(ChooseError::Ambiguous { .. }))
+                        if k == 1 && other.stream() != set.common.stream() =>
+                    {
+                        tally.count("asked which stream is meant");
+                    }
+                    Err(error) => panic!("{}: {error}", what()),
+                }
+            }
+        }
+    }
+}
+
 #[test]
 fn shares_of_two_streams_mixed() {
     let one = Set::new("rs", (2, 3), 2, 5);
@@ -538,34 +833,58 @@ fn what_is_no_share_is_told_apart() {
 
 #[test]
 fn doubled_appended_and_followed_by_garbage() {
+    let mut tally = Tally::of("a share doubled, or followed by another or by garbage");
     let set = Set::new("rs", (2, 3), 2, 5);
-    let followed = |index: usize, by: &[u8]| [&set.shares[index], by].concat();
-    let cases = [
-        ("doubled", set.shares[0].clone()),
-        ("with another after it", set.shares[1].clone()),
-        ("followed by one byte", vec![0]),
-        ("followed by garbage", noise(5000, 3)),
-        ("followed by zeros", vec![0; 5000]),
-    ];
-    for (what, by) in &cases {
-        let hurt = followed(0, by);
-        let what = || format!("a share {what}");
-        for report in set.comes_back(&set.without_spares(0, &hurt), &what) {
-            assert!(report.is_proven(), "{}", what());
-            assert_eq!(report.sources.last().unwrap().fault_count, 0);
-        }
-        // All of them so: nothing is left whose end is in its place.
-        let all: Vec<Vec<u8>> = (0..3).map(|index| followed(index, by)).collect();
-        for report in set.comes_back(&all, &what) {
-            assert!(report.is_proven(), "all: {}: {report:?}", what());
+    for index in 0..3 {
+        let followed = |index: usize, by: &[u8]| [&set.shares[index], by].concat();
+        let cases = [
+            ("doubled", set.shares[index].clone()),
+            (
+                "with the next after it",
+                set.shares[(index + 1) % 3].clone(),
+            ),
+            (
+                "with the last after it",
+                set.shares[(index + 2) % 3].clone(),
+            ),
+            ("followed by one byte", vec![0]),
+            ("followed by garbage", noise(5000, 3)),
+            ("followed by zeros", vec![0; 5000]),
+        ];
+        for (what, by) in &cases {
+            let hurt = followed(index, by);
+            let what = || format!("share {index} {what}");
+            for report in set.comes_back(&set.without_spares(index, &hurt), &what) {
+                assert!(report.is_proven(), "{}", what());
+                assert_eq!(report.sources.last().unwrap().fault_count, 0);
+            }
+            // All of them so: nothing is left whose end is in its place.
+            let all: Vec<Vec<u8>> = (0..3).map(|index| followed(index, by)).collect();
+            for report in set.comes_back(&all, &what) {
+                assert!(report.is_proven(), "all: {}: {report:?}", what());
+            }
+            tally.add("came back", 4);
         }
     }
+    for index in 0..3 {
+        set.comes_back(&set.with_a_spare(index, &[]), &|| {
+            format!("share {index} empty")
+        });
+        set.fails(&set.without_spares(index, &[]), &|| {
+            format!("share {index} empty")
+        });
+    }
+    let mut empty = Tally::of("a share empty");
+    empty.add("came back with a spare", 6);
+    empty.add("refused without", 6);
 }
 
 #[test]
-fn parity_altered_and_its_digests_recomputed() {
+fn a_shard_altered_and_its_digests_recomputed() {
+    let mut with_spare = Tally::of("a frame forged with right digests, one share to spare");
+    let mut without = Tally::of("a frame forged with right digests, none to spare");
     let set = Set::new("rs", (4, 6), 3, 5);
-    for hurt in [4, 5, 1] {
+    for hurt in 0..6 {
         for stripe in 0..set.anatomy.frames {
             let range = set.anatomy.stripe(stripe);
             let forged = forge(
@@ -581,6 +900,7 @@ fn parity_altered_and_its_digests_recomputed() {
                 let mut five = set.with_spares(hurt, &altered);
                 five.remove(left_out);
                 set.comes_back(&five, &what);
+                with_spare.add("came back", 2);
             }
             for error in set.fails(&set.without_spares(hurt, &altered), &what) {
                 let DecodeError::Gather(GatherError::Unrecoverable {
@@ -591,6 +911,7 @@ fn parity_altered_and_its_digests_recomputed() {
                 };
                 assert_eq!(*named, stripe as u64);
                 assert!(why.contains("digest"), "{why}");
+                without.count("refused, the stripe named");
             }
         }
     }

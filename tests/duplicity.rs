@@ -13,6 +13,7 @@ use std::thread;
 use std::time::Duration;
 
 use distdup::duplicity::protocol::Hex;
+use distdup::store::{FolderHost, Origin};
 use rustix::fs::{CWD, Mode, mkfifoat};
 use serde_json::{Value, json};
 
@@ -111,6 +112,55 @@ fn a_second_backup_is_incremental_and_damage_is_named() {
             "{:?}",
             world.names()
         );
+    }
+}
+
+/// To start Duplicity for it takes longer than all else that is ours.
+#[test]
+fn the_version_is_read_and_not_asked_for() {
+    for world in World::each() {
+        let real = world
+            .duplicity
+            .clone()
+            .unwrap_or("/usr/bin/duplicity".into());
+        let said = Command::new(&real).arg("--version").output().unwrap();
+        let said = stdout(&said);
+        let version = said.split_whitespace().nth(1).unwrap();
+        let text = fs::read_to_string(&real).unwrap();
+        let first = text.lines().next().unwrap();
+        let script = world.path("duplicity");
+        let find = |body: &str| {
+            fs::write(&script, format!("{first}\n{body}")).unwrap();
+            fs::set_permissions(&script, fs::Permissions::from_mode(0o700)).unwrap();
+            // It ends before anything is run: there are no hosts.
+            let script = script.to_str().unwrap();
+            let words = ["-v", "duplicity", "-o", "none{i}", "--duplicity", script];
+            let mut command = Command::new(DISTDUP);
+            world.furnish(&mut command);
+            command.args(words).arg("collection-status");
+            command
+        };
+        let told = |mut command: Command| stderr(&command.output().unwrap());
+
+        let err = told(find("from duplicity.x import y\nopen('ran', 'w')\n"));
+        assert!(err.contains(&format!("Duplicity {version},")), "{err}");
+        assert!(!world.path("ran").exists(), "{err}");
+
+        // Whichever module Python takes, and that is none in the working folder.
+        fs::create_dir_all(world.path("first/duplicity")).unwrap();
+        let module = "__version__ = '9.8.7'\n";
+        fs::write(world.path("first/duplicity/__init__.py"), module).unwrap();
+        fs::write(world.path("duplicity.py"), "__version__ = '6.5.4'\n").unwrap();
+        let mut command = find("from duplicity.x import y\n");
+        command.env("PYTHONPATH", world.path("first"));
+        let err = told(command);
+        assert!(err.contains("Duplicity 9.8.7 is newer"), "{err}");
+
+        // A script that does something else is asked.
+        let err = told(find("print('duplicity 5.4.3 of today')\n"));
+        assert!(err.contains("Duplicity 5.4.3 is newer"), "{err}");
+        let err = told(find("print('hello')\n"));
+        assert!(err.contains("--version said \"hello"), "{err}");
     }
 }
 
@@ -350,6 +400,30 @@ fn a_dry_run_does_nothing_and_says_so() {
         );
         assert!(said.contains("NewFiles"), "{said}"); // what would be done is Duplicity's to say
         assert_eq!(world.names(), ["home", "test", "tmp"]);
+        let mut full = world.command(&["duplicity", "-o", "backup_test/distdup{i}"]);
+        full.args(["full", "test", "--dry-run", "--no-encryption"]);
+        let output = full.output().unwrap();
+        assert_exit(&output, 0);
+        assert!(stdout(&output).contains("NewFiles"), "{output:?}");
+        assert_eq!(world.names(), ["home", "test", "tmp"]);
+        // Where a backup could not be made, nor can it be tried.
+        fs::create_dir_all(world.host(1)).unwrap();
+        fs::write(world.host(1).join("letter"), "").unwrap();
+        for output in [world.backup(&dry), full.output().unwrap()] {
+            assert_exit(&output, 1);
+            assert!(stderr(&output).contains("is no host"), "{output:?}");
+        }
+        fs::remove_file(world.host(1).join("letter")).unwrap();
+        FolderHost::create(&world.host(1), Origin::NewStore).unwrap();
+        for output in [world.backup(&dry), full.output().unwrap()] {
+            assert_exit(&output, 1);
+            let said = stderr(&output);
+            assert!(
+                said.contains("distdup0") && said.contains("are missing"),
+                "{said}"
+            );
+        }
+        fs::remove_dir_all(world.path("backup_test")).unwrap();
         // Nor is it settled how many they are to be.
         assert_exit(&world.backup(&[&["-k", "2", "-n", "4"], PLAIN].concat()), 0);
         let before = world.shares(0, "");

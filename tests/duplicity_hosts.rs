@@ -5,10 +5,11 @@
 
 mod world;
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs;
+use std::io::{BufRead, BufReader};
 use std::path::Path;
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, ChildStdout, Command, Output, Stdio};
 
 use distdup::control::Control;
 use distdup::duplicity::hosts::{Access, HostsError, Layout};
@@ -39,6 +40,34 @@ fn hang(host: &Path) {
 
 fn unhang(host: &Path) {
     fs::rename(host.join("stamp"), host.join("distdup-host")).unwrap();
+}
+
+/// A host that answers, and takes its time for it, until this goes.
+struct Slow {
+    holder: Child,
+    said: BufReader<ChildStdout>,
+}
+
+impl Slow {
+    fn new(host: &Path, seconds: &str) -> Self {
+        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/python/slow_host.py");
+        let mut holder = Command::new("python3")
+            .args(["-I", script])
+            .args([host.as_os_str(), OsStr::new(seconds)])
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut said = BufReader::new(holder.stdout.take().unwrap());
+        assert_eq!(said.read_line(&mut String::new()).unwrap(), 5);
+        Self { holder, said }
+    }
+
+    /// How often it was waited for.
+    fn end(mut self) -> usize {
+        self.holder.kill().unwrap();
+        self.holder.wait().unwrap();
+        self.said.lines().count()
+    }
 }
 
 /// A script with `$backup` and `$restore` in it, in a mount namespace of its own, where the folder
@@ -179,6 +208,55 @@ fn a_host_that_goes_or_hangs_while_a_backup_runs_degrades_it() {
                 assert!(!world.path("restore_test").exists());
             });
         }
+    }
+}
+
+#[test]
+fn a_host_that_is_slow_is_waited_for() {
+    let world = World::each().last().unwrap();
+    assert_exit(&world.backup(PLAIN), 0);
+    fs::write(world.path("test/big"), random(3_000_000)).unwrap();
+    let slow = Slow::new(&world.host(1), "0.1");
+    let output = world.run(&[&["--json", "backup", "test"], SMALL_VOLUMES].concat());
+    assert_exit(&output, 0);
+    let result: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(result["may_be_lost"], 1, "{result}");
+    assert_eq!(result["hosts"][1]["complete"], true, "{result}");
+    assert!(world.shares(1, "inc").len() >= 4); // 3 volumes, 1 manifest
+    world.restores(0);
+    assert!(slow.end() > 5);
+}
+
+#[test]
+fn a_host_that_is_too_slow_degrades_a_backup_and_may_come_back() {
+    let world = World::each().next().unwrap();
+    fs::write(world.path("test/big"), random(10_000_000)).unwrap();
+    let arguments = ["--json", "backup", "--host-timeout", "2", "test"];
+    let child = world
+        .command(&[&arguments, SMALL_VOLUMES].concat())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    wait_until("volumes are stored", || world.shares(1, "vol").len() >= 2);
+    let slow = Slow::new(&world.host(1), "6");
+    let output = child.wait_with_output().unwrap();
+    assert_exit(&output, 3);
+    let result: Value = serde_json::from_str(stdout(&output).lines().last().unwrap()).unwrap();
+    let complete = |i: usize| result["hosts"][i]["complete"] == true;
+    assert_eq!([0, 1, 2].map(complete), [true, false, true], "{result}");
+    assert_eq!(result["may_be_lost"], 0, "{result}");
+    let error = result["hosts"][1]["error"].as_str().unwrap();
+    assert!(error.contains("within 2 s"), "{result}");
+    let said = stderr(&output);
+    assert!(said.contains("not all of this backup is on"), "{said}");
+    slow.end();
+
+    // What it lacks, it can be given.
+    world.restores(3);
+    assert_exit(&world.run(&["heal", "backup_test/distdup{i}"]), 0);
+    for lost in [0, 2] {
+        world.without(&[lost], || world.restores(3));
     }
 }
 

@@ -40,6 +40,7 @@ impl Copied {
             .output();
         let modules = stdout(&modules.unwrap());
         fs::create_dir(world.path("site")).unwrap();
+        fs::create_dir(world.path("run")).unwrap();
         let copied = Command::new("cp")
             .args(["-r", modules.trim()])
             .arg(world.path("site/duplicity"))
@@ -62,6 +63,7 @@ impl Copied {
         self.world.furnish(&mut command);
         command
             .env("PYTHONPATH", self.world.path("site"))
+            .env("XDG_RUNTIME_DIR", self.world.path("run"))
             .env("PYTHONDONTWRITEBYTECODE", "1");
         command
     }
@@ -110,6 +112,8 @@ fn plain_duplicity_works_while_the_backend_is_installed() {
         );
         assert_eq!(copied.changes("--install-backend", "unchanged"), file);
 
+        assert_exit(&copied.plain(&[&full[..], &["--dry-run"]].concat()), 0);
+        assert!(!copied.world.path("disk0").exists());
         assert_exit(&copied.plain(&full), 0);
         fs::remove_dir_all(copied.world.path("disk1")).unwrap();
         let restored = copied.plain(&["restore", "distdup://home", "restored"]);
@@ -199,6 +203,8 @@ fn plain_duplicity_writes_alone_and_reads_whenever_it_can() {
         assert_exit(&running.wait_with_output().unwrap(), 0);
         restores();
         drop(host.lock(1, false).unwrap());
+        // Of its pipes nothing is left, nor where a worker ends without a word.
+        assert_eq!(fs::read_dir(world.path("run")).unwrap().count(), 0);
     }
 }
 

@@ -4,6 +4,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by it")]
 
+#[path = "kit/tally.rs"]
+mod tally;
 mod world;
 
 use std::ffi::OsStr;
@@ -14,6 +16,7 @@ use std::process::{Child, Command, Output, Stdio};
 use std::thread;
 use std::time::Duration;
 
+use tally::{Tally, full};
 use world::{
     DISTDUP, PLAIN, SMALL_VOLUMES, World, assert_exit, kill, processes, random, stderr, stdout,
     wait_until,
@@ -201,10 +204,9 @@ fn run_killed(world: &World, point: Point, victim: Victim) {
 
 #[test]
 fn a_backup_that_is_killed_anywhere_goes_on_or_begins_again() {
-    let full = std::env::var_os("DISTDUP_TEST_FULL").is_some_and(|value| value != "0");
-    if !full {
-        eprintln!("a sample; DISTDUP_TEST_FULL=1 kills at all points");
-    }
+    let mut tally =
+        Tally::of("SIGKILL of Duplicity, launcher, resident or all at each point of a backup");
+    let full = full();
     let worlds = World::each().count();
     let mut number = 0;
     for &victim in VICTIMS {
@@ -215,6 +217,7 @@ fn a_backup_that_is_killed_anywhere_goes_on_or_begins_again() {
                 if full || (number % 5 == 0 && number / 5 % worlds == which) {
                     eprintln!("{victim:?} at {point:?}, generation {which}");
                     run_killed(&world, point, victim);
+                    tally.count("went on or began again, restored, left nothing");
                 }
             }
         }

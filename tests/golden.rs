@@ -15,6 +15,7 @@ use distdup::control::Control;
 use distdup::decode::DecodeOptions;
 use distdup::verify::verify;
 use kit::golden::{GOLDEN, Golden};
+use kit::tally::Tally;
 use kit::{decode_from, files, full, pipes};
 
 #[test]
@@ -39,6 +40,8 @@ fn golden_shares_are_written_the_same_again() {
 
 #[test]
 fn golden_shares_are_read_from_every_sufficient_subset() {
+    let mut tally =
+        Tally::of("golden shares of every format version, from every set of k that is enough");
     for golden in GOLDEN {
         let code = golden.code();
         let sets = golden.committed();
@@ -62,6 +65,7 @@ fn golden_shares_are_read_from_every_sufficient_subset() {
                     let (found, report) = decode_from(sources, &DecodeOptions::default()).unwrap();
                     assert!(found == data, "{}: {len} bytes, {set:?}", golden.name());
                     assert!(report.is_proven());
+                    tally.count("came back");
                 }
             }
             for verdict in verify(files(&shares, 0..golden.n), &Control::new().0).unwrap() {

@@ -8,6 +8,7 @@
 mod kit;
 
 use std::io::ErrorKind;
+use std::process::Command;
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -25,6 +26,7 @@ use kit::faulty::{
     Fault, Journal, Op, ScriptedInput, ScriptedSink, ScriptedSource, gate, scripted,
 };
 use kit::pipe::pipe;
+use kit::tally::Tally;
 use kit::{
     Bytes, MemorySink, MemorySource, code, decode_from, files, full, noise, options, shares,
 };
@@ -127,6 +129,7 @@ fn named(report: &EncodeReport, failed: &[usize], op: Op) {
 
 #[test]
 fn every_operation_of_every_sink_fails_in_turn() {
+    let mut tally = Tally::of("each open, write, flush, finish of a sink fails in turn");
     let data = noise(2 * 2 * SHARD + 7, 1);
     let options = encoding(2, 4, 2);
     let whole = shares(&data, &options);
@@ -151,6 +154,7 @@ fn every_operation_of_every_sink_fails_in_turn() {
                     decode_from(files(&journal.bytes, complete), &DecodeOptions::default())
                         .unwrap();
                 assert!(found == data);
+                tally.count("degraded, sinks and cause named");
             }
             // Too few are left.
             let (sinks, journal) = scripted(4, |index| (index != 2).then(|| (op, fault.clone())));
@@ -164,6 +168,17 @@ fn every_operation_of_every_sink_fails_in_turn() {
             let finished = journal.lock().unwrap().finished.clone();
             let may_be_complete = matches!(op, Op::Finish | Op::Write(_) | Op::Flush(_));
             assert!(may_be_complete || finished == [false; 4], "{op:?}");
+            tally.count("failed, sinks and cause named");
+        }
+    }
+    // A write that is interrupted, or takes one byte, is gone on with.
+    let writes = operations.iter().filter(|op| matches!(op, Op::Write(_)));
+    for &op in writes {
+        for fault in [Fault::Error(ErrorKind::Interrupted), Fault::Short] {
+            let (sinks, journal) = scripted(4, |index| (index == 1).then(|| (op, fault.clone())));
+            run(input(&data), sinks, &options).unwrap();
+            assert!(journal.lock().unwrap().bytes == whole, "{op:?}");
+            tally.count("went on unharmed");
         }
     }
 }
@@ -227,6 +242,7 @@ fn short_and_interrupted_writes_and_reads_change_nothing() {
 #[test]
 fn an_input_that_fails_at_any_offset_has_no_end() {
     let data = noise(2 * 2 * SHARD, 3); // whole stripes: the end is known only by asking
+    let mut tally = Tally::of("the input fails at each byte");
     let options = encoding(2, 3, 2);
     for offset in 0..=data.len() as u64 {
         let (sinks, journal) = scripted(3, |_| None);
@@ -238,6 +254,7 @@ fn an_input_that_fails_at_any_offset_has_no_end() {
             "{offset}: {error}"
         );
         nothing_looks_complete(&journal);
+        tally.count("failed, the byte named");
     }
 }
 
@@ -275,19 +292,25 @@ fn nothing_looks_complete(journal: &Mutex<Journal>) {
 
 #[test]
 fn a_sink_that_blocks_for_ever_is_dropped_and_the_others_complete() {
+    let mut tally = Tally::of("a sink hangs at each open, write, flush, finish, for ever");
     // More frames than any queue holds.
     let data = noise(40 * 2 * SHARD + 5, 5);
     let mut options = encoding(2, 4, 2);
     let whole = shares(&data, &options);
+    let mut operations = operations(&data, &options);
     options.sink_timeout = SOON;
-    for op in [
-        Op::Open,
-        Op::Write(0),
-        Op::Write(5),
-        Op::Write(41),
-        Op::Flush(0),
-        Op::Finish,
-    ] {
+    if !full() {
+        let some = [
+            Op::Open,
+            Op::Write(0),
+            Op::Write(5),
+            Op::Write(41),
+            Op::Flush(0),
+            Op::Finish,
+        ];
+        operations.retain(|op| some.contains(op));
+    }
+    for op in operations {
         let (gate, held) = gate();
         let (sinks, journal) = scripted(4, |index| {
             (index == 1).then(|| (op, Fault::Block(gate.clone())))
@@ -306,6 +329,39 @@ fn a_sink_that_blocks_for_ever_is_dropped_and_the_others_complete() {
         assert_eq!(finished, [true, false, true, true], "{op:?}");
         drop(held);
         check_journal(&journal, &whole, 2);
+        tally.count("dropped, the others whole");
+    }
+}
+
+#[test]
+fn a_sink_that_blocks_for_a_while_is_waited_for() {
+    let mut tally = Tally::of("a sink hangs at each open, write, flush, finish, for a while");
+    let data = noise(2 * 2 * SHARD + 7, 5);
+    let options = encoding(2, 4, 2);
+    let whole = shares(&data, &options);
+    for op in operations(&data, &options) {
+        let (gate, held) = gate();
+        let (sinks, journal) = scripted(4, |index| {
+            (index == 1).then(|| (op, Fault::Block(gate.clone())))
+        });
+        let (input, options) = (input(&data), options.clone());
+        let running = thread::spawn(move || run(input, sinks, &options));
+        // Until it hangs; then it goes on.
+        while !journal.lock().unwrap().entries.contains(&(1, op)) {
+            thread::yield_now();
+        }
+        drop(held);
+        let report = running.join().unwrap().unwrap();
+        assert!(
+            report.sinks.iter().all(|one| one.failure.is_none()),
+            "{op:?}"
+        );
+        let journal = journal.lock().unwrap();
+        assert!(
+            journal.bytes == whole && journal.finished == [true; 4],
+            "{op:?}"
+        );
+        tally.count("all shares whole");
     }
 }
 
@@ -407,6 +463,7 @@ fn a_source_that_cannot_be_read_at_some_byte() {
     let shares = shares(&data, &encoding(2, 3, 2));
     let anatomy = Anatomy::of(&shares[0], SHARD);
     let step = if full() { 1 } else { 3 };
+    let mut tally = Tally::of("a share cannot be read at each byte");
     for seekable in [false, true] {
         for bad in (0..=anatomy.len as u64).step_by(step) {
             let with = |others: &[usize]| {
@@ -423,9 +480,15 @@ fn a_source_that_cannot_be_read_at_some_byte() {
             let (found, _) = with(&[1, 2])
                 .unwrap_or_else(|error| panic!("byte {bad}, seekable: {seekable}: {error}"));
             assert!(found == data);
+            tally.count("came back with a spare");
             let at = usize::try_from(bad).unwrap();
             let needed = anatomy.all_frames().contains(&at);
-            match with(&[1]) {
+            let result = with(&[1]);
+            tally.count(match &result {
+                Ok(_) => "came back without",
+                Err(_) => "refused without, source and cause named",
+            });
+            match result {
                 Ok((found, _)) => assert!(!needed && found == data, "byte {bad}"),
                 Err(error) if needed => {
                     // It says which source, and what the system said.
@@ -446,6 +509,7 @@ fn a_source_that_cannot_be_read_at_some_byte() {
 
 #[test]
 fn a_source_that_blocks_for_ever_is_done_without_or_named() {
+    let mut tally = Tally::of("a source hangs at each phase, for ever");
     let data = noise(40 * 2 * SHARD + 9, 9);
     let shares = shares(&data, &encoding(2, 3, 2));
     let anatomy = Anatomy::of(&shares[0], SHARD);
@@ -474,11 +538,13 @@ fn a_source_that_blocks_for_ever_is_done_without_or_named() {
             let (found, report) = with(&[1, 2])
                 .unwrap_or_else(|error| panic!("{place:?}, seekable: {seekable}: {error}"));
             assert!(found == data && report.is_proven());
+            tally.count("came back with a spare");
             match with(&[1]) {
                 // All its frames are had before its end.
                 Ok((found, report)) => {
                     assert_eq!(place, Some(anatomy.trailer));
                     assert!(found == data && report.is_proven());
+                    tally.count("came back without");
                 }
                 Err(error) => {
                     let text = error.to_string();
@@ -487,9 +553,48 @@ fn a_source_that_blocks_for_ever_is_done_without_or_named() {
                             || text.contains("gave no byte"),
                         "{place:?}: {text}"
                     );
+                    tally.count("refused without, the source named");
                 }
             }
             drop(held);
+        }
+    }
+}
+
+#[test]
+fn a_source_that_blocks_for_a_while_is_waited_for() {
+    let mut tally = Tally::of("a source hangs at each phase, for a while");
+    let data = noise(2 * 2 * SHARD + 9, 9);
+    let shares = shares(&data, &encoding(2, 3, 2));
+    let anatomy = Anatomy::of(&shares[0], SHARD);
+    let mut places = vec![
+        None,
+        Some(0),
+        Some(anatomy.header + 10),
+        Some(anatomy.trailer - 1),
+    ];
+    places.extend((0..anatomy.frames).map(|stripe| Some(anatomy.stripe(stripe).start)));
+    for seekable in [false, true] {
+        for &place in &places {
+            let (gate, held) = gate();
+            let (arrived, wait) = crossbeam_channel::bounded(1);
+            let mut stuck = ScriptedSource::new(0, &shares[0], seekable);
+            match place {
+                None => stuck.opens = Some(gate.telling(arrived)),
+                Some(at) => stuck.blocks_at = Some((at as u64, gate.telling(arrived))),
+            }
+            let other = ScriptedSource::new(1, &shares[1], seekable);
+            // No spare: it must be waited for.
+            let running =
+                thread::spawn(move || decode_scripted([stuck, other], &DecodeOptions::default()));
+            wait.recv().unwrap();
+            drop(held);
+            let (found, report) = running.join().unwrap().unwrap();
+            assert!(
+                found == data && report.is_proven(),
+                "{place:?}, seekable: {seekable}"
+            );
+            tally.count("came back");
         }
     }
 }
@@ -575,6 +680,7 @@ fn to_cancel_works_while_sources_or_the_output_block() {
 
 #[test]
 fn an_output_that_fails_at_any_moment_fails_the_decode() {
+    let mut tally = Tally::of("each open, write, flush, finish of the output fails in turn");
     let data = noise(3 * 2 * SHARD + 9, 9);
     let shares = shares(&data, &encoding(2, 3, 2));
     let decode_into = |fault: Option<(Op, Fault)>| {
@@ -610,6 +716,93 @@ fn an_output_that_fails_at_any_moment_fails_the_decode() {
             assert!(!journal.finished[0], "{op:?}");
             assert!(data.starts_with(&journal.bytes[0]));
             assert!(*offset <= journal.bytes[0].len() as u64);
+            tally.count("failed, cause named");
+        }
+    }
+}
+
+// --- What is left of a failure in the process ---
+
+/// Its threads and descriptors.
+fn held() -> [usize; 2] {
+    ["/proc/self/task", "/proc/self/fd"].map(|folder| std::fs::read_dir(folder).unwrap().count())
+}
+
+/// Nothing of a run is left, at the latest after a while.
+fn released(before: [usize; 2], what: &str) {
+    let began = Instant::now();
+    while held() != before {
+        let late = began.elapsed() > Duration::from_secs(60);
+        assert!(
+            !late,
+            "{what}: {:?} threads and descriptors, {before:?} before",
+            held()
+        );
+        thread::sleep(Duration::from_millis(1));
+    }
+}
+
+#[test]
+fn no_failure_leaves_a_thread_or_a_descriptor() {
+    // Other tests have threads, too: this one wants a process of its own.
+    if std::env::var_os("DISTDUP_TEST_ALONE").is_none() {
+        let this = "no_failure_leaves_a_thread_or_a_descriptor";
+        let status = Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", this, "--nocapture"])
+            .env("DISTDUP_TEST_ALONE", "1")
+            .status();
+        return assert!(status.unwrap().success());
+    }
+    let mut tally = Tally::of("threads and descriptors left after each failure");
+    let folder = tempfile::tempdir().unwrap();
+    let data = noise(2 * 2 * SHARD + 7, 1);
+    let options = encoding(2, 4, 2);
+    let shares = shares(&data, &options);
+    // Real ones beside those that fail.
+    let real = |name: &str| {
+        let force = distdup::sink::Options {
+            force: true,
+            sync: true,
+        };
+        let name = match name {
+            "file" => folder.path().join("s").into_os_string(),
+            command => command.into(),
+        };
+        distdup::sink::parse(&name, force).unwrap()
+    };
+    let encode_beside = |op: Op, fault: &Fault, failing: usize| {
+        let (sinks, _) = scripted(failing, |_| Some((op, fault.clone())));
+        let sinks = sinks
+            .into_iter()
+            .map(|sink| Box::new(sink) as Box<dyn Sink>);
+        let others = ["file", "exec:cat > /dev/null", "/dev/null"];
+        let sinks = sinks.chain(others.into_iter().map(real)).take(4).collect();
+        encode(Box::new(input(&data)), sinks, &options, &Control::new().0).is_ok()
+    };
+    let decode_beside = |bad: u64, seekable: bool| {
+        let mut hurt = ScriptedSource::new(0, &shares[0], seekable);
+        hurt.bad_byte = Some(bad);
+        let path = folder.path().join("share");
+        std::fs::write(&path, &shares[1]).unwrap();
+        let file = distdup::source::parse(path.as_os_str()).unwrap();
+        decode_from(vec![Box::new(hurt), file], &DecodeOptions::default()).is_ok()
+    };
+    encode_beside(Op::Finish, &Fault::Os(5), 1);
+    let before = held();
+    for op in operations(&data, &options) {
+        for fault in faults(op) {
+            for failing in [1, 3] {
+                encode_beside(op, &fault, failing);
+                released(before, &format!("{op:?}, {failing} fail"));
+                tally.count("none");
+            }
+        }
+    }
+    for bad in (0..=shares[0].len() as u64).step_by(if full() { 1 } else { 20 }) {
+        for seekable in [false, true] {
+            decode_beside(bad, seekable);
+            released(before, &format!("byte {bad} unreadable"));
+            tally.count("none");
         }
     }
 }

@@ -83,7 +83,7 @@ impl Backup {
         let scratch = dry_run.then(Runtime::create).transpose();
         let scratch = scratch.context("cannot make a folder for a dry run")?;
         let target = match &scratch {
-            Some(scratch) => plan.to_try(&wish, scratch.path(), &control),
+            Some(scratch) => plan.layout.to_try(&wish, scratch.path(), &control),
             None => plan.layout.existing_or_new(&wish, &control),
         };
         let target = target.map_err(|error| {

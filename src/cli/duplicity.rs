@@ -10,6 +10,7 @@ use distdup::control::Control;
 use distdup::duplicity::command::Command;
 use distdup::duplicity::hosts::Access;
 use distdup::duplicity::install::{self, Change, Installed};
+use distdup::duplicity::runtime::Runtime;
 use serde_json::json;
 
 use super::console::{Console, warn};
@@ -86,7 +87,12 @@ impl Duplicity {
         let duplicity = session::find(console, &settings)?;
         let environment = settings.environment()?;
         let (control, _) = Control::new();
-        let target = if command.makes() {
+        let dry_run = command.makes() && command.is_dry_run();
+        let scratch = dry_run.then(Runtime::create).transpose();
+        let scratch = scratch.context("cannot make a folder for a dry run")?;
+        let target = if let Some(scratch) = &scratch {
+            layout.to_try(&settings.wish(), scratch.path(), &control)
+        } else if command.makes() {
             layout.existing_or_new(&settings.wish(), &control)
         } else {
             let target = layout.existing(Access::default(), &control);

@@ -2,8 +2,11 @@
 
 use std::ffi::OsString;
 use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use clap::{Args, Parser, Subcommand};
+use signal_hook::consts::SIGXFSZ;
 
 mod availability;
 mod backup;
@@ -223,6 +226,9 @@ impl Cli {
             json,
             data_on_stdout: false,
         };
+        // A file beyond its limit is to be an error of one write, not the end of the process. Where it cannot
+        // be had, it is that.
+        let _ = signal_hook::flag::register(SIGXFSZ, Arc::new(AtomicBool::new(false)));
         let shares = self.command.shares();
         if selection.is_given() && !self.command.has_settings() {
             let error = Usage::say(

@@ -13,6 +13,7 @@ use distdup::control::Control;
 use distdup::duplicity::hosts::{Access, HostsError, StoreSpec, Wish};
 use distdup::duplicity::protocol::{REPORT, SESSION};
 use distdup::duplicity::resident::{self, Guard, Reporter, Resident as Server};
+use distdup::duplicity::runtime::Runtime;
 use distdup::store::Store;
 use signal_hook::consts::SIGINT;
 
@@ -28,6 +29,9 @@ pub struct Resident {
     /// What to open the store with; else a profile says
     #[arg(value_name = "FILE")]
     store: Option<PathBuf>,
+    /// Make no hosts: Duplicity only says what it would do
+    #[arg(long, conflicts_with = "store")]
+    dry_run: bool,
 }
 
 impl Resident {
@@ -36,7 +40,7 @@ impl Resident {
         signal_hook::flag::register(SIGINT, Arc::new(AtomicBool::new(false)))?;
         let opened = match &self.store {
             Some(file) => open(file),
-            None => open_profile(selection),
+            None => open_profile(selection, self.dry_run),
         };
         let (store, guard) = match opened {
             Ok(opened) => opened,
@@ -73,7 +77,7 @@ fn open(path: &Path) -> anyhow::Result<(Store, Guard<'static>)> {
 }
 
 /// The store of a profile; made, if there is none yet.
-fn open_profile(selection: &Selection) -> anyhow::Result<(Store, Guard<'static>)> {
+fn open_profile(selection: &Selection, dry_run: bool) -> anyhow::Result<(Store, Guard<'static>)> {
     let settings = selection.settings(Console::FOR_PROGRAMS)?;
     let layout = settings.layout()?.context("the settings name no hosts")?;
     let (control, _) = Control::new();
@@ -86,16 +90,21 @@ fn open_profile(selection: &Selection) -> anyhow::Result<(Store, Guard<'static>)
         access,
         ..settings.wish()
     };
+    let scratch = dry_run.then(Runtime::create).transpose()?;
     // To read needs no lock, and fewer hosts.
-    let mut target = match layout.existing(access, &control) {
-        Err(HostsError::None { .. } | HostsError::Empty { .. }) => {
+    let mut target = match (layout.existing(access, &control), &scratch) {
+        (Err(HostsError::None { .. } | HostsError::Empty { .. }), Some(scratch)) => {
+            layout.to_try(&wish, scratch.path(), &control)
+        }
+        (Err(HostsError::None { .. } | HostsError::Empty { .. }), None) => {
             layout.existing_or_new(&wish, &control)
         }
-        result => result,
+        (result, _) => result,
     }?;
     let store = target.spec.open()?;
     let mut told = false;
     let guard = move || {
+        let _kept = &scratch; // as long as this is
         target.lock_late(&wish)?;
         if !std::mem::replace(&mut told, true) {
             session::note_unlocked(Console::FOR_PROGRAMS, &target);

@@ -6,6 +6,7 @@ use std::fmt::Write;
 use anyhow::Context;
 use clap::Args;
 use distdup::control::Control;
+use distdup::duplicity::hosts::Standing;
 use distdup::quote::with_causes;
 use distdup::store::Holdings;
 use serde_json::{Value, json};
@@ -38,13 +39,12 @@ impl Status {
     pub fn run(self, console: Console, selection: &Selection) -> anyhow::Result<Outcome> {
         let layout = selection.layout(console, self.hosts)?;
         let (control, _) = Control::new();
-        let no_store = |error| session::no_store(error, "nobody can say how the backup stands");
         let target = layout
             .existing(self.args.access(), &control)
-            .map_err(no_store)?;
-        let standing = target.standing(&control).map_err(no_store)?;
+            .map_err(|error| session::no_store(error, "nobody can say how the backup stands"))?;
+        let status = &target.status;
+        let standing = Standing::of(&status.objects, status.may_fall_silent);
         let unreadable = target.unreadable(&control);
-        let status = target.store().status(&control)?;
 
         let geometry = target.code.geometry();
         let losses = losses(&*target.code, standing);

@@ -49,7 +49,7 @@ impl Tally {
     pub fn new(target: &Target, of: Option<Event>) -> Self {
         let mut hosts: Vec<OfHost> = Vec::new();
         hosts.resize_with(target.hosts.len(), OfHost::default);
-        for error in &target.silent {
+        for error in target.status.silent() {
             if let Some(position) = target.position(host_of(error)) {
                 hosts[position].faults.insert(with_causes(error), 0);
             }

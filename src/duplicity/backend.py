@@ -10,8 +10,8 @@ From the environment, in a Duplicity that distdup started:
 DISTDUP_RESIDENT  the resident's command line, a JSON array of strings
 DISTDUP_RUNTIME   a private folder in memory, where the pipes are made
 
-Installed into a Duplicity that is started by itself, it knows the program, and makes such a folder; the
-hosts are those of the profile that the URL names, distdup://PROFILE.
+Installed into a Duplicity that is started by itself, it knows the program, and makes such a folder for
+each pipe; the hosts are those of the profile that the URL names, distdup://PROFILE.
 """
 
 import atexit
@@ -24,7 +24,6 @@ import json
 import os
 import re
 import select
-import shutil
 import subprocess
 import tempfile
 import time
@@ -173,7 +172,7 @@ def open_for_writing(fifo, resident):
     deadline = time.monotonic() + OPEN_TIMEOUT
     while True:
         try:
-            return os.open(fifo, os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+            return os.open(fifo.path, os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         except OSError as e:
             if e.errno != errno.ENXIO:
                 raise
@@ -187,6 +186,7 @@ def open_for_writing(fifo, resident):
 def send(source, fifo, resident, size):
     """Writes the whole file into the pipe; returns how many bytes that were."""
     pipe = open_for_writing(fifo, resident)
+    fifo.remove()
     try:
         with contextlib.suppress(OSError):  # it works with a smaller one, too
             fcntl.fcntl(pipe, F_SETPIPE_SZ, CHUNK)
@@ -216,7 +216,7 @@ def send(source, fifo, resident, size):
         os.close(pipe)
 
 
-def receive(pipe, local, resident):
+def receive(pipe, fifo, local, resident):
     """Reads all that the resident writes into the pipe; returns its answer and the bytes' number."""
     poll = select.poll()
     poll.register(resident, select.POLLIN)
@@ -227,6 +227,8 @@ def receive(pipe, local, resident):
         if pipe in ready:
             piece = os.read(pipe, CHUNK)
             if piece:
+                if not received:
+                    fifo.remove()
                 local.write(piece)
                 received += len(piece)
                 continue
@@ -269,13 +271,38 @@ def profile_of(url):
     return urllib.parse.unquote(name)
 
 
-def private_folder():
-    """A folder for pipes, in memory if there is one, that goes when Duplicity does."""
-    parents = [os.environ.get("XDG_RUNTIME_DIR"), "/dev/shm"]
-    parent = next((each for each in parents if each and os.access(each, os.W_OK)), None)
-    folder = tempfile.mkdtemp(prefix="distdup-", dir=parent)
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    return os.fsencode(folder)
+class Fifo(object):
+    """A fresh named pipe. Its name goes once both ends are open, or at the end of a `with`.
+
+    It is in `folder`, or, without one, in a folder of its own: in memory if there is such a place, and
+    named so that distdup removes what a killed process left.
+    """
+
+    numbers = itertools.count()
+
+    def __init__(self, folder):
+        self.folder = None
+        if folder is None:
+            parents = [os.environ.get("XDG_RUNTIME_DIR"), "/dev/shm", tempfile.gettempdir()]
+            parent = next(each for each in parents if each and os.access(each, os.W_OK))
+            name = "distdup-%d-%s" % (os.getpid(), os.urandom(8).hex())
+            folder = self.folder = os.fsencode(os.path.join(parent, name))
+            os.mkdir(folder, 0o700)
+        self.path = os.path.join(folder, b"pipe-%d-%d" % (os.getpid(), next(self.numbers)))
+        os.mkfifo(self.path, 0o600)
+
+    def remove(self):
+        with contextlib.suppress(OSError):
+            os.unlink(self.path)
+        if self.folder is not None:
+            with contextlib.suppress(OSError):
+                os.rmdir(self.folder)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.remove()
 
 
 def operation(method):
@@ -314,11 +341,12 @@ class DistdupBackend(duplicity.backend.Backend):
                     "the environment lacks what it sets (%s)" % e
                 )
             self.argv = [PROGRAM, "resident", "--profile", profile_of(parsed_url)]
-            self.runtime = private_folder()
+            if config.dry_run:
+                self.argv.append("--dry-run")
+            self.runtime = None
         # The processes of one Duplicity share a lock on the hosts by it.
         os.environ.setdefault(SESSION, str(int.from_bytes(os.urandom(8), "big")))
         self.resident = None
-        self.fifos = itertools.count()
         self.warned = set()
         atexit.register(self._close)
 
@@ -326,11 +354,11 @@ class DistdupBackend(duplicity.backend.Backend):
 
     @operation
     def _put(self, source_path, remote_filename):
-        with open(source_path.name, "rb", buffering=0) as source, self.fifo() as fifo:
+        with open(source_path.name, "rb", buffering=0) as source, Fifo(self.runtime) as fifo:
             size = os.fstat(source.fileno()).st_size
             progress.report_transfer(0, size)
             resident = self.started()
-            resident.request("put", name=hexed(remote_filename), size=size, fifo=hexed(fifo))
+            resident.request("put", name=hexed(remote_filename), size=size, fifo=hexed(fifo.path))
             sent = send(source, fifo, resident, size)
             resident.say("commit", size=sent)
             answer = resident.answer()
@@ -339,13 +367,13 @@ class DistdupBackend(duplicity.backend.Backend):
     @operation
     def _get(self, remote_filename, local_path):
         try:
-            with open(local_path.name, "wb") as local, self.fifo() as fifo:
+            with open(local_path.name, "wb") as local, Fifo(self.runtime) as fifo:
                 # Opened before it is asked for, so that the writer finds its reader.
-                pipe = os.open(fifo, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+                pipe = os.open(fifo.path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
                 try:
                     resident = self.started()
-                    resident.request("get", name=hexed(remote_filename), fifo=hexed(fifo))
-                    answer, received = receive(pipe, local, resident)
+                    resident.request("get", name=hexed(remote_filename), fifo=hexed(fifo.path))
+                    answer, received = receive(pipe, fifo, local, resident)
                 finally:
                     os.close(pipe)
             if received != answer["size"]:
@@ -415,17 +443,6 @@ class DistdupBackend(duplicity.backend.Backend):
         resident = self.started()
         resident.request(op, **fields)
         return resident.answer()
-
-    @contextlib.contextmanager
-    def fifo(self):
-        """A fresh named pipe, for as long as it is needed."""
-        path = os.path.join(self.runtime, b"pipe-%d-%d" % (os.getpid(), next(self.fifos)))
-        os.mkfifo(path, 0o600)
-        try:
-            yield path
-        finally:
-            with contextlib.suppress(OSError):
-                os.unlink(path)
 
     def warn_if_degraded(self, name, answer):
         """Says which hosts did not take it; each host and cause once, not for every volume."""

@@ -4,11 +4,10 @@ use std::ffi::{OsStr, OsString};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::hosts::{HostsError, Layout, NamedFolder, Target, Wish};
+use super::hosts::{HostsError, Layout, NamedFolder};
 use super::launch::Version;
 use super::options;
 use super::passphrase;
-use crate::control::Control;
 use crate::quote::for_shell;
 
 /// Words that a user may put first among Duplicity's options, to say what is to be done.
@@ -112,30 +111,6 @@ impl Plan {
         Ok(())
     }
 
-    /// The store that is there, or an empty one in the folder `scratch`, to try what would be written:
-    /// no host is made.
-    ///
-    /// # Errors
-    /// Those of [`Layout::existing_or_new`].
-    pub fn to_try(
-        &self,
-        wish: &Wish,
-        scratch: &Path,
-        control: &Control,
-    ) -> Result<Target, HostsError> {
-        let mut wish = Wish {
-            replace: false,
-            ..wish.clone()
-        };
-        match self.layout.existing(wish.access, control) {
-            Err(HostsError::None { .. } | HostsError::Empty { .. }) => {
-                wish.n = Some(self.layout.design(&wish)?.hosts.len());
-                Layout::In(scratch.to_owned()).existing_or_new(&wish, control)
-            }
-            _ => self.layout.existing_or_new(&wish, control),
-        }
-    }
-
     /// Duplicity's arguments, with the user's options among them. `first` if there can be nothing yet.
     ///
     /// # Errors
@@ -188,6 +163,7 @@ fn joined(prefix: &str, name: &OsStr) -> OsString {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::duplicity::hosts::Wish;
 
     fn named(name: &str) -> Option<Layout> {
         Layout::named(vec![name.into()]).ok()

@@ -3,6 +3,8 @@
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 
+use super::options;
+
 /// Stands for the hosts among a command's arguments.
 pub const HOSTS: &str = "distdup://";
 
@@ -133,6 +135,11 @@ impl Command {
     /// Whether it may change what is there, so that nobody else may at the same time.
     pub fn changes(&self) -> bool {
         self.effect != Effect::Reads
+    }
+
+    /// Whether it is only to say what it would do.
+    pub fn is_dry_run(&self) -> bool {
+        options::is_dry_run(&self.words)
     }
 
     /// What Duplicity is told, if the hosts are at `url`.

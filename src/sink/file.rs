@@ -143,13 +143,15 @@ impl PartialFile {
                 if !ours.is_file() {
                     return Err(SinkError::Unwritable);
                 }
-                file.set_len(0)?;
-                return Ok(Self {
+                // Ours, and gone with it where it cannot be emptied.
+                let ours = Self {
                     file,
                     partial,
                     target: Some(target),
                     options,
-                });
+                };
+                ours.file.set_len(0)?;
+                return Ok(ours);
             }
         }
     }

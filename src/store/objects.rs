@@ -202,8 +202,8 @@ impl Store {
     pub fn list(&self, control: &Control) -> Result<List, StoreError> {
         let survey = self.survey_for_list(control)?;
         let catalog = &survey.catalog;
-        let silent = catalog.silent_after(0);
         let objects = self.entries(catalog);
+        let may_fall_silent = self.may_fall_silent(catalog);
         let strangers = catalog
             .strangers()
             .iter()
@@ -213,8 +213,12 @@ impl Store {
             objects,
             strangers,
             silent: survey.errors(),
-            may_fall_silent: (self.min_shares - 1).saturating_sub(silent),
+            may_fall_silent,
         })
+    }
+
+    pub(super) fn may_fall_silent(&self, catalog: &Catalog) -> usize {
+        (self.min_shares - 1).saturating_sub(catalog.silent_after(0))
     }
 
     /// Every name that is to be listed.

@@ -4,6 +4,7 @@ use super::catalog::{Generation, Verdict};
 use super::error::StoreError;
 use super::host::HostError;
 use super::objects::{ObjectEntry, Store};
+use super::survey::Survey;
 use crate::control::Control;
 
 /// A store, and what each of its hosts has of it.
@@ -13,6 +14,16 @@ pub struct Status {
     pub objects: Vec<ObjectEntry>,
     /// Each host's name, in the order given, and what it has or why it does not say.
     pub hosts: Vec<(String, Result<Holdings, HostError>)>,
+    /// As in [`List`](super::List).
+    pub may_fall_silent: usize,
+}
+
+impl Status {
+    /// Why hosts do not say what they have.
+    pub fn silent(&self) -> impl Iterator<Item = &HostError> {
+        let answers = self.hosts.iter();
+        answers.filter_map(|(_, answer)| answer.as_ref().err())
+    }
 }
 
 /// What a host has, as far as keys tell.
@@ -34,11 +45,11 @@ impl Store {
     /// As of [`list`](Self::list).
     pub fn status(&self, control: &Control) -> Result<Status, StoreError> {
         let survey = self.survey_for_list(control)?;
-        let catalog = &survey.catalog;
-        let objects = self.entries(catalog);
+        let Survey { answers, catalog } = survey;
+        let objects = self.entries(&catalog);
         let current: Vec<&Generation> = objects
             .iter()
-            .filter_map(|object| match self.verdict(catalog, &object.name) {
+            .filter_map(|object| match self.verdict(&catalog, &object.name) {
                 Verdict::Current(generation) => Some(generation),
                 Verdict::Unknown { stale, .. } => stale,
                 Verdict::Absent => None,
@@ -53,15 +64,15 @@ impl Store {
                 is_replacement: since > 0,
             }
         };
-        let hosts = survey
-            .answers
-            .into_iter()
-            .enumerate()
-            .map(|(host, answer)| {
-                let holdings = answer.map(|listing| holdings(host, listing.stamp.since));
-                (self.hosts[host].name(), holdings)
-            });
+        let hosts = answers.into_iter().enumerate().map(|(host, answer)| {
+            let holdings = answer.map(|listing| holdings(host, listing.stamp.since));
+            (self.hosts[host].name(), holdings)
+        });
         let hosts = hosts.collect();
-        Ok(Status { objects, hosts })
+        Ok(Status {
+            objects,
+            hosts,
+            may_fall_silent: self.may_fall_silent(&catalog),
+        })
     }
 }

@@ -54,8 +54,13 @@ pub fn splice(bytes: &[u8], range: Range<usize>, by: &[u8]) -> Vec<u8> {
 
 /// The same bytes, one bit of the one at `at` flipped: another bit for every byte.
 pub fn flip(bytes: &[u8], at: usize) -> Vec<u8> {
+    flip_bit(bytes, at * 8 + at * 5 % 8)
+}
+
+/// The same bytes, the bit with this number flipped.
+pub fn flip_bit(bytes: &[u8], bit: usize) -> Vec<u8> {
     let mut flipped = bytes.to_vec();
-    flipped[at] ^= 1 << (at * 5 % 8);
+    flipped[bit / 8] ^= 1 << (bit % 8);
     flipped
 }
 

@@ -15,7 +15,7 @@ const SLOWNESS: Duration = Duration::from_millis(30);
 
 /// Something that blocks for ever, or until the test lets go of it.
 #[derive(Clone)]
-pub struct Gate(Receiver<()>);
+pub struct Gate(Receiver<()>, Option<Sender<()>>);
 
 /// Keeps a [`Gate`] shut as long as it exists.
 pub struct Held(#[allow(dead_code, reason = "held, not used")] Sender<()>);
@@ -23,12 +23,20 @@ pub struct Held(#[allow(dead_code, reason = "held, not used")] Sender<()>);
 /// A gate, shut.
 pub fn gate() -> (Gate, Held) {
     let (sender, receiver) = bounded(0);
-    (Gate(receiver), Held(sender))
+    (Gate(receiver, None), Held(sender))
 }
 
 impl Gate {
+    /// The same, that tells when somebody stands before it.
+    pub fn telling(self, arrived: Sender<()>) -> Self {
+        Self(self.0, Some(arrived))
+    }
+
     /// Blocks while the gate is held.
     pub fn pass(&self) {
+        if let Some(arrived) = &self.1 {
+            let _ = arrived.try_send(());
+        }
         // Nothing is ever sent: this ends when the sender is gone.
         let _ = self.0.recv();
     }
@@ -53,6 +61,8 @@ pub enum Fault {
     Os(i32),
     /// A write that takes nothing and says so.
     Zero,
+    /// A write that takes one byte.
+    Short,
     Block(Gate),
 }
 
@@ -104,20 +114,21 @@ pub fn scripted(
 }
 
 impl ScriptedSink {
-    /// Notes the operation, and fails if it is the one to fail at. `Ok(false)`: take nothing.
-    fn step(&mut self, op: Op) -> io::Result<bool> {
+    /// Notes the operation, and fails if it is the one to fail at; else how many bytes a write may take.
+    fn step(&mut self, op: Op) -> io::Result<usize> {
         self.journal.lock().unwrap().entries.push((self.index, op));
         match &self.fault {
             Some((at, fault)) if *at == op => match fault {
                 Fault::Error(kind) => Err((*kind).into()),
                 Fault::Os(number) => Err(io::Error::from_raw_os_error(*number)),
-                Fault::Zero => Ok(false),
+                Fault::Zero => Ok(0),
+                Fault::Short => Ok(1),
                 Fault::Block(gate) => {
                     gate.pass();
-                    Ok(true)
+                    Ok(self.most)
                 }
             },
-            _ => Ok(true),
+            _ => Ok(self.most),
         }
     }
 }
@@ -140,10 +151,8 @@ impl Write for ScriptedSink {
             return Err(ErrorKind::Interrupted.into());
         }
         self.writes += 1;
-        if !self.step(Op::Write(self.writes - 1))? {
-            return Ok(0);
-        }
-        let bytes = &bytes[..bytes.len().min(self.most)];
+        let most = self.step(Op::Write(self.writes - 1))?;
+        let bytes = &bytes[..bytes.len().min(most)];
         self.journal.lock().unwrap().bytes[self.index].extend_from_slice(bytes);
         Ok(bytes.len())
     }

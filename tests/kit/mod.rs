@@ -13,6 +13,7 @@ pub mod anatomy;
 pub mod faulty;
 pub mod golden;
 pub mod pipe;
+pub mod tally;
 
 use std::io::{self, Cursor, Read, Seek, Write};
 use std::sync::{Arc, Mutex};
@@ -25,15 +26,8 @@ use distdup::input::Input;
 use distdup::sink::{Sink, SinkWriter};
 use distdup::source::{Source, SourceReader};
 use distdup_codecs::{Code, Geometry};
-
-/// Whether to try everything, rather than what a minute allows.
-pub fn full() -> bool {
-    let full = std::env::var_os("DISTDUP_TEST_FULL").is_some_and(|value| value == "1");
-    if !full {
-        eprintln!("a part of the cases; DISTDUP_TEST_FULL=1 tries all of them");
-    }
-    full
-}
+#[allow(unused_imports, reason = "each test file uses its own part")]
+pub use tally::full;
 
 /// A code by its name.
 pub fn code(codec: &str, k: usize, n: usize) -> Arc<dyn Code> {
@@ -43,14 +37,23 @@ pub fn code(codec: &str, k: usize, n: usize) -> Arc<dyn Code> {
 
 /// Bytes without a pattern that a code could exploit, the same for a seed always.
 pub fn noise(len: usize, seed: u64) -> Vec<u8> {
+    words(seed).map(|word| word as u8).take(len).collect()
+}
+
+/// Numbers by lot, each below what is asked for, the same for a seed always.
+pub fn lots(seed: u64) -> impl FnMut(usize) -> usize {
+    let mut words = words(seed);
+    move |below| words.next().expect("there is no end") as usize % below
+}
+
+fn words(seed: u64) -> impl Iterator<Item = u32> {
     let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
-    let mut next = || {
+    std::iter::repeat_with(move || {
         state ^= state << 13;
         state ^= state >> 7;
         state ^= state << 17;
-        (state >> 32) as u8
-    };
-    (0..len).map(|_| next()).collect()
+        (state >> 32) as u32
+    })
 }
 
 /// Small stripes, a fixed stream.

@@ -85,6 +85,27 @@ class Backend(unittest.TestCase):
         self.assertEqual(store._list(), [])
         self.assert_nothing_left()
 
+    def test_pipes_of_its_own_are_gone_while_they_are_used(self):
+        store, place = self.backend(), self.folder("place")
+        store.runtime = None
+        os.environ["XDG_RUNTIME_DIR"] = place
+        self.addCleanup(os.environ.pop, "XDG_RUNTIME_DIR")
+        made, left = [], []
+        mkdir, report = backend.os.mkdir, backend.progress.report_transfer
+        backend.os.mkdir = lambda *args: (made.append(args[0]), mkdir(*args))
+        backend.progress.report_transfer = lambda sent, _: sent and left.extend(os.listdir(place))
+        try:
+            store._put(self.file(BIG), NAME)
+            store._get(NAME, self.target())
+        finally:
+            backend.os.mkdir, backend.progress.report_transfer = mkdir, report
+        self.assertEqual(len(made), 2)
+        for folder in made:  # as src/duplicity/private.rs looks for what killed processes left
+            self.assertRegex(os.fsdecode(folder), "^%s/distdup-%d-[0-9a-f]{16}$" % (place, os.getpid()))
+        self.assertEqual(left + os.listdir(place), [])
+        with open(self.target().name, "rb") as got:
+            self.assertEqual(got.read(), BIG)
+
     def test_names_are_bytes(self):
         store = self.backend()
         names = [b"caf\xe9", "café".encode(), b"a\nb", b'"\\\x7f']

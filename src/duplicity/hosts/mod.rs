@@ -22,7 +22,7 @@ use crate::quote::quote;
 use crate::sink::set;
 use crate::store::{
     DEFAULT_HOST_TIMEOUT, FolderHost, FolderLock, Host, HostError, LockError, ObjectEntry,
-    ObjectState, Origin, Stale, Store, StoreError, StoreOptions,
+    ObjectState, Origin, Stale, Status, Store, StoreError, StoreOptions,
 };
 
 /// What a host's folder is called, before its number, where nothing else was said.
@@ -130,8 +130,8 @@ pub struct Target {
     pub code: Arc<dyn Code>,
     /// Its hosts, as they were named; the spec has the full names of their folders.
     pub hosts: Vec<NamedFolder>,
-    /// Hosts that are not there, and why.
-    pub silent: Vec<HostError>,
+    /// What they had when the store was opened.
+    pub status: Status,
     /// Hosts that were made now.
     pub made: Vec<String>,
     /// Hosts that could not be locked: on these a second backup at the same time would not be noticed.
@@ -342,21 +342,37 @@ impl Layout {
         }
 
         // Before anything is made.
-        let Design { hosts, code, least } = self.design(wish)?;
-        let missing = without_stamp(&hosts, patience);
-        let made = if missing.len() == hosts.len() {
-            make(&missing, Origin::NewStore)?
-        } else if missing.is_empty() {
-            Vec::new() // made by a backup that failed
-        } else {
-            let there = hosts.iter().filter(|host| !missing.contains(host)).cloned();
-            return Err(HostsError::HalfMade {
-                there: names(&stores(&there.collect::<Vec<_>>())),
-                missing: names(&stores(&missing)),
-            });
-        };
+        let design = self.design(wish)?;
+        let made = make(&design.to_make(patience)?, Origin::NewStore)?;
+        let Design { code, least, .. } = design;
         let target = self.open(code, least, access, control)?;
         Target { made, ..target }.for_writing()
+    }
+
+    /// The store that is there, or an empty one in the folder `scratch`, to try what would be written:
+    /// no host is made.
+    ///
+    /// # Errors
+    /// Those of [`existing_or_new`](Self::existing_or_new).
+    pub fn to_try(
+        &self,
+        wish: &Wish,
+        scratch: &Path,
+        control: &Control,
+    ) -> Result<Target, HostsError> {
+        let mut wish = Wish {
+            replace: false,
+            ..wish.clone()
+        };
+        match self.existing(wish.access, control) {
+            Err(HostsError::None { .. } | HostsError::Empty { .. }) => {
+                let design = self.design(&wish)?;
+                are_empty(&design.to_make(wish.access.patience())?)?;
+                wish.n = Some(design.hosts.len());
+                Self::In(scratch.to_owned()).existing_or_new(&wish, control)
+            }
+            _ => self.existing_or_new(&wish, control),
+        }
     }
 
     /// What a new store here would be.
@@ -441,12 +457,12 @@ impl Layout {
         };
         // By full names, as the resident has them.
         let store = spec.open()?;
-        let silent = store.list(control)?.silent;
+        let status = store.status(control)?;
         Ok(Target {
             spec,
             code,
             hosts,
-            silent,
+            status,
             made: Vec::new(),
             unlocked: Vec::new(),
             store,
@@ -455,13 +471,29 @@ impl Layout {
     }
 }
 
+impl Design {
+    /// The hosts that are to be made: all, or none, where a backup made them that failed.
+    fn to_make(&self, patience: Duration) -> Result<Vec<NamedFolder>, HostsError> {
+        let missing = without_stamp(&self.hosts, patience);
+        if missing.is_empty() || missing.len() == self.hosts.len() {
+            return Ok(missing);
+        }
+        let there = self.hosts.iter().filter(|host| !missing.contains(host));
+        Err(HostsError::HalfMade {
+            there: names(&stores(&there.cloned().collect::<Vec<_>>())),
+            missing: names(&stores(&missing)),
+        })
+    }
+}
+
 impl Target {
     /// To write to, by nobody else.
     fn for_writing(mut self) -> Result<Self, HostsError> {
         let (n, least) = (self.spec.n, self.spec.min_shares);
-        let up = n - self.silent.len();
+        let up = n - self.status.silent().count();
         if up < least {
-            let hosts = self.silent;
+            let answers = self.status.hosts.into_iter();
+            let hosts = answers.filter_map(|(_, answer)| answer.err()).collect();
             return Err(StoreError::TooFewUp {
                 up,
                 min_shares: least,
@@ -524,7 +556,7 @@ impl Target {
     /// Whether all hosts that are up are locked, and nobody can fail to see it.
     pub fn is_surely_alone(&self) -> bool {
         let locked = self.locks.iter().filter(|lock| !lock.shared).count();
-        locked + self.silent.len() == self.hosts.len()
+        locked + self.status.silent().count() == self.hosts.len()
     }
 
     /// Whether so few hosts could be locked that another writer may have locked enough others.
@@ -538,28 +570,16 @@ impl Target {
     /// Too few hosts are left to tell.
     pub fn standing(&self, control: &Control) -> Result<Standing, HostsError> {
         let list = self.store.list(control)?;
-        let lacks = |object: &ObjectEntry| match object.state {
-            ObjectState::Readable { shares, n, .. } => Some(n.saturating_sub(shares)),
-            ObjectState::Unreadable(_) => None,
-        };
-        let lacks: Vec<Option<usize>> = list.objects.iter().map(lacks).collect();
-        Ok(Standing {
-            objects: lacks.len(),
-            lacking: lacks.iter().filter(|lacks| **lacks != Some(0)).count(),
-            worst: lacks
-                .into_iter()
-                .try_fold(0, |worst, lacks| Some(worst.max(lacks?))),
-            listed: list.may_fall_silent,
-        })
+        Ok(Standing::of(&list.objects, list.may_fall_silent))
     }
 
-    /// How many objects cannot be read, and why one of them cannot; `None` if all can be, as far as keys
-    /// tell.
+    /// How many objects could not be read when it was opened, and why one of them cannot; `None` if all
+    /// could be, as far as keys tell.
     ///
     /// # Errors
     /// Not a single one can be read, or too few hosts are left to tell.
     pub fn unreadable(&self, control: &Control) -> Result<Option<(usize, StoreError)>, HostsError> {
-        let objects = self.store.list(control)?.objects;
+        let objects = &self.status.objects;
         let is_unreadable =
             |object: &&ObjectEntry| matches!(object.state, ObjectState::Unreadable(_));
         let count = objects.iter().filter(is_unreadable).count();
@@ -583,6 +603,25 @@ impl Target {
     /// What the host at that position was called by the user.
     pub fn shown(&self, position: usize) -> String {
         self.hosts[position].shown()
+    }
+}
+
+impl Standing {
+    /// Of objects as they are listed.
+    pub fn of(objects: &[ObjectEntry], may_fall_silent: usize) -> Self {
+        let lacks = |object: &ObjectEntry| match object.state {
+            ObjectState::Readable { shares, n, .. } => Some(n.saturating_sub(shares)),
+            ObjectState::Unreadable(_) => None,
+        };
+        let lacks: Vec<Option<usize>> = objects.iter().map(lacks).collect();
+        Self {
+            objects: lacks.len(),
+            lacking: lacks.iter().filter(|lacks| **lacks != Some(0)).count(),
+            worst: lacks
+                .into_iter()
+                .try_fold(0, |worst, lacks| Some(worst.max(lacks?))),
+            listed: may_fall_silent,
+        }
     }
 }
 
@@ -781,18 +820,23 @@ fn without_stamp(hosts: &[NamedFolder], patience: Duration) -> Vec<NamedFolder> 
 }
 
 fn make(hosts: &[NamedFolder], origin: Origin) -> Result<Vec<String>, HostsError> {
-    let is_empty =
-        |folder: &Path| fs::read_dir(folder).map_or(true, |mut entries| entries.next().is_none());
-    if let Some(host) = hosts.iter().find(|host| !is_empty(&host.folder)) {
-        return Err(HostsError::InUse {
-            host: quote(host.folder.as_os_str().as_bytes()),
-        });
-    }
+    are_empty(hosts)?;
     let made = hosts.iter().map(|host| {
         FolderHost::create(&host.folder, origin)?;
         Ok(folder_host(host).name())
     });
     made.collect()
+}
+
+fn are_empty(hosts: &[NamedFolder]) -> Result<(), HostsError> {
+    let is_empty =
+        |folder: &Path| fs::read_dir(folder).map_or(true, |mut entries| entries.next().is_none());
+    match hosts.iter().find(|host| !is_empty(&host.folder)) {
+        Some(host) => Err(HostsError::InUse {
+            host: quote(host.folder.as_os_str().as_bytes()),
+        }),
+        None => Ok(()),
+    }
 }
 
 #[cfg(test)]
@@ -848,7 +892,7 @@ mod tests {
             Err(HostsError::None { .. })
         ));
         let target = layout.existing_or_new(&Wish::default(), &control).unwrap();
-        assert_eq!((target.made.len(), target.silent.len()), (3, 0));
+        assert_eq!((target.made.len(), target.status.silent().count()), (3, 0));
         assert_eq!(target.spec.open().unwrap().shape().k, 2);
         assert!(matches!(
             layout.existing(Access::default(), &control),
@@ -870,7 +914,7 @@ mod tests {
             .unwrap();
         drop((store, target)); // they hold the hosts
         let target = layout.existing_or_new(&wish(2, 3), &control).unwrap();
-        assert_eq!((target.made.len(), target.silent.len()), (0, 1));
+        assert_eq!((target.made.len(), target.status.silent().count()), (0, 1));
         assert!(!lost.exists());
         drop(target);
         let error = layout.existing_or_new(&wish(3, 5), &control).unwrap_err();
@@ -884,13 +928,14 @@ mod tests {
             ..Wish::default()
         };
         let target = layout.existing_or_new(&again, &control).unwrap();
-        assert_eq!((target.made.len(), target.silent.len()), (1, 0));
+        assert_eq!((target.made.len(), target.status.silent().count()), (1, 0));
         assert_eq!(
             layout
                 .existing(Access::default(), &control)
                 .unwrap()
-                .silent
-                .len(),
+                .status
+                .silent()
+                .count(),
             0
         );
     }

@@ -2,6 +2,7 @@
 
 use std::sync::atomic::Ordering;
 
+use super::tally::Tally;
 use super::*;
 use crate::store::catalog::Standing;
 
@@ -18,6 +19,7 @@ fn die_everywhere(
     operation: impl Fn(&Store) -> bool,
     check: impl Fn(&[MemoryHost], &Store, bool, &str),
 ) {
+    let mut tally = Tally::of("a process dies at every change of a store in memory");
     for changes in 0.. {
         let (hosts, power) = MemoryHost::many(n);
         let store = store(&hosts, k);
@@ -32,6 +34,7 @@ fn die_everywhere(
             claimed,
             &format!("({k},{n}) dead after {changes} changes"),
         );
+        tally.count("the old object, the new one, or none, whole");
         if survived {
             assert!(claimed && changes > 0);
             return;

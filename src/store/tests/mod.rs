@@ -4,6 +4,8 @@ mod crash;
 mod double;
 mod folders;
 mod heal;
+#[path = "../../../tests/kit/tally.rs"]
+mod tally;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
