@@ -443,12 +443,15 @@ impl Worker {
     }
 }
 
+/// Where a worker's stripes come in and go out.
+type Ends = (Receiver<Filled>, Sender<Result<Ready, EncodeError>>);
+
 /// The way through one worker, whose thread starts with its first stripe: a short stream needs no
 /// second one.
 struct Lane {
     to_worker: Sender<Filled>,
     /// Until the worker has them.
-    ends: Option<(Receiver<Filled>, Sender<Result<Ready, EncodeError>>)>,
+    ends: Option<Ends>,
 }
 
 impl Lane {
