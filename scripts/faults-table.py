@@ -49,7 +49,7 @@ FAULTS = [
     ("SIGKILL of repair at every system call on its share", WHOLE),
     ("SIGKILL of repair at random moments", WHOLE),
     ("SIGKILL of a put into a store at every system call that changes it", "the old object or the new one"),
-    ("SIGKILL of heal at every system call that changes a host", "both objects; the next heal ends it"),
+    ("SIGKILL of heal at every system call that changes a host, and at random", "both objects; the next heal ends it"),
     ("SIGKILL of Duplicity, launcher, resident or all at each point of a backup", "goes on or begins again, restores"),
     ("a process dies at every change of a store in memory", "the old object or the new one"),
     ("each system call on a share's file fails in turn while encoding", NAMED),
