@@ -12,7 +12,7 @@ use distdup::decode::SourceFailure;
 use distdup::format::{StreamId, ending};
 use distdup::verify::{Subset, Verdict, inspect, verify, verify_subset};
 use kit::anatomy::{Anatomy, flip, splice};
-use kit::{MemorySource, code, noise, options, shares};
+use kit::{MemorySource, code, noise, options, said, shares};
 
 /// Shards of so many bytes.
 const SHARD: usize = 16;
@@ -38,7 +38,7 @@ fn the_fault(verdict: &Verdict, what: &str) -> (u64, String) {
     assert!(!verdict.is_whole(), "{what}");
     assert_eq!(verdict.outcome.fault_count, 1, "{what}: {verdict:?}");
     let fault = &verdict.outcome.faults[0];
-    (fault.stripe, fault.what.clone())
+    (fault.stripe, fault.flaw.to_string())
 }
 
 #[test]
@@ -74,7 +74,10 @@ fn a_share_with_any_byte_changed_is_not_whole() {
                     assert_eq!(faults[0].stripe, stripe as u64, "byte {at}, {how}");
                     let start = anatomy.stripe(stripe).start;
                     assert!(
-                        faults[0].what.contains(&format!("at byte {start}")),
+                        faults[0]
+                            .flaw
+                            .to_string()
+                            .contains(&format!("at byte {start}")),
                         "byte {at}, {how}: {faults:?}"
                     );
                     assert_eq!(verdict.outcome.frames, anatomy.frames as u64 - 1);
@@ -93,7 +96,7 @@ fn a_share_cut_anywhere_is_not_whole_and_says_where_it_ends() {
         for (how, verdict) in both(&share[..len]) {
             assert!(!verdict.is_whole(), "{len} bytes, {how}");
             if len >= anatomy.header {
-                let said = verdict.outcome.remarks.concat();
+                let said = said(&verdict.outcome);
                 assert!(said.contains("incomplete: cut off"), "{len}, {how}: {said}");
                 assert!(
                     said.contains(&format!("byte {len}")),
@@ -170,7 +173,7 @@ fn bytes_inserted_anywhere_between_frames_cost_no_frame_and_are_noticed() {
                 assert!(!verdict.is_whole(), "{what}");
                 assert_eq!(verdict.outcome.fault_count, 0, "{what}");
                 assert_eq!(verdict.outcome.frames, anatomy.frames as u64, "{what}");
-                let said = verdict.outcome.remarks.concat();
+                let said = said(&verdict.outcome);
                 assert!(said.contains("bytes were inserted or lost"), "{what}");
             }
         }

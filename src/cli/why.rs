@@ -183,7 +183,7 @@ impl Page<'_> {
         }
         for fault in share.faults.iter().take(SHOWN) {
             let stripes = fault.stripe..fault.stripe.saturating_add(fault.count);
-            self.line(format!("  {}: {}", self.place(&stripes), fault.what));
+            self.line(format!("  {}: {}", self.place(&stripes), fault.flaw));
         }
         let more = share.faults.len().saturating_sub(SHOWN);
         if more > 0 {
@@ -357,8 +357,9 @@ fn stream_json(stream: &StreamDiagnosis) -> Value {
         let fault = |fault: &distdup::decode::FrameFault| {
             let stripes = fault.stripe..fault.stripe.saturating_add(fault.count);
             let mut object = place(&stripes);
-            object["state"] = json!(fault.state.to_string());
-            object["what"] = json!(fault.what);
+            object["state"] = json!(fault.flaw.state().to_string());
+            object["what"] = json!(fault.flaw.to_string());
+            object["code"] = json!(report::code_of(&fault.flaw));
             object
         };
         json!({

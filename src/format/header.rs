@@ -1,5 +1,8 @@
 //! A share's first item: `common`, and which share this is.
 
+use std::io;
+use std::sync::Arc;
+
 use ciborium::tag::Required;
 use serde::{Deserialize, Serialize};
 use serde_bytes::{ByteArray, Bytes as ByteSlice};
@@ -7,6 +10,7 @@ use serde_bytes::{ByteArray, Bytes as ByteSlice};
 use super::common::{Common, CommonError};
 use super::digest::{Digest, Hasher};
 use crate::catalogue::catalogue;
+use crate::quote::with_causes;
 
 /// Version of the format that this library writes and reads.
 pub const VERSION: u8 = 1;
@@ -28,7 +32,7 @@ pub struct Header {
 }
 
 /// What is wrong with a header.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 #[non_exhaustive]
 pub enum HeaderFault {
     /// Nothing at all.
@@ -42,7 +46,7 @@ pub enum HeaderFault {
     Truncated(u64),
     /// The system did not give its bytes.
     #[error("the header cannot be read: {0}")]
-    Unreadable(std::io::Error),
+    Unreadable(Arc<io::Error>),
     /// Its bytes are not what was written.
     #[error("the header is damaged")]
     Damaged,
@@ -51,9 +55,9 @@ pub enum HeaderFault {
         "it is of format version {0}, and this distdup reads version {VERSION}; use a newer one"
     )]
     Version(u8),
-    /// `common` cannot be read.
-    #[error("the header says what this distdup cannot read: {0}")]
-    Common(#[from] CommonError),
+    /// `common` cannot be read. The text tells the causes, too: most who show it have room for a line.
+    #[error("the header says what this distdup cannot read: {}", with_causes(.0))]
+    Common(CommonError),
     /// No such share in the geometry.
     #[error("it calls itself share {index} of {n}")]
     Index {
@@ -82,6 +86,12 @@ catalogue! {
     }
     passing {
         Self::Common(error) => error;
+    }
+}
+
+impl From<CommonError> for HeaderFault {
+    fn from(error: CommonError) -> Self {
+        Self::Common(error)
     }
 }
 
