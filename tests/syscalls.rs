@@ -596,6 +596,12 @@ fn every_call_on_a_share_that_is_written_fails_in_turn() {
             );
             clear(&desk, n);
         }
+        // A folder that cannot be made durable: the shares are there, and not said to be.
+        clear(&desk, n);
+        let ran = tampered(&desk, "fsync:error=EIO", None, &encode(made, "s{i}")).unwrap();
+        assert_eq!(ran.code, Some(1), "{ran:?}");
+        assert!(ran.err.contains("Input/output error"), "{}", ran.err);
+        tally.count("failed, shares and cause named");
     }
 }
 
