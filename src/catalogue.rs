@@ -92,6 +92,7 @@ pub static CATALOGUE: &[Chapter] = &[
     Chapter::of::<crate::decode::SourceFailure>("A share that is read"),
     Chapter::of::<crate::decode::ShareFlaw>("What is wrong with a share"),
     Chapter::of::<crate::decode::FrameFlaw>("What is wrong with a frame"),
+    Chapter::of::<crate::agreement::Disagreement>("Shares held against each other"),
     Chapter::of::<crate::encode::SinkFailure>("A share that is written"),
     Chapter::of::<crate::format::header::HeaderFault>("A share's header"),
     Chapter::of::<crate::format::CommonError>("What a header says"),

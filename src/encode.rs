@@ -332,10 +332,13 @@ struct Ready {
     frames: Bytes,
 }
 
+/// What comes of a stripe at a worker.
+type Outcome = Result<Ready, EncodeError>;
+
 /// Reader and workers, running.
 struct Stages {
     /// One from each worker; stripe i comes from worker i mod workers.
-    ready: Vec<Receiver<Result<Ready, EncodeError>>>,
+    ready: Vec<Receiver<Outcome>>,
     /// The input's length once its end is confirmed, or why there is none: an end without this was
     /// none.
     end: Receiver<Result<u64, EncodeError>>,
@@ -410,7 +413,7 @@ impl Worker {
         }
     }
 
-    fn run(mut self, filled: &Receiver<Filled>, ready: &Sender<Result<Ready, EncodeError>>) {
+    fn run(mut self, filled: &Receiver<Filled>, ready: &Sender<Outcome>) {
         for filled in filled {
             if ready.send(self.encode(filled)).is_err() {
                 return;
@@ -418,7 +421,7 @@ impl Worker {
         }
     }
 
-    fn encode(&mut self, filled: Filled) -> Result<Ready, EncodeError> {
+    fn encode(&mut self, filled: Filled) -> Outcome {
         let Filled {
             stripe,
             data_len,
@@ -448,12 +451,12 @@ impl Worker {
 struct Lane {
     to_worker: Sender<Filled>,
     /// Until the worker has them.
-    ends: Option<(Receiver<Filled>, Sender<Result<Ready, EncodeError>>)>,
+    ends: Option<(Receiver<Filled>, Sender<Outcome>)>,
 }
 
 impl Lane {
     /// With where its stripes come out.
-    fn new() -> (Self, Receiver<Result<Ready, EncodeError>>) {
+    fn new() -> (Self, Receiver<Outcome>) {
         let (to_worker, filled) = bounded(1);
         let (to_router, ready) = bounded(1);
         let ends = Some((filled, to_router));

@@ -73,7 +73,7 @@ const EXAMPLES: &[(&str, &str, &str)] = &[
     (
         "share-stalled",
         "",
-        "distdup why s0 s1 'exec:cat s2 | { head -c 500; sleep 15; }' --source-timeout 2",
+        "distdup why s0 s1 'exec:cat s2 | { head -c 500; exec sleep 15 2>/dev/null; }' --source-timeout 2",
     ),
     (
         "share-not-read",
@@ -104,7 +104,7 @@ const EXAMPLES: &[(&str, &str, &str)] = &[
     (
         "output-stalled",
         "head -c 9000000 /dev/zero >big",
-        "distdup encode -k 2 -n 4 -o a0 -o a1 -o a2 -o 'exec:sleep 9' --sink-timeout 0.4 big",
+        "distdup encode -k 2 -n 4 -o a0 -o a1 -o a2 -o 'exec:sleep 9 >/dev/null 2>&1' --sink-timeout 0.4 big",
     ),
     ("share-empty", ": >s2", "distdup inspect s2"),
     ("not-a-share", "", "distdup inspect in"),
@@ -528,6 +528,10 @@ const NOT_MET: &[(&str, &str)] = &[
         "another program of that name: tests/duplicity.rs",
     ),
     ("restored-in-part", "a damaged volume: tests/duplicity.rs"),
+    (
+        "restored-unfinished",
+        "a killed backup: tests/duplicity_kills.rs",
+    ),
     (
         "backend-folder",
         "another program of that name: tests/duplicity_install.rs",

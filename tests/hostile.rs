@@ -313,7 +313,7 @@ fn what_is_said(share: &[u8]) -> String {
         let failure = verdict.outcome.failure.iter();
         let failure = failure.map(|failure| with_causes(failure));
         failure
-            .chain(verdict.outcome.remarks.clone())
+            .chain(verdict.outcome.flaws.iter().map(ToString::to_string))
             .collect::<Vec<_>>()
             .join("; ")
     });

@@ -32,7 +32,11 @@ pub static CHAPTERS: &[Chapter] = &[
 #[derive(Debug, thiserror::Error)]
 pub enum Finding {
     /// By verify.
-    #[error("{bad} of {all} shares are not whole, and do not give their stream back")]
+    #[error(
+        "{}, and {} not give the stream back",
+        if *all == 1 { "the share is not whole".into() } else { format!("{bad} of {all} shares are not whole") },
+        if *all == 1 { "alone does" } else { "these do" }
+    )]
     NotWhole {
         /// Shares that are not.
         bad: usize,
@@ -65,7 +69,7 @@ catalogue! {
             "Give all shares that there are: distdup why SHARE...";
         Self::Lost { .. } => "does-not-come-back":
             "The stream cannot be restored in full from these shares. They are as they were."
-            "Give one of the shares that are named as helpful, or take what there is: distdup decode --salvage SHARE... -o OUT";
+            "Give shares that are named as helpful, or take what there is: distdup decode --salvage SHARE... -o OUT";
         Self::Salvaged { .. } => "salvaged-in-part":
             "What was had is in its place in the output, and zeros are where the rest should be."
             "Keep the shares: with further ones the rest may come back. Which, says distdup why SHARE...";

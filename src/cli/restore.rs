@@ -115,15 +115,9 @@ impl Restore {
             let kept = quote_path(output.keep());
             return Err(Unwell::LeftOut { files, kept }).context("not all was restored");
         }
-        // By its archive Duplicity knows of backups that were killed, and restores what there is of them.
         if let [backup, ..] = tally.unfinished(&target).as_slice() {
-            let kept = output.keep();
-            return Err(anyhow!(
-                "the backup {backup} did not end, and what there is of it is in {}; back up again, or restore \
-                 what was before it: -- --time TIME",
-                kept.display()
-            ))
-            .context("not all was restored");
+            let (backup, kept) = (backup.clone(), quote_path(output.keep()));
+            return Err(Unwell::Unfinished { backup, kept }).context("not all was restored");
         }
         output.finish()?;
 

@@ -46,6 +46,7 @@ Exits 0 if all n shares are there and whole, 3 if the stream can be had all the 
 
 impl Why {
     pub fn run(self, console: Console) -> anyhow::Result<Outcome> {
+        super::zfec::refuse_shares(&self.sources.shares)?;
         let sources = named::sources(&self.sources.shares)?;
         let watch = Watch::start(console, None, "share")?;
         let options = self.sources.options();
