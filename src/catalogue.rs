@@ -64,6 +64,8 @@ pub struct Chapter {
     pub title: &'static str,
     /// Its entries.
     pub entries: &'static [Entry],
+    /// The type, by its full name.
+    pub type_name: fn() -> &'static str,
     find: fn(&(dyn Error + 'static)) -> Option<&'static Entry>,
 }
 
@@ -73,6 +75,7 @@ impl Chapter {
         Self {
             title,
             entries: E::ENTRIES,
+            type_name: std::any::type_name::<E>,
             find: |error| error.downcast_ref::<E>()?.entry(),
         }
     }
@@ -87,6 +90,9 @@ pub static CATALOGUE: &[Chapter] = &[
     Chapter::of::<crate::repair::RepairError>("Repairing"),
     Chapter::of::<crate::repair::ReadBack>("Reading back"),
     Chapter::of::<crate::decode::SourceFailure>("A share that is read"),
+    Chapter::of::<crate::decode::ShareFlaw>("What is wrong with a share"),
+    Chapter::of::<crate::decode::FrameFlaw>("What is wrong with a frame"),
+    Chapter::of::<crate::agreement::Disagreement>("Shares held against each other"),
     Chapter::of::<crate::encode::SinkFailure>("A share that is written"),
     Chapter::of::<crate::format::header::HeaderFault>("A share's header"),
     Chapter::of::<crate::format::CommonError>("What a header says"),
@@ -100,6 +106,28 @@ pub static CATALOGUE: &[Chapter] = &[
     Chapter::of::<crate::pipeline::budget::TooLittleMemory>("Memory"),
     Chapter::of::<crate::zfec::ZfecError>("Shares of zfec's"),
     Chapter::of::<CodecError>("Codecs"),
+    Chapter::of::<crate::store::StoreError>("The store"),
+    Chapter::of::<crate::store::Reason>("Why nobody knows what is current"),
+    Chapter::of::<crate::store::NameError>("Names of objects"),
+    Chapter::of::<crate::store::HostFailure>("A host that is written to"),
+    Chapter::of::<crate::store::HostError>("A host"),
+    Chapter::of::<crate::store::LockError>("Two writers at once"),
+    Chapter::of::<crate::duplicity::hosts::HostsError>("The hosts of a backup"),
+    Chapter::of::<crate::duplicity::backup::BackupError>("Backups"),
+    Chapter::of::<crate::duplicity::restore::RestoreError>("Restores"),
+    Chapter::of::<crate::duplicity::passphrase::Missing>("Passphrases"),
+    Chapter::of::<crate::duplicity::low_disk::LowDiskError>("Low disk"),
+    Chapter::of::<crate::duplicity::launch::FindError>("Duplicity"),
+    Chapter::of::<crate::duplicity::command::CommandError>("Duplicity's commands"),
+    Chapter::of::<crate::duplicity::install::InstallError>("Duplicity's backend"),
+    Chapter::of::<crate::duplicity::resident::Astray>("A host that is read from"),
+    Chapter::of::<crate::duplicity::protocol::NotHex>("Talk with Duplicity's backend"),
+    Chapter::of::<crate::config::ConfigError>("Configuration files"),
+    Chapter::of::<crate::config::Fault>("Places in a configuration file"),
+    Chapter::of::<crate::config::Problem>("What a configuration cannot do"),
+    Chapter::of::<crate::config::SecretError>("Secrets"),
+    Chapter::of::<crate::availability::AvailabilityError>("Models of hosts"),
+    Chapter::of::<crate::compare::MeasureError>("Measurements"),
     Chapter::of::<io::Error>("The system"),
 ];
 
@@ -115,6 +143,11 @@ pub fn entry_of(error: &(dyn Error + 'static), chapters: &[Chapter]) -> Option<&
         next = error.source();
     }
     None
+}
+
+/// The code of an error, or of its outermost cause that has one.
+pub fn code_of(error: &(dyn Error + 'static)) -> Option<&'static str> {
+    entry_of(error, &[]).map(|entry| entry.code)
 }
 
 const IO: &[Entry] = &[
@@ -178,7 +211,15 @@ catalogue! {
         | Self::TermTwice { .. } => "codec-parameters":
             "Nothing was read or written."
             "Give as many --equations as parity shards, such as 1^2^3,1^4^5.";
-        _ => "codec-misused":
+        Self::DataShards { .. }
+        | Self::ParityShards { .. }
+        | Self::Shards { .. }
+        | Self::EmptyShard { .. }
+        | Self::ShardLength { .. }
+        | Self::ShardUnit { .. }
+        | Self::NotRecoverable { .. }
+        | Self::Kernel(_)
+        | _ => "codec-misused":
             "No share was completed; nothing that was there was changed."
             "This is a mistake in distdup: please report it.";
     }

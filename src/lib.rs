@@ -14,6 +14,7 @@
 //! What is written is what was read, or it is an error: every stripe is held against its digest
 //! before a byte of it goes out, and nothing counts as complete that is not.
 
+pub mod agreement;
 pub mod availability;
 pub mod catalogue;
 pub mod choice;

@@ -9,6 +9,6 @@ use clap::Parser;
 fn main() -> ExitCode {
     match cli::Cli::try_parse() {
         Ok(cli) => cli.run().into(),
-        Err(error) => cli::misspoken(&error).into(),
+        Err(error) => cli::misspoken(error).into(),
     }
 }

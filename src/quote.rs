@@ -1,6 +1,7 @@
 //! Names and bytes of unknown origin, made fit for a message.
 
 use std::fmt::Write;
+use std::path::Path;
 
 /// Most characters of a name that a message shows.
 const LONGEST: usize = 240;
@@ -29,6 +30,11 @@ pub fn quote(bytes: impl AsRef<[u8]>) -> String {
         let _ = write!(text, "… ({} bytes)", bytes.len());
     }
     text
+}
+
+/// The same of a path.
+pub fn quote_path(path: impl AsRef<Path>) -> String {
+    quote(path.as_ref().as_os_str().as_encoded_bytes())
 }
 
 /// A word as a shell reads it, for a command that can be pasted.

@@ -158,10 +158,10 @@ fn read_back(reader: Box<dyn SourceReader>, passed: &AtomicU64) -> io::Result<()
     }
     let outcome = verdict.outcome;
     let frames = outcome.faults.into_iter().map(|fault| {
-        let FrameFault { stripe, what, .. } = fault;
-        format!("stripe {stripe}: {what}")
+        let FrameFault { stripe, flaw, .. } = fault;
+        format!("stripe {stripe}: {flaw}")
     });
-    let all = outcome.remarks.into_iter().chain(frames);
+    let all = outcome.flaws.iter().map(ToString::to_string).chain(frames);
     Err(ReadBack {
         what: all.collect(),
     }

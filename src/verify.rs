@@ -8,7 +8,7 @@ use std::thread;
 use crossbeam_channel::{select, unbounded};
 
 use crate::control::Control;
-use crate::decode::{FrameState, GatherError, SourceFailure, SourceOutcome};
+use crate::decode::{FrameFlaw, GatherError, ShareFlaw, SourceFailure, SourceOutcome};
 use crate::dice::Dice;
 use crate::format::digest::StreamDigest;
 use crate::format::frame::Checked;
@@ -166,10 +166,8 @@ pub(crate) enum Seen {
     Bad {
         /// How many.
         count: u64,
-        /// What is there instead.
-        state: FrameState,
-        /// In words.
-        what: String,
+        /// Why not.
+        flaw: FrameFlaw,
     },
 }
 
@@ -185,23 +183,24 @@ pub(crate) fn examine(
 ) -> Verdict {
     let mut outcome = SourceOutcome::new(name);
     if let Err(fault) = &share.header {
-        outcome.remarks.push(fault.to_string());
+        outcome.flaws.push(fault.clone().into());
     }
     let (common, index) = match (share.claims(), expected) {
         (Some((common, index)), _) => (Arc::new(common.clone()), Some(index)),
         (None, Some(expected)) => (Arc::clone(expected), None),
         (None, None) => {
             // The header's fault says all there is to say.
-            let what = outcome.remarks.pop().unwrap_or_default();
-            return Verdict::unknown(outcome, SourceFailure::NoShare(what));
+            let what = outcome.flaws.pop().map(|flaw| flaw.to_string());
+            let failure = SourceFailure::NoShare(what.unwrap_or_default());
+            return Verdict::unknown(outcome, failure);
         }
     };
     outcome.index = index;
     if let Some(Ending { trailer, .. }) = &share.ending
         && (trailer.common == *common && index.is_some_and(|index| trailer.index != index))
     {
-        let what = format!("the trailer at its end is that of share {}", trailer.index);
-        outcome.remarks.push(what);
+        let index = trailer.index;
+        outcome.flaws.push(ShareFlaw::OtherTrailer { index });
     }
     let in_place = share.own_ending(&common).is_some_and(Ending::in_place);
     let subset = subset.filter(|_| in_place);
@@ -258,8 +257,8 @@ impl<F: FnMut(Option<usize>, Seen)> Reading<F> {
                 .identify(&mut buffer)
                 .map_err(SourceFailure::Read)?;
             if self.outcome.index.is_none() {
-                let what = self.outcome.remarks.pop().unwrap_or_default();
-                return Err(SourceFailure::NoShare(what));
+                let what = self.outcome.flaws.pop().map(|flaw| flaw.to_string());
+                return Err(SourceFailure::NoShare(what.unwrap_or_default()));
             }
         }
         let mut stripe = 0;
@@ -292,8 +291,7 @@ impl<F: FnMut(Option<usize>, Seen)> Reading<F> {
             Ok(found) => found,
             // A bad sector spoils its own frames alone, unless there is no end to bad ones.
             Err(error) if self.frames.is_seekable() && self.unreadable < MOST_UNREADABLE => {
-                let what = format!("unreadable: {error}");
-                self.bad(stripe, 1, FrameState::Damaged, what);
+                self.bad(stripe, 1, FrameFlaw::Unreadable(error.to_string()));
                 self.unreadable += 1;
                 return Ok(ControlFlow::Continue(stripe + 1));
             }
@@ -312,7 +310,7 @@ impl<F: FnMut(Option<usize>, Seen)> Reading<F> {
                     FaultKind::Ended { stripes } => stripes,
                     _ => stripe + 1,
                 };
-                self.bad(stripe, next - stripe, fault.kind.into(), fault.to_string());
+                self.bad(stripe, next - stripe, FrameFlaw::Found(fault));
                 ControlFlow::Continue(next)
             }
             Found::End(end) => {
@@ -320,8 +318,7 @@ impl<F: FnMut(Option<usize>, Seen)> Reading<F> {
                 let told = end.ending.as_ref().or(self.frames.ending());
                 let missing = told.map_or(0, Ending::stripes).saturating_sub(stripe);
                 if missing > 0 {
-                    let what = "missing: the share ends before it".into();
-                    self.bad(stripe, missing, FrameState::Missing, what);
+                    self.bad(stripe, missing, FrameFlaw::Ended);
                 }
                 ControlFlow::Break(end)
             }
@@ -341,10 +338,10 @@ impl<F: FnMut(Option<usize>, Seen)> Reading<F> {
         (self.tell)(self.outcome.index, seen);
     }
 
-    fn bad(&mut self, stripe: u64, count: u64, state: FrameState, what: String) {
+    fn bad(&mut self, stripe: u64, count: u64, flaw: FrameFlaw) {
         self.stream = None;
-        self.outcome.faults(stripe, count, state, what.clone());
-        (self.tell)(self.outcome.index, Seen::Bad { count, state, what });
+        self.outcome.faults(stripe, count, flaw.clone());
+        (self.tell)(self.outcome.index, Seen::Bad { count, flaw });
     }
 }
 
@@ -366,19 +363,20 @@ impl Verdict {
 
     /// Holds the ending against the frames.
     fn judge(&mut self, stream: Option<&StreamDigest>, end: End, len: Option<u64>) {
-        let remarks = &mut self.outcome.remarks;
+        let flaws = &mut self.outcome.flaws;
         let Some(ending) = end.ending else {
-            remarks.push(format!("incomplete: {end}"));
+            let offset = end.offset;
+            flaws.push(ShareFlaw::CutOff { offset });
             return;
         };
         let totals = ending.trailer.totals;
         self.totals = Some(totals);
         if !ending.in_place() {
-            remarks.push("its end is not where it says: bytes were inserted or lost".into());
+            flaws.push(ShareFlaw::Displaced);
         }
         let true_totals = stream.map(StreamDigest::totals);
         if true_totals.is_some_and(|found| found != totals) {
-            remarks.push("its trailer tells of another length or digest than its frames".into());
+            flaws.push(ShareFlaw::TrailerDiffers);
         }
         self.outcome.complete = self.sampled || true_totals == Some(totals);
         let own_len = ending.offset

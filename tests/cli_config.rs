@@ -351,7 +351,9 @@ fn check_finds_what_would_keep_a_backup_from_being_made() {
         assert!(ran.err.contains(problem), "{text}{}", ran.err);
         assert!(!ran.err.contains("hunter2"), "{}", ran.err);
         let json = ran.json();
-        let told = json["profiles"][0]["problems"][0].as_str().unwrap();
+        let told = json["profiles"][0]["problems"][0]["error"]
+            .as_str()
+            .unwrap();
         assert!(
             told.contains(problem) && json["status"] == "failed",
             "{json}"

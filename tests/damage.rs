@@ -21,7 +21,7 @@ use distdup::source::Source;
 use distdup_codecs::ShardSet;
 use kit::anatomy::{Anatomy, flip, flip_bit, forge, splice};
 use kit::tally::Tally;
-use kit::{MemorySink, MemorySource, code, full, lots, noise, options, shares};
+use kit::{MemorySink, MemorySource, code, full, lots, noise, options, said, shares};
 
 /// A stream, its shares, and where their parts stand.
 struct Set {
@@ -478,7 +478,7 @@ fn every_share_damaged_in_another_stripe() {
             assert_eq!(source.fault_count, 1, "{source:?}");
             assert_eq!(source.faults[0].stripe, index as u64);
             assert!(
-                source.faults[0].what.starts_with("damaged"),
+                source.faults[0].flaw.to_string().starts_with("damaged"),
                 "{:?}",
                 source.faults
             );
@@ -537,7 +537,10 @@ fn a_frame_of_another_share_is_an_erasure() {
         let [_, pipes] = set.comes_back(&set.with_spares(0, &hurt), &what);
         let fault = &pipes.sources[0].faults[0];
         assert_eq!(fault.stripe, stripe as u64);
-        assert!(fault.what.contains("a frame of share 2"), "{fault:?}");
+        assert!(
+            fault.flaw.to_string().contains("a frame of share 2"),
+            "{fault:?}"
+        );
         for error in set.fails(&set.without_spares(0, &hurt), &what) {
             assert!(error.to_string().contains("a frame of share 2"), "{error}");
         }
@@ -555,7 +558,10 @@ fn a_frame_of_another_stream_is_an_erasure() {
         let [_, pipes] = set.comes_back(&set.with_spares(0, &hurt), &what);
         let fault = &pipes.sources[0].faults[0];
         assert_eq!(fault.stripe, stripe as u64);
-        assert!(fault.what.contains("another stream"), "{fault:?}");
+        assert!(
+            fault.flaw.to_string().contains("another stream"),
+            "{fault:?}"
+        );
         for error in set.fails(&set.without_spares(0, &hurt), &what) {
             assert!(error.to_string().contains("another stream"), "{error}");
         }
@@ -570,7 +576,12 @@ fn a_share_with_the_header_and_trailer_of_another() {
     let what = || "share 2 calls itself share 0".into();
     let [_, pipes] = set.comes_back(&set.with_spares(0, &relabelled), &what);
     assert_eq!(pipes.sources[0].fault_count, set.anatomy.frames as u64);
-    assert!(pipes.sources[0].faults[0].what.contains("share 2"));
+    assert!(
+        pipes.sources[0].faults[0]
+            .flaw
+            .to_string()
+            .contains("share 2")
+    );
     set.fails(&set.without_spares(0, &relabelled), &what);
 }
 
@@ -822,7 +833,7 @@ fn what_is_no_share_is_told_apart() {
         for report in set.comes_back(&beside, &what) {
             let source = &report.sources[0];
             assert!(!source.is_good(), "{source:?}");
-            assert!(source.remarks.concat().contains(expected), "{source:?}");
+            assert!(said(source).contains(expected), "{source:?}");
         }
     }
     assert!(matches!(
@@ -1114,13 +1125,13 @@ fn kinds_of_damage_are_told_apart() {
         {
             let source = &report.sources[0];
             assert_eq!(source.faults[0].stripe, 1, "{how}, pipes: {pipes}");
-            let said = &source.faults[0].what;
+            let said = source.faults[0].flaw.to_string();
             assert!(said.contains(expected), "{how}, pipes: {pipes}: {said}");
         }
     }
     let cut = share[..at + 9].to_vec();
     for report in set.comes_back(&set.with_spares(0, &cut), &|| "cut off".into()) {
-        assert!(report.sources[0].remarks.concat().contains("incomplete"));
+        assert!(said(&report.sources[0]).contains("incomplete"));
     }
     for error in set.fails(&set.without_spares(0, &cut), &|| "cut off".into()) {
         let cut_off = format!("cut off at byte {}", at + 9);
@@ -1134,7 +1145,7 @@ fn kinds_of_damage_are_told_apart() {
     {
         let source = &report.sources[0];
         assert!(
-            source.remarks.concat().contains("inserted"),
+            said(source).contains("inserted"),
             "pipes: {pipes}: {source:?}"
         );
     }

@@ -414,7 +414,7 @@ fn a_dry_run_does_nothing_and_says_so() {
             assert!(stderr(&output).contains("is no host"), "{output:?}");
         }
         fs::remove_file(world.host(1).join("letter")).unwrap();
-        FolderHost::create(&world.host(1), Origin::NewStore).unwrap();
+        FolderHost::create(world.host(1), Origin::NewStore).unwrap();
         for output in [world.backup(&dry), full.output().unwrap()] {
             assert_exit(&output, 1);
             let said = stderr(&output);

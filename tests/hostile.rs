@@ -191,33 +191,48 @@ fn what_came_before_a_pipe_failed_is_of_use() {
     }
 }
 
-/// A code that breaks down at its third stripe.
+/// A code that counts its coders, and breaks down at its third stripe.
 #[derive(Debug)]
-struct Breaking(Arc<dyn Code>, Arc<AtomicUsize>);
+struct Breaking {
+    code: Arc<dyn Code>,
+    coders: Arc<AtomicUsize>,
+    stripes: Arc<AtomicUsize>,
+}
+
+impl Breaking {
+    fn new(code: Arc<dyn Code>) -> Self {
+        Self {
+            code,
+            coders: Arc::default(),
+            stripes: Arc::default(),
+        }
+    }
+}
 
 struct BreakingCoder(Box<dyn Coder>, Arc<AtomicUsize>);
 
 impl Code for Breaking {
     fn id(&self) -> &'static str {
-        self.0.id()
+        self.code.id()
     }
     fn geometry(&self) -> Geometry {
-        self.0.geometry()
+        self.code.geometry()
     }
     fn params(&self) -> &str {
-        self.0.params()
+        self.code.params()
     }
     fn shard_unit(&self) -> usize {
-        self.0.shard_unit()
+        self.code.shard_unit()
     }
     fn reconstructible(&self, present: ShardSet) -> ShardSet {
-        self.0.reconstructible(present)
+        self.code.reconstructible(present)
     }
     fn scratch_bytes(&self, shard_len: usize) -> usize {
-        self.0.scratch_bytes(shard_len)
+        self.code.scratch_bytes(shard_len)
     }
     fn coder(&self) -> Box<dyn Coder> {
-        Box::new(BreakingCoder(self.0.coder(), Arc::clone(&self.1)))
+        self.coders.fetch_add(1, Ordering::Relaxed);
+        Box::new(BreakingCoder(self.code.coder(), Arc::clone(&self.stripes)))
     }
 }
 
@@ -234,7 +249,7 @@ impl Coder for BreakingCoder {
 #[test]
 fn a_worker_that_breaks_down_is_no_end() {
     for workers in [1, 2, 3] {
-        let breaking = Breaking(code("xor", 2, 3), Arc::default());
+        let breaking = Breaking::new(code("xor", 2, 3));
         let mut options = options(Arc::new(breaking), 64);
         options.workers = workers;
         let sinks: [MemorySink; 3] = Default::default();
@@ -243,6 +258,19 @@ fn a_worker_that_breaks_down_is_no_end() {
         for sink in &sinks {
             assert!(!sink.0.lock().unwrap().finished, "{workers} workers");
         }
+    }
+}
+
+#[test]
+fn no_worker_is_started_without_a_stripe_for_it() {
+    for stripes in 0..3 {
+        let counting = Breaking::new(code("xor", 2, 3));
+        let coders = Arc::clone(&counting.coders);
+        let mut options = options(Arc::new(counting), 64);
+        options.workers = 8;
+        let sinks: [MemorySink; 3] = Default::default();
+        encode_into(&sinks, &noise(2 * 64 * stripes, 9), &options).unwrap();
+        assert_eq!(coders.load(Ordering::Relaxed), stripes);
     }
 }
 
@@ -285,7 +313,7 @@ fn what_is_said(share: &[u8]) -> String {
         let failure = verdict.outcome.failure.iter();
         let failure = failure.map(|failure| with_causes(failure));
         failure
-            .chain(verdict.outcome.remarks.clone())
+            .chain(verdict.outcome.flaws.iter().map(ToString::to_string))
             .collect::<Vec<_>>()
             .join("; ")
     });

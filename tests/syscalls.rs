@@ -149,7 +149,7 @@ fn killed_at_every_call(
             killed += 1;
         }
     }
-    assert!(killed > 8, "{killed}");
+    assert!(killed > 4, "{killed}");
 }
 
 #[test]
@@ -462,7 +462,8 @@ fn a_put_killed_at_every_change() {
 
 #[test]
 fn a_heal_killed_at_every_change() {
-    let mut tally = Tally::of("SIGKILL of heal at every system call that changes a host");
+    let mut tally =
+        Tally::of("SIGKILL of heal at every system call that changes a host, and at random");
     let desk = Desk::with_input(700);
     let store = stored(&desk);
     // Of one host a share is lost, and one damaged.
@@ -472,8 +473,8 @@ fn a_heal_killed_at_every_change() {
     let mut damaged = fs::read(&shares[1]).unwrap();
     damaged[300] ^= 1;
     fs::write(&shares[1], &damaged).unwrap();
-    let run = |kill: &str| tampered(&desk, kill, None, "distdup heal -q h0 h1 h2");
-    killed_at_every_change(&desk, run, |what| {
+    let line = "distdup heal -q h0 h1 h2";
+    let mut check = |what: &str| {
         let mut whole = 0;
         for share in (0..3).flat_map(|host| shares_of(&desk, host)) {
             let share = fs::read(share).unwrap();
@@ -484,9 +485,21 @@ fn a_heal_killed_at_every_change() {
         for name in NAMES {
             assert!(get(&store, name) == desk.read("in"), "{what}");
         }
-        desk.exits(0, "distdup heal -q h0 h1 h2 && distdup status -q h0 h1 h2");
+        desk.exits(0, &format!("{line} && distdup status -q h0 h1 h2"));
         assert_eq!(shares_of(&desk, 1).len(), 2, "{what}");
-    });
+    };
+    let run = |kill: &str| tampered(&desk, kill, None, line);
+    killed_at_every_change(&desk, run, &mut check);
+    // Each share has its own threads, and their first calls come first: chance meets the second share.
+    let restore = || drop(desk.exits(0, "rm -r h?; cp -a before/h? ."));
+    restore();
+    let length = time(|| drop(desk.exits(0, line)));
+    let mut lot = lots(23);
+    for trial in 0..if full() { 150 } else { 3 } {
+        restore();
+        killed_at_random(&desk, line, length, &mut lot);
+        check(&format!("trial {trial}"));
+    }
 }
 
 // --- System calls that fail ---

@@ -5,14 +5,16 @@
     reason = "a test that panics has failed, as it should"
 )]
 
+mod desk;
 mod kit;
 
+use desk::Desk;
 use distdup::control::Control;
 use distdup::decode::SourceFailure;
 use distdup::format::{StreamId, ending};
 use distdup::verify::{Subset, Verdict, inspect, verify, verify_subset};
-use kit::anatomy::{Anatomy, flip, splice};
-use kit::{MemorySource, code, noise, options, shares};
+use kit::anatomy::{Anatomy, flip, forge, splice};
+use kit::{MemorySource, code, noise, options, said, shares};
 
 /// Shards of so many bytes.
 const SHARD: usize = 16;
@@ -38,7 +40,7 @@ fn the_fault(verdict: &Verdict, what: &str) -> (u64, String) {
     assert!(!verdict.is_whole(), "{what}");
     assert_eq!(verdict.outcome.fault_count, 1, "{what}: {verdict:?}");
     let fault = &verdict.outcome.faults[0];
-    (fault.stripe, fault.what.clone())
+    (fault.stripe, fault.flaw.to_string())
 }
 
 #[test]
@@ -74,7 +76,10 @@ fn a_share_with_any_byte_changed_is_not_whole() {
                     assert_eq!(faults[0].stripe, stripe as u64, "byte {at}, {how}");
                     let start = anatomy.stripe(stripe).start;
                     assert!(
-                        faults[0].what.contains(&format!("at byte {start}")),
+                        faults[0]
+                            .flaw
+                            .to_string()
+                            .contains(&format!("at byte {start}")),
                         "byte {at}, {how}: {faults:?}"
                     );
                     assert_eq!(verdict.outcome.frames, anatomy.frames as u64 - 1);
@@ -93,7 +98,7 @@ fn a_share_cut_anywhere_is_not_whole_and_says_where_it_ends() {
         for (how, verdict) in both(&share[..len]) {
             assert!(!verdict.is_whole(), "{len} bytes, {how}");
             if len >= anatomy.header {
-                let said = verdict.outcome.remarks.concat();
+                let said = said(&verdict.outcome);
                 assert!(said.contains("incomplete: cut off"), "{len}, {how}: {said}");
                 assert!(
                     said.contains(&format!("byte {len}")),
@@ -170,7 +175,7 @@ fn bytes_inserted_anywhere_between_frames_cost_no_frame_and_are_noticed() {
                 assert!(!verdict.is_whole(), "{what}");
                 assert_eq!(verdict.outcome.fault_count, 0, "{what}");
                 assert_eq!(verdict.outcome.frames, anatomy.frames as u64, "{what}");
-                let said = verdict.outcome.remarks.concat();
+                let said = said(&verdict.outcome);
                 assert!(said.contains("bytes were inserted or lost"), "{what}");
             }
         }
@@ -309,4 +314,44 @@ fn a_sample_is_spread_out_and_finds_what_it_reads() {
     let cut = &share[..anatomy.trailer];
     let verdict = look(cut, 100_000, 1);
     assert!(!verdict.sampled && verdict.outcome.frames == 100);
+}
+
+/// Parity, or data, forged with right digests: each share is whole by itself, and the others tell.
+#[test]
+fn a_share_forged_with_right_digests_disagrees_with_the_others() {
+    let desk = Desk::new();
+    let good = shares(
+        &noise(5 * 64 + 7, 1),
+        &options(code("rs8", 4, 6), SHARD as u64),
+    );
+    for forged in 0..6 {
+        let place = Anatomy::of(&good[forged], SHARD).stripe(3);
+        let common = inspect(MemorySource::file(0, good[0].clone())).unwrap();
+        let (common, _) = common.claims.unwrap();
+        let frame = forge(&good[forged][place.clone()], &common, |_, payload| {
+            payload[5] ^= 1;
+        });
+        let share = splice(&good[forged], place.clone(), &frame);
+        let (_, verdict) = &both(&share)[0];
+        assert!(verdict.is_whole(), "{forged}: it vouches for itself");
+
+        for (index, bytes) in good.iter().enumerate() {
+            let bytes = if index == forged { &share } else { bytes };
+            desk.write(&format!("s{index}"), bytes);
+        }
+        desk.exits(0, "distdup verify s0 s1 s2 s3 s4 s5");
+        let ran = desk.sh("distdup --json verify --parity s0 s1 s2 s3 s4 s5");
+        assert_eq!(ran.code, Some(3), "{forged}: {ran:?}");
+        let told = &ran.json()["disagree"];
+        assert_eq!(told.as_array().unwrap().len(), 1, "{told}");
+        assert_eq!(told[0]["index"], forged, "{told}");
+        // Of frames of one stripe, whatever precedes the payload is as it was but for the check.
+        let at = told[0]["bytes"].as_u64().unwrap();
+        assert!((at as usize) <= place.start + frame.len(), "{told}");
+        desk.complains(3, "distdup verify --parity s0 s1 s2 s3 s4 s5", &[]);
+    }
+    for (index, bytes) in good.iter().enumerate() {
+        desk.write(&format!("s{index}"), bytes);
+    }
+    desk.exits(0, "distdup verify --parity s0 s1 s2 s3 s4 s5");
 }

@@ -88,7 +88,7 @@ fn damage_is_where_it_was_done() {
             assert_eq!(found.stripes, anatomy.frames as u64);
             for (share, state) in found.shares.iter().enumerate() {
                 let told = state.faults.iter().flat_map(|fault| {
-                    assert_eq!(fault.state, FrameState::Damaged);
+                    assert_eq!(fault.flaw.state(), FrameState::Damaged);
                     fault.stripe..fault.stripe + fault.count
                 });
                 let bad = (0..anatomy.frames).filter(|&stripe| is_bad(share, stripe));

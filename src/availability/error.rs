@@ -1,5 +1,7 @@
 //! Why there is no answer.
 
+use crate::catalogue::catalogue;
+
 /// What is wrong with hosts, or out of reach.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 #[non_exhaustive]
@@ -115,6 +117,30 @@ pub enum AvailabilityError {
         /// n.
         hosts: usize,
     },
+}
+
+catalogue! {
+    AvailabilityError {
+        Self::Probability { .. }
+        | Self::LossRate { .. }
+        | Self::HealTime { .. }
+        | Self::NoTrials => "model-number":
+            "Nothing was computed."
+            "Give a number in the range that is named.";
+        Self::HostTwice { .. }
+        | Self::GroupTwice { .. }
+        | Self::UnknownHost { .. }
+        | Self::HostInTwoGroups { .. }
+        | Self::HostInNoGroup { .. } => "model-hosts":
+            "Nothing was computed."
+            "Give each host one name and, where there are groups, one group.";
+        Self::HostCount { .. } | Self::MinShares { .. } | Self::RateCount { .. } => "model-count":
+            "Nothing was computed."
+            "Give as many as there are shares, or a number between the two.";
+        Self::TooMany { .. } => "model-too-large":
+            "Nothing was computed."
+            "Do as the error says: estimate instead, or take fewer hosts.";
+    }
 }
 
 fn shown(count: f64) -> String {

@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use anyhow::{Context, anyhow};
+use anyhow::Context;
 use clap::Args;
 use distdup::config::{Setting, Settings};
 use distdup::control::Control;
@@ -13,6 +13,7 @@ use distdup::duplicity::low_disk::Needs;
 use distdup::duplicity::options::is_dry_run;
 use distdup::duplicity::protocol::Event;
 use distdup::duplicity::runtime::Runtime;
+use distdup::quote::quote_path;
 use distdup::survival;
 use distdup_codecs::Code;
 use serde_json::{Value, json};
@@ -20,7 +21,7 @@ use serde_json::{Value, json};
 use super::code;
 use super::console::{Console, warn};
 use super::low_disk::{self, LowDisk};
-use super::session::{self, DuplicityArgs, Ended, HostArgs};
+use super::session::{self, DuplicityArgs, Ended, HostArgs, Unwell};
 use super::settings::{Selection, StoreArgs};
 use super::{Outcome, Usage, report};
 
@@ -56,6 +57,17 @@ Duplicity decides what is new since the last backup. It encrypts with GnuPG, by 
 environment or the configuration, or asks for it.";
 
 impl Backup {
+    /// The hosts that the arguments name, or those that go with the source unless a profile says.
+    pub fn hosts(&self, selection: &Selection) -> Vec<OsString> {
+        if !self.store.output.is_empty() || selection.is_given() {
+            return self.store.output.clone();
+        }
+        let plan = |source: &PathBuf| Plan::new(source, None).ok();
+        let plan = self.source.as_ref().and_then(plan);
+        let names = plan.map(|plan| plan.layout.names()).unwrap_or_default();
+        names.into_iter().map(OsString::from).collect()
+    }
+
     pub fn run(self, console: Console, selection: &Selection) -> anyhow::Result<Outcome> {
         let arguments = Settings {
             source: self.source.map(Setting::argument),
@@ -110,7 +122,7 @@ impl Backup {
         let ended = session::run(console, &duplicity, &environment, &target, of, &arguments)?;
         ended.tally.warn(&target);
         if let Some(failure) = ended.failure() {
-            return Err(anyhow!(failure)).context(
+            return Err(failure).context(
                 "the backup is not complete; the same command again goes on where Duplicity can",
             );
         }
@@ -126,8 +138,7 @@ impl Backup {
             session::no_store(error, "the backup was made, and cannot be had any more")
         })?;
         if standing.objects == 0 {
-            return Err(anyhow!("Duplicity ended well, and stored nothing"))
-                .context("there is no backup");
+            return Err(Unwell::StoredNothing).context("there is no backup");
         }
         let restore = plan.restore_command(&selection.words());
         print(console, &plan, &target, &ended, standing, &restore)
@@ -187,7 +198,7 @@ fn print(
     }
     let text = format!(
         "{} is backed up to {}, {} {geometry}: {}.\n{}.\nTo restore it: {restore}",
-        plan.source.display(),
+        quote_path(&plan.source),
         plan.layout.names().join(" "),
         target.code.id(),
         in_words(losses, standing, n),

@@ -7,7 +7,7 @@ use anyhow::Context;
 use clap::Args;
 use distdup::control::Control;
 use distdup::duplicity::hosts::{HostsError, Target};
-use distdup::quote::{for_shell, quote, with_causes};
+use distdup::quote::{quote, with_causes};
 use distdup::store::Remains;
 use serde_json::{Value, json};
 
@@ -25,7 +25,7 @@ const GRACE: Duration = Duration::from_secs(24 * 3600);
 pub struct Cleanup {
     /// Hosts: folders; in any order, or once with {i} [default: those set]
     #[arg(value_name = "HOST")]
-    hosts: Vec<OsString>,
+    pub hosts: Vec<OsString>,
     /// Remove what is listed
     #[arg(long)]
     force: bool,
@@ -51,11 +51,7 @@ struct Found {
 
 impl Cleanup {
     pub fn run(self, console: Console, selection: &Selection) -> anyhow::Result<Outcome> {
-        let hosts = self
-            .hosts
-            .iter()
-            .map(|host| for_shell(&host.to_string_lossy()));
-        let words: Vec<_> = selection.words().into_iter().chain(hosts).collect();
+        let words = selection.host_words(&self.hosts);
         let layout = selection.layout(console, self.hosts)?;
         let (control, _) = Control::new();
         let no_store = |error| session::no_store(error, "nothing was looked at");
@@ -89,10 +85,7 @@ impl Cleanup {
         let count = report::count(found.len(), "leftover");
         lines.push(match (found.is_empty(), self.force, failed.is_empty()) {
             (true, ..) => "nothing is left over".to_owned(),
-            (_, false, _) => format!(
-                "{count}; to remove them: distdup cleanup --force {}",
-                words.join(" ")
-            ),
+            (_, false, _) => format!("{count}; to remove them: distdup cleanup --force {words}"),
             (_, true, true) => format!("{count} removed"),
             (_, true, false) => format!("not all of {count} removed"),
         });

@@ -6,14 +6,14 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use clap::{Args, Subcommand};
-use distdup::config::{Config as File, Setting, Settings, Shown, TEMPLATE};
-use distdup::quote::{quote, with_causes};
+use distdup::config::{Config as File, Problem, Setting, Settings, Shown, TEMPLATE};
+use distdup::quote::{quote_path, with_causes};
 use serde_json::{Value, json};
 
 use super::console::{Console, warn};
 use super::session::Which;
 use super::settings::{Selection, StoreArgs};
-use super::{Exit, Outcome, Usage, report};
+use super::{Exit, Outcome, Usage, report, tally};
 
 /// Make a configuration file, check it, or tell what is set and where
 #[derive(Debug, Args)]
@@ -99,7 +99,7 @@ impl Init {
                 .write_all(TEMPLATE.as_bytes())
                 .context("cannot print the file");
         }
-        let shown = self.file.display();
+        let shown = quote_path(&self.file);
         let mut options = OpenOptions::new();
         options.write(true);
         if self.force {
@@ -119,34 +119,35 @@ impl Init {
             written => written.with_context(|| format!("cannot write {shown}"))?,
         }
         let text = format!("{shown} is written: say in it what to back up, and to which hosts");
-        let json = json!({ "status": Outcome::Done.status(), "file": shown.to_string() });
+        let json = json!({ "status": Outcome::Done.status(), "file": self.file.to_string_lossy() });
         print(console, &text, &json)
     }
 }
 
 fn check(console: Console, selection: &Selection) -> anyhow::Result<Exit> {
     let file = selection.need(console)?;
-    let shown = file.file().display().to_string();
+    let shown = quote_path(file.file());
     let mut lines = vec![format!("{shown} can be read")];
     let mut profiles = Vec::new();
     let mut count = 0;
     for settings in checked(&file, selection)? {
         let problems = settings.problems();
-        let problems: Vec<String> = problems
-            .iter()
-            .map(|problem| with_causes(problem))
-            .collect();
         let called = match &settings.profile {
             Some(name) => format!("profile {name}: "),
             None => String::new(),
         };
         for problem in &problems {
-            warn(format!("{called}{problem}"));
+            warn(format!("{called}{}", with_causes(problem)));
         }
         if problems.is_empty() {
             lines.push(called + &summary(&settings));
         }
         count += problems.len();
+        let to_json = |problem: &Problem| {
+            let (error, code) = tally::fault(problem);
+            json!({ "error": error, "code": code })
+        };
+        let problems: Value = problems.iter().map(to_json).collect();
         profiles.push(json!({ "profile": settings.profile, "problems": problems }));
     }
     let (exit, status) = if count == 0 {
@@ -155,7 +156,8 @@ fn check(console: Console, selection: &Selection) -> anyhow::Result<Exit> {
         lines.push(report::count(count, "problem"));
         (Exit::Failed, "failed")
     };
-    let json = json!({ "status": status, "file": shown, "profiles": profiles });
+    let json =
+        json!({ "status": status, "file": file.file().to_string_lossy(), "profiles": profiles });
     print(console, &lines.join("\n"), &json)?;
     Ok(exit)
 }
@@ -179,7 +181,7 @@ fn checked(file: &File, selection: &Selection) -> anyhow::Result<Vec<Settings>> 
 /// `/home to nas, cellar, friend`.
 fn summary(settings: &Settings) -> String {
     let source = match &settings.source {
-        Some(source) => quote(source.value.as_os_str().as_encoded_bytes()),
+        Some(source) => quote_path(&source.value),
         None => "SRC (none is set)".into(),
     };
     match settings.layout() {
@@ -219,7 +221,7 @@ impl Show {
             .collect();
         let json = json!({
             "status": Outcome::Done.status(),
-            "file": file.map(|file| file.file().display().to_string()),
+            "file": file.map(|file| file.file().to_string_lossy().into_owned()),
             "profile": settings.profile,
             "settings": values,
         });

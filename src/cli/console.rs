@@ -4,6 +4,7 @@ use std::env;
 use std::fmt::Display;
 use std::io::{self, Write};
 
+use distdup::catalogue::Entry;
 use serde_json::Value;
 
 use super::watch::can_redraw;
@@ -58,21 +59,21 @@ impl Console {
         } else if self.verbosity == Verbosity::Quiet {
             Ok(())
         } else {
-            self.print(text)
+            self.print(plain(&text.to_string()))
         }
     }
 
     /// Says what is good to know before there is a result.
     pub fn note(self, text: impl Display) {
         if self.verbosity > Verbosity::Quiet {
-            let _ = writeln!(io::stderr(), "{text}");
+            say(plain(&text.to_string()));
         }
     }
 
     /// Says what only a curious user wants to know.
     pub fn detail(self, text: impl Display) {
         if self.verbosity == Verbosity::Verbose {
-            let _ = writeln!(io::stderr(), "{text}");
+            say(plain(&text.to_string()));
         }
     }
 
@@ -95,17 +96,42 @@ impl Console {
 
 /// Says what the user must know, whatever the result is.
 pub fn warn(text: impl Display) {
-    let _ = writeln!(io::stderr(), "{} {text}", paint("warning:", "33"));
+    let text = plain(&text.to_string());
+    say(format!("{} {text}", paint("warning:", "33")));
 }
 
-/// Prints an error and what caused it, what it means for the data, and what to do next.
-pub fn print_error(causes: &[String], meaning: &str, next: &str) {
+/// Prints an error and what caused it, what it means for the data, what to do next, and its code.
+pub fn print_error(causes: &[String], entry: &Entry, next: &str) {
     let text = causes.join("\n  because: ");
+    let Entry { code, meaning, .. } = entry;
     let error = paint("error:", "31");
-    let _ = writeln!(
-        io::stderr(),
-        "{error} {text}\n  meaning: {meaning}\n  next: {next}"
-    );
+    say(format!(
+        "{error} {}\n  meaning: {meaning}\n  next: {next}\n  code: {code}",
+        plain(&text)
+    ));
+}
+
+/// Whatever is said, names in it are quoted already; what comes through as another program said it,
+/// such as Duplicity or the system, is made to be only shown here.
+fn plain(text: &str) -> String {
+    let lines = text.split('\n').map(|line| {
+        let is_shown = |c: &char| matches!(c, '\'' | '"' | '\\') || c.escape_debug().len() == 1;
+        let mut out = String::with_capacity(line.len());
+        for c in line.chars() {
+            if is_shown(&c) {
+                out.push(c);
+            } else {
+                out.extend(c.escape_debug());
+            }
+        }
+        out
+    });
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+fn say(text: impl Display) {
+    // Where it cannot be printed, there is nobody to hear it.
+    let _ = writeln!(io::stderr(), "{text}");
 }
 
 /// In colour where standard error shows some, and nobody objects (<https://no-color.org>).

@@ -11,9 +11,11 @@ use distdup::duplicity::command::Command;
 use distdup::duplicity::hosts::Access;
 use distdup::duplicity::install::{self, Change, Installed};
 use distdup::duplicity::runtime::Runtime;
+use distdup::quote::quote_path;
 use serde_json::json;
 
 use super::console::{Console, warn};
+use super::report;
 use super::session::{self, Which};
 use super::settings::{Selection, hosts};
 use super::{Exit, Outcome, Usage};
@@ -30,7 +32,7 @@ pub struct Duplicity {
         visible_alias = "output",
         value_name = "HOST"
     )]
-    hosts: Vec<OsString>,
+    pub hosts: Vec<OsString>,
     /// Of hosts that have nothing yet: how many are to suffice [default: 2 of 3]
     #[arg(short, value_name = "K")]
     k: Option<usize>,
@@ -103,10 +105,8 @@ impl Duplicity {
                 Ok(target)
             })
         };
-        let target = target.map_err(|error| {
-            session::no_store(error, "Duplicity was not started; bring hosts back that are missing (mount them, say), or say where they \
-             are now: -o")
-        })?;
+        let target =
+            target.map_err(|error| session::no_store(error, "Duplicity was not started"))?;
         if command.changes() {
             session::note_unlocked(console, &target);
         }
@@ -129,6 +129,7 @@ impl Duplicity {
             let json = json!({
                 "status": status,
                 "exit_code": code,
+                "code": ended.failure().as_ref().and_then(report::code_of),
                 "hosts": ended.tally.hosts_json(&target, "good"),
             });
             console
@@ -156,7 +157,7 @@ impl Duplicity {
             Change::Nothing => ("unchanged", "is not there"),
         };
         let version = &duplicity.version().text;
-        let text = format!("{}, of Duplicity {version}, {words}", path.display());
+        let text = format!("{}, of Duplicity {version}, {words}", quote_path(&path));
         let json = json!({
             "status": status,
             "file": path.to_string_lossy(),

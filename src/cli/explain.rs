@@ -5,6 +5,7 @@ use std::fmt::Write;
 use anyhow::Context;
 use clap::Args;
 use distdup::catalogue::{CATALOGUE, Entry};
+use distdup::quote::quote;
 use serde_json::json;
 
 use super::console::Console;
@@ -45,9 +46,10 @@ impl Explain {
             }
         }
         if entries.is_empty() {
-            return Err(Usage::say(
-                "there is no such code; without one, all are listed",
-            ));
+            let code = quote(self.code.unwrap_or_default());
+            return Err(Usage::say(format!(
+                "no error has the code {code}: distdup explain lists all that there are"
+            )));
         }
         let status = Outcome::Done.status();
         let json = json!({ "status": status, "entries": entries });

@@ -5,17 +5,25 @@ use std::error::Error;
 use std::ffi::OsString;
 use std::fmt;
 
+use clap::CommandFactory;
+use clap::error::{ContextValue, ErrorKind};
 use distdup::catalogue::{Catalogued, Chapter, Entry, catalogue, entry_of};
 use distdup::decode::GatherError;
+use distdup::duplicity::hosts::{HostsError, host_of};
+use distdup::encode::EncodeError;
 use distdup::quote::{for_shell, quote};
-use serde_json::json;
+use distdup::repair::RepairError;
+use distdup::store::HostError;
+use serde_json::{Value, json};
 
 use super::console::{Console, print_error};
-use super::{Exit, Outcome};
+use super::{Cli, Exit, Outcome, report, tally};
 
 /// What the program adds to the library's catalogue.
 pub static CHAPTERS: &[Chapter] = &[
     Chapter::of::<Finding>("What was found out"),
+    Chapter::of::<super::session::Unwell>("Runs of Duplicity"),
+    Chapter::of::<Misspoken>("Command lines"),
     Chapter::of::<Usage>("Use"),
     Chapter::of::<Unknown>("All else"),
 ];
@@ -24,7 +32,11 @@ pub static CHAPTERS: &[Chapter] = &[
 #[derive(Debug, thiserror::Error)]
 pub enum Finding {
     /// By verify.
-    #[error("{bad} of {all} shares are not whole, and do not give their stream back")]
+    #[error(
+        "{}, and {} not give the stream back",
+        if *all == 1 { "the share is not whole".into() } else { format!("{bad} of {all} shares are not whole") },
+        if *all == 1 { "alone does" } else { "these do" }
+    )]
     NotWhole {
         /// Shares that are not.
         bad: usize,
@@ -57,7 +69,7 @@ catalogue! {
             "Give all shares that there are: distdup why SHARE...";
         Self::Lost { .. } => "does-not-come-back":
             "The stream cannot be restored in full from these shares. They are as they were."
-            "Give one of the shares that are named as helpful, or take what there is: distdup decode --salvage SHARE... -o OUT";
+            "Give shares that are named as helpful, or take what there is: distdup decode --salvage SHARE... -o OUT";
         Self::Salvaged { .. } => "salvaged-in-part":
             "What was had is in its place in the output, and zeros are where the rest should be."
             "Keep the shares: with further ones the rest may come back. Which, says distdup why SHARE...";
@@ -121,34 +133,147 @@ impl Catalogued for Usage {
     }
 }
 
-/// Prints what clap has to say instead of a command: help, the version, or what is wrong.
-pub fn misspoken(error: &clap::Error) -> Exit {
-    // Where it cannot be printed, the exit code says it.
-    let _ = error.print();
-    if !error.use_stderr() {
-        return Exit::Ended(Outcome::Done);
+/// Why a command line cannot be read, in the words of clap's first paragraph.
+#[derive(Debug, thiserror::Error)]
+pub enum Misspoken {
+    /// No such command, or none.
+    #[error("{0}")]
+    Command(String),
+    /// No such option, or too many arguments.
+    #[error("{0}")]
+    Option(String),
+    /// A value that an option cannot have.
+    #[error("{0}")]
+    Value(String),
+    /// Something that has to be there.
+    #[error("{0}")]
+    Missing(String),
+    /// Options that exclude each other.
+    #[error("{0}")]
+    Conflict(String),
+}
+
+catalogue! {
+    Misspoken {
+        Self::Command(_) => "usage-command":
+            "Nothing was read or written."
+            "See which commands there are: distdup COMMAND --help";
+        Self::Option(_) => "usage-option":
+            "Nothing was read or written."
+            "See which options it has: distdup COMMAND --help. A name that begins with - is given as ./-name.";
+        Self::Value(_) => "usage-value":
+            "Nothing was read or written."
+            "See which values it takes: distdup COMMAND --help";
+        Self::Missing(_) => "usage-missing":
+            "Nothing was read or written."
+            "Give what is missing; examples are in distdup COMMAND --help";
+        Self::Conflict(_) => "usage-conflict":
+            "Nothing was read or written."
+            "Leave out one of the two; see distdup COMMAND --help";
     }
-    // What was parsed is gone; a value that looks like the flag does no harm here.
-    if env::args_os().any(|argument| argument == "--json") {
+}
+
+impl Misspoken {
+    fn of(error: &clap::Error) -> Self {
         let text = error.render().to_string();
         let first = text.trim_start_matches("error: ").split("\n\n").next();
         let words = first.unwrap_or_default().split_whitespace();
-        let causes = [words.collect::<Vec<_>>().join(" ")];
-        let next = USAGE[0].next.to_owned();
-        print_json(Console::FOR_PROGRAMS, &causes, &USAGE[0], &next);
+        let text = words.collect::<Vec<_>>().join(" ");
+        match error.kind() {
+            ErrorKind::InvalidSubcommand
+            | ErrorKind::MissingSubcommand
+            | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => Self::Command(text),
+            ErrorKind::MissingRequiredArgument => Self::Missing(text),
+            ErrorKind::ArgumentConflict => Self::Conflict(text),
+            ErrorKind::UnknownArgument => Self::Option(text),
+            _ => Self::Value(text),
+        }
+    }
+}
+
+/// Prints what clap has to say instead of a command: help, the version, or what is wrong.
+pub fn misspoken(mut error: clap::Error) -> Exit {
+    if !error.use_stderr() {
+        // Where it cannot be printed, the exit code says it.
+        let _ = error.print();
+        return Exit::Ended(Outcome::Done);
+    }
+    quote_context(&mut error);
+    let _ = error.print();
+    // What was parsed is gone; a value that looks like the flag does no harm here.
+    if env::args_os().any(|argument| argument == "--json") {
+        let error = Misspoken::of(&error);
+        let entry = error.entry().unwrap_or(&USAGE[0]);
+        let next = About::default().fill(entry.next);
+        let json = to_json(&[error.to_string()], entry, &next);
+        print_json(Console::FOR_PROGRAMS, &json);
     }
     Exit::Usage
 }
 
-/// Prints an error of a command that was about `shares`, with what it means and what to do next.
-pub fn report(console: Console, error: &anyhow::Error, shares: &[OsString]) -> Exit {
+/// What was given on the command line stands in clap's messages as it is.
+fn quote_context(error: &mut clap::Error) {
+    let quoted = |text: &String| quote(text);
+    let context: Vec<_> = error
+        .context()
+        .filter_map(|(kind, value)| match value {
+            ContextValue::String(text) => Some((kind, ContextValue::String(quoted(text)))),
+            ContextValue::Strings(texts) => {
+                let texts = texts.iter().map(quoted).collect();
+                Some((kind, ContextValue::Strings(texts)))
+            }
+            _ => None,
+        })
+        .collect();
+    for (kind, value) in context {
+        error.insert(kind, value);
+    }
+}
+
+/// What a command was given, for what is to be done next.
+#[derive(Debug, Default)]
+pub struct About {
+    /// Shares that it reads, or outputs.
+    pub shares: Vec<OsString>,
+    /// Hosts, or where they are set, in words of a command line; `None` if nobody knows.
+    pub hosts: Option<String>,
+}
+
+impl About {
+    /// What to do next, as a command that can be pasted.
+    fn fill(&self, next: &str) -> String {
+        let mut next = next.to_owned();
+        if !self.shares.is_empty() {
+            let name = |share: &OsString| for_shell(&quote(share.as_encoded_bytes()));
+            let names: Vec<_> = self.shares.iter().map(name).collect();
+            next = next.replace("SHARE...", &names.join(" "));
+        }
+        if let Some(hosts) = &self.hosts {
+            next = next.replace(" HOSTS", &format!(" {hosts}"));
+        }
+        let command = command_name().map(|name| format!(" {name}"));
+        next.replace(" COMMAND", &command.unwrap_or_default())
+    }
+}
+
+/// The command that was given, if it is one.
+fn command_name() -> Option<String> {
+    let cli = Cli::command();
+    let known = |word: &OsString| Some(cli.find_subcommand(word)?.get_name().to_owned());
+    env::args_os().skip(1).find_map(|word| known(&word))
+}
+
+/// Prints an error of a command, with what it means and what to do next.
+pub fn report(console: Console, error: &anyhow::Error, about: &About) -> Exit {
     let causes: Vec<String> = error.chain().map(ToString::to_string).collect();
     let entry = entry_of(error.as_ref(), CHAPTERS).unwrap_or(&Unknown::ENTRIES[0]);
-    let next = with_names(entry.next, shares);
-    print_error(&causes, entry.meaning, &next);
+    let next = about.fill(entry.next);
+    print_error(&causes, entry, &next);
     let is_printed = error.chain().any(<dyn Error>::is::<Finding>);
     if console.json && !is_printed {
-        print_json(console, &causes, entry, &next);
+        let mut json = to_json(&causes, entry, &next);
+        add_parts(&mut json, error);
+        print_json(console, &json);
     }
     if error.chain().any(<dyn Error>::is::<Usage>) {
         Exit::Usage
@@ -158,28 +283,34 @@ pub fn report(console: Console, error: &anyhow::Error, shares: &[OsString]) -> E
 }
 
 /// The result of a command that failed, for programs.
-fn print_json(console: Console, causes: &[String], entry: &Entry, next: &str) {
-    // Where even this cannot be printed, the exit code says it.
-    let _ = console.result(
-        "",
-        &json!({
-            "status": "failed",
-            "code": entry.code,
-            "error": causes,
-            "meaning": entry.meaning,
-            "next": next,
-        }),
-    );
+fn to_json(causes: &[String], entry: &Entry, next: &str) -> Value {
+    json!({
+        "status": "failed",
+        "code": entry.code,
+        "error": causes,
+        "meaning": entry.meaning,
+        "next": next,
+    })
 }
 
-/// What to do next, as a command that can be pasted.
-fn with_names(next: &str, shares: &[OsString]) -> String {
-    let name = |share: &OsString| for_shell(&quote(share.as_encoded_bytes()));
-    match shares {
-        [] => next.to_owned(),
-        _ => next.replace(
-            "SHARE...",
-            &shares.iter().map(name).collect::<Vec<_>>().join(" "),
-        ),
+/// What became of each share or host, where that is why.
+fn add_parts(json: &mut Value, error: &anyhow::Error) {
+    for cause in error.chain() {
+        if let Some(EncodeError::TooFewSinks { sinks, .. }) = cause.downcast_ref() {
+            json["shares"] = report::sinks_json(sinks);
+        } else if let Some(RepairError::AllFailed { sinks }) = cause.downcast_ref() {
+            json["shares"] = report::sinks_json(sinks);
+        } else if let Some(error) = cause.downcast_ref::<HostsError>() {
+            let host = |error: &HostError| {
+                let (message, code) = tally::fault(error);
+                json!({ "host": host_of(error), "error": message, "code": code })
+            };
+            json["hosts"] = error.hosts().iter().map(host).collect();
+        }
     }
+}
+
+fn print_json(console: Console, json: &Value) {
+    // Where even this cannot be printed, the exit code says it.
+    let _ = console.result("", json);
 }

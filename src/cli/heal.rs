@@ -5,7 +5,7 @@ use std::ffi::OsString;
 
 use anyhow::Context;
 use clap::Args;
-use distdup::duplicity::hosts::{HostsError, Wish};
+use distdup::duplicity::hosts::Wish;
 use distdup::quote::with_causes;
 use distdup::store::HealReport;
 use serde_json::{Value, json};
@@ -14,6 +14,7 @@ use super::backup::{in_words, losses};
 use super::console::{Console, warn};
 use super::session::{self, HostArgs};
 use super::settings::Selection;
+use super::tally::{self, Faults};
 use super::watch::Watch;
 use super::{Outcome, report};
 
@@ -23,7 +24,7 @@ use super::{Outcome, report};
 pub struct Heal {
     /// Hosts: folders; in any order, or once with {i} [default: those set]
     #[arg(value_name = "HOST")]
-    hosts: Vec<OsString>,
+    pub hosts: Vec<OsString>,
     /// Make hosts that are lost for good anew, and fill them
     #[arg(long)]
     replace_lost: bool,
@@ -44,7 +45,7 @@ to the hosts.";
 struct Tally {
     written: usize,
     damaged: usize,
-    failed: BTreeMap<String, usize>,
+    failed: Faults,
 }
 
 impl Heal {
@@ -52,15 +53,7 @@ impl Heal {
         let layout = selection.layout(console, self.hosts)?;
         let watch = Watch::start(console, None, "shares")?;
         let control = watch.control.clone();
-        let no_store = |error: HostsError| {
-            let what = if error.may_be_stale() {
-                "nothing was healed; bring hosts back that are missing, or, if they are lost for good, \
-                 restore what is left (distdup restore --allow-stale) and back it up to new hosts"
-            } else {
-                "nothing was healed"
-            };
-            session::no_store(error, what)
-        };
+        let no_store = |error| session::no_store(error, "nothing was healed");
         let access = self.args.access();
         // There is one: none is made here, but for hosts that it lacks.
         drop(layout.existing(access, &control).map_err(no_store)?);
@@ -104,7 +97,7 @@ impl Heal {
         for position in 0..target.hosts.len() {
             let tally = tallies.remove(&position).unwrap_or_default();
             let shown = target.shown(position);
-            for (failure, count) in &tally.failed {
+            for ((failure, _), count) in &tally.failed {
                 warn(format!("{shown}: {failure} ({count} objects)"));
             }
             if tally.written > 0 {
@@ -140,19 +133,20 @@ fn count(tallies: &mut BTreeMap<usize, Tally>, report: &HealReport) {
     }
     for (host, failure) in &report.failed {
         let failed = &mut tallies.entry(*host).or_default().failed;
-        *failed.entry(with_causes(failure)).or_default() += 1;
+        *failed.entry(tally::fault(failure)).or_default() += 1;
     }
 }
 
 impl Tally {
     fn to_json(&self, name: &str, complete: bool) -> Value {
-        json!({
+        let mut object = json!({
             "name": name,
             "complete": complete,
             "written": self.written,
             "damaged": self.damaged,
-            "error": self.failed.keys().next(),
-        })
+        });
+        tally::add_fault(&mut object, &self.failed);
+        object
     }
 }
 

@@ -4,9 +4,11 @@ use std::ffi::OsString;
 use std::fmt::Write;
 use std::time::{Duration, UNIX_EPOCH};
 
-use anyhow::{Context, anyhow};
+use anyhow::Context;
 use clap::Args;
+use distdup::decode::ShareFlaw;
 use distdup::format::Common;
+use distdup::format::header::HeaderFault;
 use distdup::quote::quote;
 use distdup::verify::{Inspection, inspect};
 use serde_json::{Value, json};
@@ -36,10 +38,8 @@ impl Inspect {
             .context("one name is one source")?;
         let found = inspect(source).with_context(|| format!("cannot read {shown}"))?;
         let Some((common, index)) = &found.claims else {
-            let fault = found
-                .fault
-                .map_or_else(|| anyhow!("it says nothing"), anyhow::Error::from);
-            return Err(fault.context(format!("{shown} is no share that can be read")));
+            let fault = found.fault.unwrap_or(HeaderFault::NotAShare);
+            return Err(fault).context(format!("{shown} is no share that can be read"));
         };
         if let Some(fault) = &found.fault {
             warn(format!("{shown}: {fault}; this stands in its trailer"));
@@ -71,6 +71,12 @@ fn as_json(found: &Inspection, common: &Common, index: usize, outcome: Outcome) 
     object.insert(
         "fault".into(),
         json!(found.fault.as_ref().map(ToString::to_string)),
+    );
+    let flaw = found.fault.clone().map(ShareFlaw::Header);
+    let cut = || (outcome == Outcome::Degraded).then_some(ShareFlaw::NoTrailer);
+    object.insert(
+        "code".into(),
+        json!(flaw.or_else(cut).as_ref().and_then(report::code_of)),
     );
     if let Some(ending) = &found.ending {
         report::add_totals(&mut object, &ending.trailer.totals);

@@ -40,6 +40,7 @@ mod why;
 mod zfec;
 
 use console::{Console, Verbosity};
+use failure::About;
 pub use failure::{Usage, misspoken};
 use settings::Selection;
 
@@ -205,6 +206,22 @@ impl Command {
             _ => Vec::new(),
         }
     }
+
+    /// The hosts that it is about, for a command line: as they were given, or where they are set. Where
+    /// neither is said, the settings are those that are found without saying so.
+    fn hosts(&self, selection: &Selection) -> Option<String> {
+        let named = match self {
+            Self::Backup(command) => command.hosts(selection),
+            Self::Restore(command) => command.hosts(selection),
+            Self::Duplicity(command) => command.hosts.clone(),
+            Self::Status(command) => command.hosts.clone(),
+            Self::Heal(command) => command.hosts.clone(),
+            Self::Cleanup(command) => command.hosts.clone(),
+            _ => return None,
+        };
+        let words = selection.host_words(&named);
+        (!words.is_empty()).then_some(words)
+    }
 }
 
 impl Cli {
@@ -229,16 +246,19 @@ impl Cli {
         // A file beyond its limit is to be an error of one write, not the end of the process. Where it cannot
         // be had, it is that.
         let _ = signal_hook::flag::register(SIGXFSZ, Arc::new(AtomicBool::new(false)));
-        let shares = self.command.shares();
+        let about = About {
+            shares: self.command.shares(),
+            hosts: self.command.hosts(&selection),
+        };
         if selection.is_given() && !self.command.has_settings() {
             let error = Usage::say(
                 "--config and --profile are of no use here: nothing is set for this command",
             );
-            return failure::report(console, &error, &shares);
+            return failure::report(console, &error, &about);
         }
         self.command
             .run(&mut console, &selection)
-            .unwrap_or_else(|error| failure::report(console, &error, &shares))
+            .unwrap_or_else(|error| failure::report(console, &error, &about))
     }
 }
 

@@ -72,7 +72,7 @@ pub fn faults(source: &SourceOutcome, common: &Common, length: Option<u64>) -> V
     let mut lines = remarks(source);
     lines.extend(source.faults.iter().map(|fault| {
         let stripes = fault.stripe..fault.stripe.saturating_add(fault.count);
-        format!("{}: {}", place(common, length, &stripes), fault.what)
+        format!("{}: {}", place(common, length, &stripes), fault.flaw)
     }));
     let counts = source.faults.iter().map(|fault| fault.count);
     let shown = counts.fold(0, u64::saturating_add);
@@ -86,7 +86,9 @@ pub fn faults(source: &SourceOutcome, common: &Common, length: Option<u64>) -> V
 /// What is wrong with a share other than its frames.
 pub fn remarks(source: &SourceOutcome) -> Vec<String> {
     let failure = source.failure.iter().map(|failure| with_causes(failure));
-    failure.chain(source.remarks.iter().cloned()).collect()
+    failure
+        .chain(source.flaws.iter().map(ToString::to_string))
+        .collect()
 }
 
 /// `stripe 17 (bytes 1114112..1179648)`, of the stream.
@@ -117,8 +119,8 @@ pub fn source_json(source: &SourceOutcome) -> Value {
         "frames": source.frames,
         "bad_frames": source.fault_count,
         "complete": source.complete,
-        "code": source.failure.as_ref().and_then(code_of),
-        "remarks": remarks(source),
+        "code": source.code(),
+        "remarks": remarks_json(source),
         "faults": source.faults.iter().map(fault_json).collect::<Value>(),
     })
 }
@@ -128,13 +130,22 @@ pub fn fault_json(fault: &FrameFault) -> Value {
     json!({
         "stripe": fault.stripe,
         "count": fault.count,
-        "state": fault.state.to_string(),
-        "what": fault.what,
+        "state": fault.flaw.state().to_string(),
+        "what": fault.flaw.to_string(),
+        "code": code_of(&fault.flaw),
     })
 }
 
-/// The code of what became of a share.
-fn code_of(failure: &impl Catalogued) -> Option<&'static str> {
+/// What is wrong with a share other than its frames, with the code of each.
+fn remarks_json(source: &SourceOutcome) -> Value {
+    let failure = source.failure.iter().map(code_of);
+    let codes = failure.chain(source.flaws.iter().map(code_of));
+    let remark = |(what, code)| json!({ "what": what, "code": code });
+    remarks(source).into_iter().zip(codes).map(remark).collect()
+}
+
+/// The code of what became of something.
+pub fn code_of(failure: &impl Catalogued) -> Option<&'static str> {
     failure.entry().map(|entry| entry.code)
 }
 

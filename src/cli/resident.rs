@@ -14,6 +14,7 @@ use distdup::duplicity::hosts::{Access, HostsError, StoreSpec, Wish};
 use distdup::duplicity::protocol::{REPORT, SESSION};
 use distdup::duplicity::resident::{self, Guard, Reporter, Resident as Server};
 use distdup::duplicity::runtime::Runtime;
+use distdup::quote::quote_path;
 use distdup::store::Store;
 use signal_hook::consts::SIGINT;
 
@@ -63,9 +64,9 @@ impl Resident {
 }
 
 fn open(path: &Path) -> anyhow::Result<(Store, Guard<'static>)> {
-    let text = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+    let text = fs::read(path).with_context(|| format!("cannot read {}", quote_path(path)))?;
     let spec: StoreSpec = serde_json::from_slice(&text)
-        .with_context(|| format!("{} describes no store", path.display()))?;
+        .with_context(|| format!("{} describes no store", quote_path(path)))?;
     let store = spec.open()?;
     let mut locks = None;
     // Whoever started Duplicity has locked them, and told what cannot be; this is for when both are gone.

@@ -3,23 +3,22 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use anyhow::{Context, anyhow};
+use anyhow::Context;
 use clap::Args;
 use distdup::config::Settings;
 use distdup::control::Control;
-use distdup::duplicity::hosts::HostsError;
 use distdup::duplicity::low_disk::Needs;
 use distdup::duplicity::options::is_dry_run;
 use distdup::duplicity::protocol::Event;
 use distdup::duplicity::restore::{self, ACTIONS, Archive, Output, RestoreError, layout};
-use distdup::quote::with_causes;
+use distdup::quote::{quote_path, with_causes};
 use serde_json::{Value, json};
 
 use super::console::{Console, warn};
 use super::low_disk::{self, LowDisk};
-use super::session::{self, DuplicityArgs, HostArgs};
+use super::session::{self, DuplicityArgs, HostArgs, Unwell};
 use super::settings::{Selection, hosts};
-use super::{Outcome, Usage, report};
+use super::{Outcome, Usage};
 
 /// Restore what Duplicity backed up, from enough of the hosts
 #[derive(Debug, Args)]
@@ -53,7 +52,20 @@ Examples:
 What is restored has another name, ending in .partial, until it is whole.";
 
 impl Restore {
+    /// The hosts that the arguments name, or those that go with the target unless a profile says.
+    pub fn hosts(&self, selection: &Selection) -> Vec<OsString> {
+        if !self.from.is_empty() || selection.is_given() {
+            return self.from.clone();
+        }
+        let names = layout(&self.target).map(|layout| layout.names());
+        names.into_iter().flatten().map(OsString::from).collect()
+    }
+
     pub fn run(self, console: Console, selection: &Selection) -> anyhow::Result<Outcome> {
+        let heal = format!(
+            "distdup heal {}",
+            selection.host_words(&self.hosts(selection))
+        );
         let arguments = Settings {
             hosts: hosts(self.from),
             low_disk: self.low_disk.setting(),
@@ -71,16 +83,7 @@ impl Restore {
         let environment = session::environment(&settings, &options)?;
         let (control, _) = Control::new();
         let access = self.hosts.access_to(self.allow_stale);
-        let cannot = |error: HostsError| {
-            let what = if error.may_be_stale() {
-                "nothing was restored; bring hosts back that are missing (mount them, say), say where they are \
-                 now (--from), or restore the newest that is left: --allow-stale"
-            } else {
-                "nothing was restored; bring hosts back that are missing (mount them, say), or say where they are \
-                 now: --from"
-            };
-            session::no_store(error, what)
-        };
+        let cannot = |error| session::no_store(error, "nothing was restored");
         let target = layout.existing(access, &control).map_err(cannot)?;
         if let Some((count, error)) = target.unreadable(&control).map_err(cannot)? {
             let error = with_causes(&error);
@@ -103,19 +106,18 @@ impl Restore {
         let tally = &ended.tally;
         tally.warn(&target);
         if let Some(failure) = ended.failure() {
-            return Err(anyhow!(failure)).context("nothing was restored");
+            return Err(failure).context("nothing was restored");
         }
         if is_dry_run(&options) {
             return session::print_dry_run(console, "nothing was restored");
         }
-        if let left_out @ 1.. = tally.left_out() {
-            let kept = output.keep();
-            return Err(anyhow!(
-                "Duplicity left {} out, and says which above; the rest is in {}",
-                report::count(left_out, "file"),
-                kept.display()
-            ))
-            .context("not all was restored");
+        if let files @ 1.. = tally.left_out() {
+            let kept = quote_path(output.keep());
+            return Err(Unwell::LeftOut { files, kept }).context("not all was restored");
+        }
+        if let [backup, ..] = tally.unfinished(&target).as_slice() {
+            let (backup, kept) = (backup.clone(), quote_path(output.keep()));
+            return Err(Unwell::Unfinished { backup, kept }).context("not all was restored");
         }
         output.finish()?;
 
@@ -128,12 +130,14 @@ impl Restore {
         if !tally.is_good() {
             let hosts = tally.bad_hosts(&target).join(", ");
             warn(format!(
-                "all was restored, but shares are missing or damaged on {hosts}"
+                "all was restored, but shares are missing or damaged on {hosts}; to write them again: \
+                 {}",
+                heal.trim_end()
             ));
         }
         let text = format!(
             "{} is restored from {}.\n{}.",
-            self.target.display(),
+            quote_path(&self.target),
             layout.names().join(" "),
             tally.sum(ended.took)
         );

@@ -12,6 +12,7 @@ use std::time::Duration;
 use anyhow::Context;
 use clap::Args;
 use crossbeam_channel::{Receiver, never, select, tick, unbounded};
+use distdup::catalogue::catalogue;
 use distdup::config::{Setting, Settings};
 use distdup::duplicity::environment::Environment;
 use distdup::duplicity::hosts::{Access, HostsError, Target};
@@ -30,6 +31,7 @@ use signal_hook::iterator::exfiltrator::WithRawSiginfo;
 use signal_hook::iterator::{Handle, SignalsInfo};
 
 use super::console::{Console, Verbosity, warn};
+use super::report::count;
 use super::size::parse_seconds;
 use super::tally::Tally;
 use super::watch::{REDRAW, answer, redraw, stops};
@@ -252,6 +254,70 @@ pub fn run(
     })
 }
 
+/// How a run of Duplicity ended that did not give what was asked for.
+#[derive(Debug, thiserror::Error)]
+pub enum Unwell {
+    /// By somebody.
+    #[error("Duplicity was stopped")]
+    Stopped,
+    /// By itself.
+    #[error("Duplicity failed with exit code {code}")]
+    Failed {
+        /// Its own.
+        code: i32,
+    },
+    /// By the system, or somebody.
+    #[error("Duplicity was ended by signal {signal}")]
+    Killed {
+        /// Which.
+        signal: i32,
+    },
+    /// A backup of nothing.
+    #[error("Duplicity ended well, and stored nothing")]
+    StoredNothing,
+    /// A restore of less than all.
+    #[error(
+        "Duplicity left {} out, and says which above; the rest is in {kept}", count(*files, "file")
+    )]
+    LeftOut {
+        /// How many files.
+        files: usize,
+        /// Where the others are.
+        kept: String,
+    },
+    /// A restore of a backup that was killed.
+    #[error("the backup {backup} did not end, and what there is of it is in {kept}")]
+    Unfinished {
+        /// Its time, as Duplicity has it.
+        backup: String,
+        /// Where what there is of it is.
+        kept: String,
+    },
+}
+
+catalogue! {
+    Unwell {
+        Self::Stopped => "duplicity-stopped":
+            "What was asked for is not complete. What was backed up before is as it was."
+            "Run the same command again: Duplicity goes on where it can.";
+        Self::Failed { .. } => "duplicity-failed":
+            "What was asked for is not complete. What was backed up before is as it was."
+            "Mend what Duplicity says above (-v tells more), and run the same command again.";
+        Self::Killed { .. } => "duplicity-killed":
+            "What was asked for is not complete. What was backed up before is as it was."
+            "See who or what ended it (memory, perhaps: dmesg), and run the same command again.";
+        Self::StoredNothing => "duplicity-stored-nothing":
+            "There is no backup."
+            "Look whether another Duplicity was meant, or other options after --; -v tells more.";
+        Self::LeftOut { .. } => "restored-in-part":
+            "What could be put together is in the folder that is named; some files are not."
+            "See which files Duplicity names and what the hosts lack (distdup status HOSTS); with -- --time an older backup may have them whole.";
+        Self::Unfinished { .. } => "restored-unfinished":
+            "By its archive Duplicity knows of a backup that was stopped midway, and restored what there is of it."
+            "Back up again, which goes on where it can, and restore then; or restore what was before it: -- --time TIME.";
+    }
+}
+
 /// A signal that we were sent.
 #[derive(Debug, Clone, Copy)]
 struct Caught {
@@ -330,14 +396,15 @@ pub fn no_store(error: HostsError, what: impl Display + Send + Sync + 'static) -
 }
 
 impl Ended {
-    /// How it ended, in words, if not well.
-    pub fn failure(&self) -> Option<String> {
+    /// How it ended, if not well.
+    pub fn failure(&self) -> Option<Unwell> {
         match (self.status.code(), self.status.signal()) {
             (Some(0), _) => None,
-            _ if self.stopped => Some("Duplicity was stopped".into()),
-            (Some(code), _) => Some(format!("Duplicity failed with exit code {code}")),
-            (None, Some(signal)) => Some(format!("Duplicity was ended by signal {signal}")),
-            (None, None) => Some("Duplicity did not end well".into()),
+            _ if self.stopped => Some(Unwell::Stopped),
+            (Some(code), _) => Some(Unwell::Failed { code }),
+            (None, signal) => Some(Unwell::Killed {
+                signal: signal.unwrap_or_default(),
+            }),
         }
     }
 

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::Args;
 use distdup::config::{Config, Hosts, Setting, Settings};
 use distdup::duplicity::hosts::Layout;
-use distdup::quote::for_shell;
+use distdup::quote::{for_shell, quote, quote_path};
 
 use super::Usage;
 use super::console::Console;
@@ -28,7 +28,7 @@ pub struct Selection {
 pub struct StoreArgs {
     /// Hosts: folders; given n times, or once with {i} [default: backup_SRC/distdup{i}]
     #[arg(short, long = "output", value_name = "DEST")]
-    output: Vec<OsString>,
+    pub output: Vec<OsString>,
     /// Hosts that suffice [default: 2, or as the backup there has it]
     #[arg(short, value_name = "K")]
     k: Option<usize>,
@@ -60,7 +60,7 @@ impl Selection {
     /// The file, which must be there.
     pub fn need(&self, console: Console) -> anyhow::Result<Config> {
         let config = Config::need(self.config.as_deref()).map_err(Usage::new)?;
-        console.detail(format!("settings are from {}", config.file().display()));
+        console.detail(format!("settings are from {}", quote_path(config.file())));
         Ok(config)
     }
 
@@ -72,7 +72,7 @@ impl Selection {
         }
         let config = Config::find(None).map_err(Usage::new)?;
         if let Some(config) = &config {
-            console.detail(format!("settings are from {}", config.file().display()));
+            console.detail(format!("settings are from {}", quote_path(config.file())));
         }
         Ok(config)
     }
@@ -101,7 +101,14 @@ impl Selection {
         layout.ok_or_else(|| Usage::say("say where the hosts are, here or in distdup.toml"))
     }
 
-    /// The same in words for a command line.
+    /// The hosts that arguments name, or where they are set, for a command line.
+    pub fn host_words(&self, names: &[OsString]) -> String {
+        let quoted = |name: &OsString| for_shell(&quote(name.as_encoded_bytes()));
+        let words = self.words().into_iter().chain(names.iter().map(quoted));
+        words.collect::<Vec<_>>().join(" ")
+    }
+
+    /// The file and profile, for a command line.
     pub fn words(&self) -> Vec<String> {
         let config = self.config.iter().flat_map(|path| {
             let path = for_shell(&path.to_string_lossy());

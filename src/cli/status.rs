@@ -15,6 +15,7 @@ use super::backup::{in_words, losses};
 use super::console::{Console, warn};
 use super::session::{self, HostArgs};
 use super::settings::Selection;
+use super::tally;
 use super::{Outcome, report};
 
 /// Say what each host of a backup has and lacks, and what may be lost
@@ -23,7 +24,7 @@ use super::{Outcome, report};
 pub struct Status {
     /// Hosts: folders; in any order, or once with {i} [default: those set]
     #[arg(value_name = "HOST")]
-    hosts: Vec<OsString>,
+    pub hosts: Vec<OsString>,
     #[command(flatten)]
     args: HostArgs,
 }
@@ -37,6 +38,8 @@ It goes by names: whether shares are good, `distdup heal` says, which reads them
 
 impl Status {
     pub fn run(self, console: Console, selection: &Selection) -> anyhow::Result<Outcome> {
+        let words = selection.host_words(&self.hosts);
+        let heal = format!("distdup heal {words}");
         let layout = selection.layout(console, self.hosts)?;
         let (control, _) = Control::new();
         let target = layout
@@ -66,8 +69,8 @@ impl Status {
                 }
                 Err(error) => {
                     whole = false;
-                    let error = with_causes(error);
-                    let about = json!({ "name": shown, "error": error });
+                    let (error, code) = tally::fault(error);
+                    let about = json!({ "name": shown, "error": error, "code": code });
                     (error, about)
                 }
             };
@@ -86,7 +89,10 @@ impl Status {
         }
         let outcome = Outcome::degraded_if(!whole || standing.lacking > 0);
         if outcome == Outcome::Degraded {
-            warn("distdup heal gives hosts that are up what they lack");
+            warn(format!(
+                "to give hosts that are up what they lack: {}",
+                heal.trim_end()
+            ));
         }
         let json = json!({
             "status": outcome.status(),
@@ -130,5 +136,6 @@ fn to_json(name: &str, holdings: Holdings) -> Value {
         "lacks": holdings.lacks,
         "is_replacement": holdings.is_replacement,
         "error": null,
+        "code": null,
     })
 }

@@ -1,13 +1,15 @@
 //! What a run of Duplicity came to, host by host.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::error::Error;
 use std::time::{Duration, Instant};
 
+use distdup::catalogue::code_of;
 use distdup::duplicity::hosts::{Target, host_of};
 use distdup::duplicity::log::Record;
 use distdup::duplicity::protocol::{Event, Report};
-use distdup::duplicity::stored::is_volume;
-use distdup::quote::with_causes;
+use distdup::duplicity::stored::{is_volume, unfinished};
+use distdup::quote::{quote, with_causes};
 use serde_json::{Map, Value, json};
 
 use super::console::warn;
@@ -40,8 +42,23 @@ pub struct Tally {
 struct OfHost {
     bytes: u64,
     shares: usize,
-    /// Distinct messages, with a count of objects.
-    faults: BTreeMap<String, usize>,
+    /// Distinct messages, with their code and a count of objects.
+    faults: Faults,
+}
+
+/// Messages, each with its code and a count of objects.
+pub type Faults = BTreeMap<(String, Option<String>), usize>;
+
+/// The message and code of an error.
+pub fn fault(error: &(dyn Error + 'static)) -> (String, Option<String>) {
+    (with_causes(error), code_of(error).map(str::to_owned))
+}
+
+/// The first of them in a JSON object of its host, as `error` and `code`.
+pub fn add_fault(object: &mut Value, faults: &Faults) {
+    let first = faults.keys().next();
+    object["error"] = json!(first.map(|(message, _)| message));
+    object["code"] = json!(first.and_then(|(_, code)| code.as_ref()));
 }
 
 impl Tally {
@@ -51,7 +68,7 @@ impl Tally {
         hosts.resize_with(target.hosts.len(), OfHost::default);
         for error in target.status.silent() {
             if let Some(position) = target.position(host_of(error)) {
-                hosts[position].faults.insert(with_causes(error), 0);
+                hosts[position].faults.insert(self::fault(error), 0);
             }
         }
         Self {
@@ -91,7 +108,8 @@ impl Tally {
                 } else {
                     format!("{host}: {}", fault.error)
                 };
-                *self.hosts[position].faults.entry(error).or_default() += 1;
+                let faults = &mut self.hosts[position].faults;
+                *faults.entry((error, fault.code)).or_default() += 1;
             }
         }
         if is_volume(&report.name.0) {
@@ -108,6 +126,14 @@ impl Tally {
     /// Files that Duplicity left out.
     pub fn left_out(&self) -> usize {
         self.left_out
+    }
+
+    /// Backups of which volumes were had, and that did not end, by what was stored at the start.
+    pub fn unfinished(&self, target: &Target) -> Vec<String> {
+        let stored = target.status.objects.iter();
+        let stored = stored.map(|object| object.name.as_slice());
+        let found = unfinished(self.volumes.iter().map(Vec::as_slice), stored);
+        found.into_iter().map(quote).collect()
     }
 
     /// Whether anything has come yet.
@@ -172,14 +198,15 @@ impl Tally {
     pub fn hosts_json(&self, target: &Target, well: &str) -> Value {
         let host = |(position, host): (usize, &OfHost)| {
             let failed: usize = host.faults.values().sum();
-            json!({
+            let mut object = json!({
                 "name": target.shown(position),
                 well: host.faults.is_empty(),
                 "bytes": host.bytes,
                 "shares": host.shares,
                 "failed": failed,
-                "error": host.faults.keys().next(),
-            })
+            });
+            add_fault(&mut object, &host.faults);
+            object
         };
         self.hosts.iter().enumerate().map(host).collect()
     }
@@ -187,7 +214,7 @@ impl Tally {
     /// Warns of all that was wrong.
     pub fn warn(&self, target: &Target) {
         for (position, OfHost { faults, .. }) in self.hosts.iter().enumerate() {
-            for (message, count) in faults.iter().take(SHOWN) {
+            for ((message, _), count) in faults.iter().take(SHOWN) {
                 match count {
                     0 | 1 => warn(message),
                     _ => warn(format!("{message} ({count} objects)")),

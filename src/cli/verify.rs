@@ -6,9 +6,13 @@ use std::path::Path;
 
 use anyhow::Context;
 use clap::Args;
+use distdup::agreement::disputed;
 use distdup::catalogue::Catalogued;
+use distdup::control::Control;
 use distdup::decode::{DecodeOptions, try_out};
+use distdup::encode::SinkOutcome;
 use distdup::format::Common;
+use distdup::quote::with_causes;
 use distdup::source;
 use distdup::verify::{Subset, Verdict, verify_subset};
 use distdup_codecs::ShardSet;
@@ -18,7 +22,7 @@ use super::console::Console;
 use super::failure::Finding;
 use super::size::show_size;
 use super::watch::Watch;
-use super::{Outcome, names, report};
+use super::{Outcome, Usage, names, report};
 
 /// Read shares to their end and check every byte; each share is checked by itself alone
 #[derive(Debug, Args)]
@@ -30,6 +34,9 @@ pub struct Verify {
     /// Read only so much of each share, spread out over it: 10%
     #[arg(long, value_name = "PERCENT", value_parser = parse_percent)]
     subset: Option<u32>,
+    /// Hold the shares against each other, too: finds one that was forged with right digests
+    #[arg(long, conflicts_with = "subset")]
+    parity: bool,
     /// With --subset: which stripes; others each time unless given
     #[arg(long, value_name = "NUMBER", requires = "subset")]
     seed: Option<u64>,
@@ -56,6 +63,7 @@ ones, 1 otherwise.";
 
 impl Verify {
     pub fn run(self, console: Console) -> anyhow::Result<Outcome> {
+        super::zfec::refuse_shares(&self.shares)?;
         let sources = names::sources(&self.shares)?;
         let watch = Watch::start(console, None, "share")?;
         let subset = self.subset()?;
@@ -75,13 +83,22 @@ impl Verify {
         } else {
             Restorable::No
         };
+        let disputes = if self.parity {
+            self.disputes(&verdicts, &sets, &watch.control)?
+        } else {
+            Vec::new()
+        };
         drop(watch);
 
+        let agree = disputes.is_empty();
         let finding = Finding::NotWhole {
             bad: verdicts.len() - whole,
             all: verdicts.len(),
         };
-        let mut json = sets.json(&verdicts, whole == verdicts.len(), restorable);
+        let mut json = sets.json(&verdicts, whole == verdicts.len() && agree, restorable);
+        if self.parity {
+            json["disagree"] = report::sinks_json(&disputes);
+        }
         json["seed"] = json!(subset.map(|subset| subset.seed));
         if restorable == Restorable::No && whole < verdicts.len() {
             json["code"] = json!(finding.entry().map(|entry| entry.code));
@@ -100,14 +117,58 @@ impl Verify {
                 report::command("repair", all, bad)
             );
         }
+        for SinkOutcome {
+            index,
+            name,
+            failure,
+            ..
+        } in &disputes
+        {
+            let why = failure.as_ref().map(|failure| with_causes(failure));
+            let why = why.unwrap_or_default();
+            let _ = write!(text, "\nshare {index}, {name}: DISAGREES: {why}");
+        }
+        if self.parity && agree && sets.suffice() {
+            text += "\nthe whole shares agree with one another";
+        }
         console
             .result(text, &json)
             .context("cannot print the result")?;
         match verdicts.len() - whole {
-            0 => Ok(Outcome::Done),
+            0 => Ok(Outcome::degraded_if(!agree)),
             _ if restorable != Restorable::No => Ok(Outcome::Degraded),
             _ => Err(finding.into()),
         }
+    }
+
+    /// The whole shares that are not what the others give.
+    fn disputes(
+        &self,
+        verdicts: &[Verdict],
+        sets: &Sets<'_>,
+        control: &Control,
+    ) -> anyhow::Result<Vec<SinkOutcome>> {
+        if !self.are_files() {
+            return Err(Usage::say(
+                "--parity reads shares a second time: give files, and no pipes or commands",
+            ));
+        }
+        let mut disputes = Vec::new();
+        for (common, whole) in &sets.0 {
+            let open = |index: usize| {
+                let is_it = |verdict: &Verdict| {
+                    let of_it = verdict.common.as_deref() == Some(*common);
+                    of_it && verdict.is_whole() && verdict.outcome.index == Some(index)
+                };
+                source::parse(&self.shares[verdicts.iter().position(is_it)?]).ok()
+            };
+            let options = DecodeOptions::default();
+            disputes.extend(
+                disputed(common, *whole, open, &options, control)
+                    .context("the shares do not agree with one another")?,
+            );
+        }
+        Ok(disputes)
     }
 
     fn subset(&self) -> anyhow::Result<Option<Subset>> {

@@ -46,6 +46,7 @@ Exits 0 if all n shares are there and whole, 3 if the stream can be had all the 
 
 impl Why {
     pub fn run(self, console: Console) -> anyhow::Result<Outcome> {
+        super::zfec::refuse_shares(&self.sources.shares)?;
         let sources = named::sources(&self.sources.shares)?;
         let watch = Watch::start(console, None, "share")?;
         let options = self.sources.options();
@@ -183,7 +184,7 @@ impl Page<'_> {
         }
         for fault in share.faults.iter().take(SHOWN) {
             let stripes = fault.stripe..fault.stripe.saturating_add(fault.count);
-            self.line(format!("  {}: {}", self.place(&stripes), fault.what));
+            self.line(format!("  {}: {}", self.place(&stripes), fault.flaw));
         }
         let more = share.faults.len().saturating_sub(SHOWN);
         if more > 0 {
@@ -357,8 +358,9 @@ fn stream_json(stream: &StreamDiagnosis) -> Value {
         let fault = |fault: &distdup::decode::FrameFault| {
             let stripes = fault.stripe..fault.stripe.saturating_add(fault.count);
             let mut object = place(&stripes);
-            object["state"] = json!(fault.state.to_string());
-            object["what"] = json!(fault.what);
+            object["state"] = json!(fault.flaw.state().to_string());
+            object["what"] = json!(fault.flaw.to_string());
+            object["code"] = json!(report::code_of(&fault.flaw));
             object
         };
         json!({

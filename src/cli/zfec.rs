@@ -1,6 +1,8 @@
 //! zfec's shares on the command line: the other format of `encode` and `decode`.
 
 use std::ffi::OsString;
+use std::fs::File;
+use std::io::Read;
 use std::time::Duration;
 
 use anyhow::Context;
@@ -13,6 +15,9 @@ use super::console::{Console, warn};
 use super::report::count;
 use super::size::{show_size, show_time};
 use super::{Outcome, Usage};
+
+/// The bytes with which every share of distdup's begins, by RFC 9277.
+const SELF_DESCRIBED: [u8; 3] = [0xd9, 0xd9, 0xf7];
 
 /// How shares are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -44,6 +49,24 @@ impl Format {
             (None, None) if names.first().is_some_and(|name| is_fec(&name)) => Ok(Self::Zfec),
             (None, None) => Ok(Self::Distdup),
         }
+    }
+}
+
+/// Refuses shares of zfec's, as their names tell them, where they are of no use.
+pub fn refuse_shares(names: &[OsString]) -> anyhow::Result<()> {
+    let is_fec = |name: &&OsString| name.as_encoded_bytes().ends_with(b".fec");
+    let begins = |name: &OsString| {
+        let mut start = Vec::new();
+        let read = File::open(name).and_then(|file| file.take(3).read_to_end(&mut start));
+        read.is_ok() && start == SELF_DESCRIBED
+    };
+    match names.iter().find(|name| is_fec(name) && !begins(name)) {
+        None => Ok(()),
+        Some(name) => Err(Usage::say(format!(
+            "{} seems to be a share of zfec's, which has no digest to check it by: give more of them than \
+             suffice to distdup decode, which tells whether they agree",
+            quote(name.as_encoded_bytes())
+        ))),
     }
 }
 

@@ -14,6 +14,7 @@ use crossbeam_channel::unbounded;
 use distdup_codecs::{Code, ShardSet};
 
 use super::memory::{MemorySink, MemorySource, Nowhere};
+use crate::catalogue::catalogue;
 use crate::control::Control;
 use crate::decode::{DecodeError, DecodeOptions, decode};
 use crate::encode::{EncodeError, EncodeOptions, encode};
@@ -145,6 +146,19 @@ pub enum MeasureError {
         #[source]
         source: Box<RepairError>,
     },
+}
+
+catalogue! {
+    MeasureError {
+        Self::NoData | Self::NoRuns => "measure-nothing":
+            "Nothing was measured."
+            "Give some megabytes by --size, and five --runs.";
+    }
+    passing {
+        Self::Encode { source, .. } => source;
+        Self::Decode { source, .. } => &**source;
+        Self::Repair { source, .. } => &**source;
+    }
 }
 
 /// Encodes, decodes and repairs `data` with each of the codes, `runs` times, in turns. `tell` hears

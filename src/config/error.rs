@@ -4,6 +4,8 @@ use std::io;
 use std::path::PathBuf;
 
 use crate::availability::AvailabilityError;
+use crate::catalogue::catalogue;
+use crate::quote::quote_path;
 
 /// Why there are no settings. Messages leave the cause to `source`.
 #[derive(Debug, thiserror::Error)]
@@ -19,7 +21,7 @@ pub enum ConfigError {
         looked: String,
     },
     /// It cannot be read.
-    #[error("cannot read the configuration file {}", path.display())]
+    #[error("cannot read the configuration file {}", quote_path(path))]
     Unreadable {
         /// The file.
         path: PathBuf,
@@ -29,7 +31,7 @@ pub enum ConfigError {
     /// More than anybody writes.
     #[error(
         "{} has more than {limit} bytes, and is no configuration file that anybody wrote",
-        path.display()
+        quote_path(path)
     )]
     TooLarge {
         /// The file.
@@ -38,7 +40,10 @@ pub enum ConfigError {
         limit: u64,
     },
     /// Not text.
-    #[error("{}:{line}: the configuration file is not UTF-8 text", path.display())]
+    #[error(
+        "{}:{line}: the configuration file is not UTF-8 text",
+        quote_path(path)
+    )]
     NotText {
         /// The file.
         path: PathBuf,
@@ -48,8 +53,8 @@ pub enum ConfigError {
     /// Whoever wrote it could make us run commands.
     #[error(
         "{} {whose}: it could name commands to run; if you trust it, say --config {}",
-        path.display(),
-        path.display()
+        quote_path(path),
+        quote_path(path)
     )]
     NotOurs {
         /// The file, which nobody named.
@@ -72,7 +77,7 @@ pub enum ConfigError {
         fault: Box<Fault>,
     },
     /// No such profile.
-    #[error("there is no profile {name} in {}; {}", file.display(), suggestion(nearest.as_deref(), known))]
+    #[error("there is no profile {name} in {}; {}", quote_path(file), suggestion(nearest.as_deref(), known))]
     NoProfile {
         /// What was asked for, quoted.
         name: String,
@@ -83,6 +88,25 @@ pub enum ConfigError {
         /// All of them.
         known: String,
     },
+}
+
+catalogue! {
+    ConfigError {
+        Self::None { .. } => "config-none":
+            "Nothing was read or written."
+            "Make one by distdup config init, or say where it is: --config FILE";
+        Self::Unreadable { .. } | Self::TooLarge { .. } | Self::NotText { .. } =>
+            "config-unreadable":
+            "Nothing was read or written."
+            "Look whether this is the configuration file that was meant: distdup config check --config FILE";
+        Self::NotOurs { .. } => "config-not-trusted":
+            "Nothing was read or written, and no command of that file was run."
+            "Read the file first; if you trust it, name it: --config FILE";
+        Self::NoProfile { .. } => "config-profile":
+            "Nothing was read or written."
+            "Choose one of the profiles that there are: distdup config show";
+    }
+    passing { Self::At { fault, .. } => &**fault; }
 }
 
 /// What is wrong at a place in a file.
@@ -210,6 +234,38 @@ pub enum Fault {
         /// The folder, quoted.
         folder: String,
     },
+}
+
+catalogue! {
+    Fault {
+        Self::Syntax { .. } => "config-syntax":
+            "Nothing was read or written."
+            "Mend the place that is marked, and try it: distdup config check";
+        Self::UnknownKey { .. } => "config-key":
+            "Nothing was read or written."
+            "Mend the key that is marked; docs/CONFIGURATION.md has all. Try it: distdup config check";
+        Self::Type { .. }
+        | Self::Range { .. }
+        | Self::Text { .. }
+        | Self::Home
+        | Self::Name { .. }
+        | Self::Missing { .. }
+        | Self::Reserved { .. }
+        | Self::Reference => "config-value":
+            "Nothing was read or written."
+            "Mend the value that is marked, and try it: distdup config check";
+        Self::Secret { .. } | Self::SecretOption => "config-secret":
+            "Nothing was read or written. Whoever can read the file knows the secret."
+            "Put the secret into a file of its own that you alone can read, name that one, and change the secret if others have seen it.";
+        Self::SameFolder { .. }
+        | Self::NotAFolder
+        | Self::Number
+        | Self::HostCount { .. }
+        | Self::Shared { .. } => "config-hosts":
+            "Nothing was read or written."
+            "Give each share a host of its own in the file, and try it: distdup config check";
+    }
+    passing { Self::Availability(error) => error; }
 }
 
 fn suggestion(nearest: Option<&str>, known: &str) -> String {

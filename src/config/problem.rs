@@ -2,6 +2,7 @@
 
 use super::secret::SecretError;
 use super::settings::Settings;
+use crate::catalogue::catalogue;
 use crate::duplicity::backup::{BackupError, Plan};
 use crate::duplicity::hosts::HostsError;
 use crate::duplicity::launch::{Duplicity, FindError};
@@ -22,6 +23,16 @@ pub enum Problem {
     /// What it is to encrypt with.
     #[error(transparent)]
     Secret(#[from] SecretError),
+}
+
+catalogue! {
+    Problem {}
+    passing {
+        Self::Backup(error) => error;
+        Self::Hosts(error) => error;
+        Self::Duplicity(error) => error;
+        Self::Secret(error) => error;
+    }
 }
 
 impl Settings {

@@ -12,7 +12,7 @@ use super::keys;
 use super::nearest::nearest;
 use super::reader::{Key, Reader, Value, entries};
 use super::settings::{Origin, Setting, Settings};
-use crate::quote::quote;
+use crate::quote::{quote, quote_path};
 
 const PROFILES: &str = "profiles";
 
@@ -49,10 +49,7 @@ impl Config {
     pub fn need(named: Option<&Path>) -> Result<Self, ConfigError> {
         let looked = || {
             let paths = find::candidates();
-            let shown: Vec<_> = paths
-                .iter()
-                .map(|path| path.display().to_string())
-                .collect();
+            let shown: Vec<_> = paths.iter().map(quote_path).collect();
             ConfigError::None {
                 looked: shown.join(" and "),
             }

@@ -12,6 +12,7 @@ use super::error::{ConfigError, Fault};
 use super::excerpt::{Hide, place};
 use super::nearest::nearest;
 use super::settings::{Origin, Setting};
+use crate::quote::quote_path;
 
 /// A value of a file.
 pub(super) type Value<'a> = Spanned<DeValue<'a>>;
@@ -39,7 +40,7 @@ impl Reader<'_> {
         };
         let at = place(self.text, &span, &hide);
         ConfigError::At {
-            file: self.file.display().to_string(),
+            file: quote_path(&self.file),
             line: at.line,
             column: at.column,
             excerpt: at.excerpt,

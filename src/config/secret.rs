@@ -13,8 +13,10 @@ use toml::de::DeValue;
 
 use super::error::ConfigError;
 use super::reader::{Reader, Value};
+use crate::catalogue::catalogue;
 use crate::command::Running;
 use crate::duplicity::environment::Secret;
+use crate::quote::quote_path;
 
 /// Longer than any secret, in bytes.
 const LIMIT: u64 = 1 << 16;
@@ -45,7 +47,7 @@ pub enum Reference {
 #[non_exhaustive]
 pub enum SecretError {
     /// The file cannot be read.
-    #[error("{variable} cannot be read from {}", path.display())]
+    #[error("{variable} cannot be read from {}", quote_path(path))]
     Unreadable {
         /// What was to be set.
         variable: String,
@@ -58,7 +60,7 @@ pub enum SecretError {
     #[error(
         "{variable} is not taken from {}, which others than its owner may use (mode {mode:03o}): \
          chmod 600 {}",
-        path.display(), crate::quote::for_shell(&path.to_string_lossy())
+        quote_path(path), crate::quote::for_shell(&path.to_string_lossy())
     )]
     NotPrivate {
         /// What was to be set.
@@ -96,6 +98,23 @@ pub enum SecretError {
         /// What it is.
         what: &'static str,
     },
+}
+
+catalogue! {
+    SecretError {
+        Self::Unreadable { .. } | Self::Unlike { .. } => "secret-unreadable":
+            "Nothing was read or written."
+            "See that the secret is where distdup.toml says, on one line.";
+        Self::NotPrivate { .. } => "secret-not-private":
+            "Nothing was read or written. Others on this machine may have read the secret."
+            "Take the rights away from others, as the error says, and change the secret if they have seen it.";
+        Self::Command { .. } => "secret-command":
+            "Nothing was read or written."
+            "Run that command by itself, and see why it does not print the secret.";
+        Self::NotSet { .. } => "secret-not-set":
+            "Nothing was read or written."
+            "Set that variable, and run the same command again.";
+    }
 }
 
 impl Reference {
@@ -140,7 +159,7 @@ impl Reference {
             Self::File(path) => {
                 let file = open_private(variable, path)?;
                 let bytes = read(file).map_err(|source| unreadable(variable, path, source))?;
-                (bytes, path.display().to_string())
+                (bytes, quote_path(path))
             }
             Self::Command {
                 words,

@@ -16,6 +16,7 @@ use crate::availability::Group;
 use crate::duplicity::environment::Environment;
 use crate::duplicity::hosts::{Access, HostsError, Layout, NamedFolder, Wish};
 use crate::duplicity::low_disk::Temporary;
+use crate::quote::quote_path;
 
 /// Options that are for all of Duplicity's commands.
 pub(super) const ALL: &str = "all";
@@ -218,7 +219,7 @@ impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::CommandLine => f.write_str("command line"),
-            Self::File { file, line, .. } => write!(f, "{}:{line}", file.display()),
+            Self::File { file, line, .. } => write!(f, "{}:{line}", quote_path(file)),
             Self::Default => f.write_str("default"),
         }
     }

@@ -17,7 +17,9 @@ use crate::control::Control;
 use crate::encode::{DEFAULT_MEMORY, DEFAULT_TIMEOUT, default_workers};
 use crate::format::{Common, StreamId, Totals};
 use crate::pipeline::budget::{self, TooLittleMemory};
-pub use crate::pipeline::gather::{FrameFault, FrameState, GatherError, SourceOutcome};
+pub use crate::pipeline::gather::{
+    FrameFault, FrameFlaw, FrameState, GatherError, ShareFlaw, SourceOutcome,
+};
 use crate::pipeline::gather::{Gather, Plan};
 use crate::pipeline::muster::{self, Mustered};
 pub use crate::pipeline::muster::{Candidate, ChooseError, SourceFailure};

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded, select};
 
 use crate::control::Control;
-use crate::decode::{FrameState, GatherError, SourceFailure};
+use crate::decode::{FrameFlaw, FrameState, GatherError, SourceFailure};
 use crate::format::scan::OpenShare;
 use crate::format::{Common, Totals};
 use crate::pipeline::muster::Mustered;
@@ -38,9 +38,9 @@ pub(super) struct Lane {
 }
 
 struct Run {
-    state: FrameState,
     last: bool,
-    what: String,
+    /// What is wrong with it, if anything is.
+    flaw: Option<FrameFlaw>,
 }
 
 impl Lane {
@@ -89,12 +89,13 @@ impl Lane {
 
     /// What it says of the stripes come to; `None` if it is at its end.
     pub(super) fn state(&self) -> Option<FrameState> {
-        self.current.as_ref().map(|run| run.state)
+        let flaw = |run: &Run| run.flaw.as_ref().map_or(FrameState::Good, FrameFlaw::state);
+        self.current.as_ref().map(flaw)
     }
 
-    /// The same in words, where it is nothing good.
-    pub(super) fn what(&self) -> Option<&str> {
-        self.current.as_ref().map(|run| run.what.as_str())
+    /// What is wrong there.
+    pub(super) fn flaw(&self) -> Option<&FrameFlaw> {
+        self.current.as_ref()?.flaw.as_ref()
     }
 
     /// The stripe up to which it says so.
@@ -115,13 +116,10 @@ impl Lane {
                 Some(Told::Seen(index, seen)) => {
                     self.index = self.index.or(index);
                     let (count, run) = match seen {
-                        Seen::Good { last, .. } => {
-                            let (state, what) = (FrameState::Good, String::new());
-                            (1, Run { state, last, what })
-                        }
-                        Seen::Bad { count, state, what } => {
-                            let last = false;
-                            (count, Run { state, last, what })
+                        Seen::Good { last, .. } => (1, Run { last, flaw: None }),
+                        Seen::Bad { count, flaw } => {
+                            let (last, flaw) = (false, Some(flaw));
+                            (count, Run { last, flaw })
                         }
                     };
                     self.end = self.end.saturating_add(count);

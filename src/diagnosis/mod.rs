@@ -17,8 +17,9 @@ use self::fates::Fates;
 pub use self::fates::Remedy;
 use self::lane::Lane;
 pub use self::map::{Cell, Map};
+use crate::catalogue::Catalogued;
 use crate::control::Control;
-use crate::decode::{DecodeError, FrameFault, FrameState, GatherError, SourceOutcome};
+use crate::decode::{DecodeError, FrameFault, FrameFlaw, FrameState, GatherError, SourceOutcome};
 use crate::format::{Common, StreamId, Totals};
 use crate::pipeline::muster::{self, Mustered, Roll};
 use crate::source::Source;
@@ -255,8 +256,8 @@ impl Reading {
             share.map.add(&stripes, state);
             if state == FrameState::Good {
                 good.insert(index);
-            } else if let Some(what) = best.and_then(|(_, lane)| lane.what()) {
-                share.fault(&stripes, state, what);
+            } else if let Some(flaw) = best.and_then(|(_, lane)| lane.flaw()) {
+                share.fault(&stripes, flaw);
             }
         }
         let is_had = self.fates.is_had(good, stripes.end - stripes.start);
@@ -305,18 +306,20 @@ impl Reading {
 }
 
 impl ShareState {
-    fn fault(&mut self, stripes: &Range<u64>, state: FrameState, what: &str) {
+    fn fault(&mut self, stripes: &Range<u64>, flaw: &FrameFlaw) {
         let count = stripes.end - stripes.start;
         let has_room = self.faults.len() < PLACES_KEPT;
         match self.faults.last_mut() {
-            Some(last) if last.state == state && last.stripe + last.count == stripes.start => {
+            Some(last)
+                if last.stripe + last.count == stripes.start
+                    && last.flaw.entry() == flaw.entry() =>
+            {
                 last.count += count;
             }
             _ if has_room => self.faults.push(FrameFault {
                 stripe: stripes.start,
                 count,
-                state,
-                what: what.to_owned(),
+                flaw: flaw.clone(),
             }),
             _ => {}
         }

@@ -8,7 +8,8 @@ use super::hosts::{HostsError, Layout, NamedFolder};
 use super::launch::Version;
 use super::options;
 use super::passphrase;
-use crate::quote::for_shell;
+use crate::catalogue::catalogue;
+use crate::quote::{for_shell, quote_path};
 
 /// Words that a user may put first among Duplicity's options, to say what is to be done.
 pub const ACTIONS: &[&str] = &["backup", "full", "incr", "inc", "incremental"];
@@ -18,7 +19,7 @@ pub const ACTIONS: &[&str] = &["backup", "full", "incr", "inc", "incremental"];
 #[non_exhaustive]
 pub enum BackupError {
     /// No source.
-    #[error("cannot back up {}", path.display())]
+    #[error("cannot back up {}", quote_path(path))]
     Source {
         /// It.
         path: PathBuf,
@@ -26,13 +27,19 @@ pub enum BackupError {
         source: io::Error,
     },
     /// The root folder, say.
-    #[error("{} has no name that the backup's folder could get; give hosts with -o", path.display())]
+    #[error(
+        "{} has no name that the backup's folder could get; give hosts with -o",
+        quote_path(path)
+    )]
     Nameless {
         /// The source.
         path: PathBuf,
     },
     /// The backup would back up itself.
-    #[error("host {host} is inside of {}, and would be backed up into itself; give others with -o", path.display())]
+    #[error(
+        "host {host} is inside of {}, and would be backed up into itself; give others with -o",
+        quote_path(path)
+    )]
     Inside {
         /// The host.
         host: String,
@@ -45,6 +52,24 @@ pub enum BackupError {
     /// `GnuPG` has nothing to encrypt with.
     #[error(transparent)]
     Passphrase(#[from] passphrase::Missing),
+}
+
+catalogue! {
+    BackupError {
+        Self::Source { .. } => "backup-source":
+            "Nothing was written; what is stored is as it was."
+            "Look whether the name is right, and whether its disk is mounted.";
+        Self::Nameless { .. } => "backup-hosts-needed":
+            "Nothing was read or written."
+            "Say where the hosts are: -o 'FOLDER/distdup{i}'";
+        Self::Inside { .. } => "backup-inside":
+            "Nothing was written."
+            "Give hosts outside of what is backed up: -o 'FOLDER/distdup{i}'";
+    }
+    passing {
+        Self::Hosts(error) => error;
+        Self::Passphrase(error) => error;
+    }
 }
 
 /// What is backed up, and where to.
@@ -101,7 +126,7 @@ impl Plan {
             if let (Ok(source), Some(there)) = (&source, there)
                 && there.starts_with(source)
             {
-                let host = folder.display().to_string();
+                let host = quote_path(folder);
                 return Err(BackupError::Inside {
                     host,
                     path: self.source.clone(),

@@ -4,6 +4,7 @@ use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 
 use super::options;
+use crate::catalogue::catalogue;
 
 /// Stands for the hosts among a command's arguments.
 pub const HOSTS: &str = "distdup://";
@@ -21,6 +22,17 @@ pub enum CommandError {
          replicate distdup:// file:///backup"
     )]
     WhichUrl,
+}
+
+catalogue! {
+    CommandError {
+        Self::None => "duplicity-command":
+            "Nothing was read or written."
+            "Give one of Duplicity's commands: distdup duplicity -o HOSTS collection-status";
+        Self::WhichUrl => "duplicity-urls":
+            "Nothing was read or written."
+            "Write distdup:// where the hosts are meant.";
+    }
 }
 
 /// A command with its arguments.

@@ -5,6 +5,8 @@ use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
 use super::launch::{BACKEND, Duplicity};
+use crate::catalogue::catalogue;
+use crate::quote::quote_path;
 
 /// What Duplicity looks for ends like this.
 const FILE: &str = "distdupbackend.py";
@@ -41,7 +43,10 @@ pub enum Change {
 #[non_exhaustive]
 pub enum InstallError {
     /// Duplicity does not say where its backends are.
-    #[error("{} does not tell where Duplicity's backends are (said {said:?})", script.display())]
+    #[error(
+        "{} does not tell where Duplicity's backends are (said {said:?})",
+        quote_path(script)
+    )]
     NoFolder {
         /// Duplicity's script.
         script: PathBuf,
@@ -49,7 +54,7 @@ pub enum InstallError {
         said: String,
     },
     /// Its Python cannot be run.
-    #[error("the Python of {} cannot be run", script.display())]
+    #[error("the Python of {} cannot be run", quote_path(script))]
     Python {
         /// Duplicity's script.
         script: PathBuf,
@@ -59,26 +64,49 @@ pub enum InstallError {
     /// Somebody else's.
     #[error(
         "{} is there, and is not distdup's: it is left as it is; remove it or give it another name",
-        path.display()
+        quote_path(path)
     )]
     NotOurs {
         /// The file.
         path: PathBuf,
     },
     /// A program that Python could not name.
-    #[error("{} is not UTF-8; distdup has to be where a name is", program.display())]
+    #[error(
+        "{} is not UTF-8; distdup has to be where a name is",
+        quote_path(program)
+    )]
     Program {
         /// It.
         program: PathBuf,
     },
     /// It is not to be had.
-    #[error("cannot change {}; whoever installed Duplicity can (root, for a package)", path.display())]
+    #[error(
+        "cannot change {}; whoever installed Duplicity can (root, for a package)",
+        quote_path(path)
+    )]
     File {
         /// The file.
         path: PathBuf,
         /// What the operating system said.
         source: io::Error,
     },
+}
+
+catalogue! {
+    InstallError {
+        Self::NoFolder { .. } | Self::Python { .. } => "backend-folder":
+            "Nothing was installed or removed."
+            "Give the script of Duplicity that is to be used: --duplicity PATH";
+        Self::NotOurs { .. } => "backend-in-use":
+            "Nothing was installed or removed."
+            "Move the file that is named out of the way, and run the same command again.";
+        Self::Program { .. } => "backend-program":
+            "Nothing was installed or removed."
+            "Put distdup where every folder's name is UTF-8, and run the same command again.";
+        Self::File { .. } => "backend-not-written":
+            "The backend is as it was."
+            "Run the same command as the user who installed Duplicity (sudo, for a package).";
+    }
 }
 
 /// Installs the backend, which will start `program`, in place of an older one of ours.

@@ -11,6 +11,8 @@ use std::process::{Command, Stdio};
 use super::install::InstallError;
 use super::protocol::{RESIDENT, RUNTIME};
 use super::runtime::Runtime;
+use crate::catalogue::catalogue;
+use crate::quote::quote_path;
 
 pub(super) const BACKEND: &str = include_str!("backend.py");
 const LAUNCHER: &str = include_str!("launcher.py");
@@ -71,7 +73,7 @@ pub enum FindError {
     )]
     Missing,
     /// The file cannot be read.
-    #[error("{} cannot be read", path.display())]
+    #[error("{} cannot be read", quote_path(path))]
     Unreadable {
         /// The script.
         path: PathBuf,
@@ -82,7 +84,7 @@ pub enum FindError {
     #[error(
         "{} does not name a Python interpreter in its first line, so that distdup cannot run it with \
          its own backend (found {first_line:?})",
-        path.display()
+        quote_path(path)
     )]
     NoInterpreter {
         /// The script.
@@ -91,7 +93,7 @@ pub enum FindError {
         first_line: String,
     },
     /// It does not run.
-    #[error("{} --version cannot be run", path.display())]
+    #[error("{} --version cannot be run", quote_path(path))]
     DoesNotRun {
         /// The script.
         path: PathBuf,
@@ -99,13 +101,30 @@ pub enum FindError {
         source: io::Error,
     },
     /// It does not tell its version.
-    #[error("{} --version said {said:?}, expected something like \"duplicity 3.2.1\"", path.display())]
+    #[error(
+        "{} --version said {said:?}, expected something like \"duplicity 3.2.1\"",
+        quote_path(path)
+    )]
     NoVersion {
         /// The script.
         path: PathBuf,
         /// What it said, cut.
         said: String,
     },
+}
+
+catalogue! {
+    FindError {
+        Self::Missing => "duplicity-missing":
+            "Nothing was read or written."
+            "Install Duplicity, or say where it is: --duplicity PATH. Without it: docs/RECOVERY.md.";
+        Self::Unreadable { .. }
+        | Self::NoInterpreter { .. }
+        | Self::DoesNotRun { .. }
+        | Self::NoVersion { .. } => "duplicity-unusable":
+            "Nothing was read or written."
+            "See that this is Duplicity's own script, and that it runs: duplicity --version";
+    }
 }
 
 impl Duplicity {
@@ -164,7 +183,7 @@ impl Duplicity {
     /// UTF-8.
     pub fn command(&self, runtime: &Runtime, resident: &[OsString]) -> io::Result<Command> {
         let not_utf8 = |argument: &OsString| {
-            let message = format!("{} is not UTF-8", argument.display());
+            let message = format!("{} is not UTF-8", quote_path(argument));
             io::Error::new(io::ErrorKind::InvalidInput, message)
         };
         let resident = resident

@@ -17,7 +17,9 @@ use super::memory::{self, Tmpfs};
 use super::private::PrivateFolder;
 use super::stored::Stored;
 use super::{archive, options};
+use crate::catalogue::catalogue;
 use crate::encode::DEFAULT_MEMORY;
+use crate::quote::quote_path;
 
 const MIB: u64 = 1 << 20;
 /// Largest volume that is chosen without being asked for: larger ones make nothing faster.
@@ -118,7 +120,10 @@ pub enum LowDiskError {
         needed: u64,
     },
     /// The folder that was named.
-    #[error("Duplicity's temporary files cannot be put into {}", folder.display())]
+    #[error(
+        "Duplicity's temporary files cannot be put into {}",
+        quote_path(folder)
+    )]
     Folder {
         /// It.
         folder: PathBuf,
@@ -126,7 +131,10 @@ pub enum LowDiskError {
         source: io::Error,
     },
     /// Two folders are named.
-    #[error("the temporary folder is named twice, by --low-disk={} and by --tempdir", folder.display())]
+    #[error(
+        "the temporary folder is named twice, by --low-disk={} and by --tempdir",
+        quote_path(folder)
+    )]
     Twice {
         /// The one.
         folder: PathBuf,
@@ -135,7 +143,7 @@ pub enum LowDiskError {
     #[error(
         "volumes of {} MiB need {} MiB in Duplicity's temporary folder, and there are {:.1} MiB for it in \
          {}; {remedy}",
-        volume / MIB, needed.div_ceil(MIB), mib(*room), folder.display()
+        volume / MIB, needed.div_ceil(MIB), mib(*room), quote_path(folder)
     )]
     TooLittle {
         /// Bytes of a volume.
@@ -149,6 +157,20 @@ pub enum LowDiskError {
         /// What would fit.
         remedy: String,
     },
+}
+
+catalogue! {
+    LowDiskError {
+        Self::NoMemory { .. } | Self::Folder { .. } => "low-disk-folder":
+            "Nothing was read or written."
+            "Name a folder with room, in memory or on a disk: --low-disk=DIR";
+        Self::Twice { .. } => "low-disk-twice":
+            "Nothing was read or written."
+            "Leave out one of --low-disk=DIR and --tempdir.";
+        Self::TooLittle { .. } => "low-disk-room":
+            "Nothing was read or written."
+            "Do as the error says, or name a folder with more room: --low-disk=DIR";
+    }
 }
 
 #[allow(clippy::cast_precision_loss)] // A few figures are shown.
@@ -285,7 +307,7 @@ impl Plan {
                  --max-blocksize 65536, with which it is smaller where files are large",
                 most.div_ceil(MIB),
                 room / MIB,
-                folder.display()
+                quote_path(folder)
             ));
         }
         if self.joins {
@@ -352,7 +374,7 @@ impl fmt::Display for Plan {
         writeln!(
             f,
             "  temporary folder: {}, {kind}: at most {} of {} MiB",
-            place.folder.display(),
+            quote_path(&place.folder),
             self.temporary.div_ceil(MIB),
             place.room.div_ceil(MIB),
         )?;
@@ -361,7 +383,7 @@ impl fmt::Display for Plan {
             Some((folder, free)) => writeln!(
                 f,
                 "  Duplicity's archive: {}: at most {most} of {} MiB",
-                folder.display(),
+                quote_path(folder),
                 free.div_ceil(MIB),
             ),
             None => writeln!(

@@ -5,6 +5,7 @@ use std::fs::OpenOptions;
 use std::os::unix::ffi::OsStrExt;
 
 use super::environment::Environment;
+use crate::catalogue::catalogue;
 
 /// Options with which Duplicity needs no passphrase, or gets it elsewhere.
 const WITHOUT: &[&str] = &[
@@ -22,6 +23,14 @@ const WITHOUT: &[&str] = &[
      environment or the configuration, or say -- --encrypt-key KEY, or -- --no-encryption"
 )]
 pub struct Missing;
+
+catalogue! {
+    Missing {
+        Self => "passphrase-missing":
+            "Nothing was read or written."
+            "Set PASSPHRASE in the environment, or name where it is in distdup.toml (docs/CONFIGURATION.md).";
+    }
+}
 
 /// Checks that Duplicity has PASSPHRASE, or options that do without, or a terminal to ask on.
 ///

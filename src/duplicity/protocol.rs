@@ -45,7 +45,12 @@
 //! sends a [`Report`] there for every put and get that was done, before it answers: Duplicity itself exits
 //! with 0 also if puts were degraded or gets met damage. While a put goes on, it reports how far it is.
 
+use std::error::Error;
+
 use serde::{Deserialize, Serialize};
+
+use crate::catalogue::{catalogue, code_of};
+use crate::quote::with_causes;
 
 /// Version of the protocol.
 pub const PROTOCOL: u32 = 1;
@@ -196,6 +201,19 @@ pub struct HostFault {
     pub host: String,
     /// What is wrong.
     pub error: String,
+    /// The code of that, in the catalogue of errors.
+    pub code: Option<String>,
+}
+
+impl HostFault {
+    /// That a host failed by an error.
+    pub fn of(host: &str, error: &(dyn Error + 'static)) -> Self {
+        Self {
+            host: host.to_owned(),
+            error: with_causes(error),
+            code: code_of(error).map(str::to_owned),
+        }
+    }
 }
 
 /// Sent to whoever started Duplicity.
@@ -279,6 +297,14 @@ pub struct NotHex {
     length: usize,
 }
 
+catalogue! {
+    NotHex {
+        Self { .. } => "duplicity-protocol":
+            "The request was refused; what is stored is as it was."
+            "This is a mistake in distdup, or another program spoke to it: please report it.";
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -349,6 +375,7 @@ mod tests {
         let fault = HostFault {
             host: "h1".into(),
             error: "gone".into(),
+            code: Some("host-down".into()),
         };
         for (ok, content, line) in [
             (
@@ -362,7 +389,7 @@ mod tests {
                     size: 5,
                     degraded: vec![fault],
                 },
-                r#"{"id":7,"ok":true,"size":5,"degraded":[{"host":"h1","error":"gone"}]}"#,
+                r#"{"id":7,"ok":true,"size":5,"degraded":[{"host":"h1","error":"gone","code":"host-down"}]}"#,
             ),
             (
                 true,

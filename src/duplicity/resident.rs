@@ -19,6 +19,7 @@ use super::protocol::{
     Answer, Content, ErrorKind, Event, Hex, HostFault, Listed, Operation, PROTOCOL, Report,
     Request, Written,
 };
+use crate::catalogue::catalogue;
 use crate::control::Control;
 use crate::decode::{DecodeError, GatherError, SourceOutcome};
 use crate::encode::{EncodeError, SinkFailure, SinkOutcome};
@@ -216,11 +217,8 @@ impl<'a, W: Write> Resident<'a, W> {
             .hosts
             .iter()
             .filter_map(|host| {
-                let error = with_causes(host.failure.as_ref()?);
-                Some(HostFault {
-                    host: host.host.clone(),
-                    error,
-                })
+                let failure = host.failure.as_ref()?;
+                Some(HostFault::of(&host.host, failure))
             })
             .collect();
         let taken = report.hosts.iter().filter(|host| host.failure.is_none());
@@ -523,26 +521,54 @@ fn io_kind(failure: &SinkFailure) -> Option<IoKind> {
 
 /// What is wrong with a share that was to be read.
 fn fault(share: &HostShare) -> HostFault {
-    let error = match &share.state {
-        ShareState::Read(outcome) => damage(outcome),
-        ShareState::Failed(error) | ShareState::Silent(error) => with_causes(error),
-        ShareState::Mislabelled(key) => format!("share {key} says that it is something else"),
-        ShareState::Missing => "it has no share of it".to_owned(),
-    };
-    HostFault {
-        host: share.host.clone(),
-        error,
+    match &share.state {
+        ShareState::Read(outcome) => HostFault {
+            host: share.host.clone(),
+            error: damage(outcome),
+            code: outcome.code().map(str::to_owned),
+        },
+        ShareState::Failed(error) | ShareState::Silent(error) => HostFault::of(&share.host, error),
+        ShareState::Mislabelled(key) => {
+            let key = key.to_string();
+            HostFault::of(&share.host, &Astray::Mislabelled { key })
+        }
+        ShareState::Missing => HostFault::of(&share.host, &Astray::Missing),
+    }
+}
+
+/// What can be wrong with a host's share that is no failure of the host's.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Astray {
+    /// Its header contradicts its name.
+    #[error("share {key} says that it is something else")]
+    Mislabelled {
+        /// Its name.
+        key: String,
+    },
+    /// There is none.
+    #[error("it has no share of it")]
+    Missing,
+}
+
+catalogue! {
+    Astray {
+        Self::Mislabelled { .. } => "host-share-mislabelled":
+            "It was not used: somebody renamed or replaced it. The other hosts gave the object."
+            "Find out who can write to that host, and write the share again: distdup heal HOSTS";
+        Self::Missing => "host-share-missing":
+            "The other hosts gave the object."
+            "Write the share again from the others: distdup heal HOSTS";
     }
 }
 
 fn damage(outcome: &SourceOutcome) -> String {
     let mut text = format!("{} is damaged", outcome.name);
     let failure = outcome.failure.iter().map(|failure| with_causes(failure));
-    let remarks = outcome.remarks.iter().cloned();
+    let remarks = outcome.flaws.iter().map(ToString::to_string);
     let frames = outcome
         .faults
         .iter()
-        .map(|fault| format!("frame of stripe {}: {}", fault.stripe, fault.what));
+        .map(|fault| format!("frame of stripe {}: {}", fault.stripe, fault.flaw));
     for (i, what) in failure
         .chain(remarks)
         .chain(frames)

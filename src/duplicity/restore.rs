@@ -14,6 +14,8 @@ use super::launch::Version;
 use super::options;
 use super::passphrase;
 use super::private::PrivateFolder;
+use crate::catalogue::catalogue;
+use crate::quote::quote_path;
 
 /// What a restored tree is called until it is whole.
 const PARTIAL: &str = ".partial";
@@ -32,26 +34,32 @@ pub enum RestoreError {
     #[error(
         "{} does not say which backup it is of, as restore_NAME would; say where the hosts are: \
          --from 'FOLDER/distdup{{i}}'",
-        target.display()
+        quote_path(target)
     )]
     Nameless {
         /// Where it was to go.
         target: PathBuf,
     },
     /// Something is there.
-    #[error("{} is there and not empty; nothing is restored over it", target.display())]
+    #[error(
+        "{} is there and not empty; nothing is restored over it",
+        quote_path(target)
+    )]
     NotEmpty {
         /// Where it was to go.
         target: PathBuf,
     },
     /// A restore that was killed.
-    #[error("{} is left of a restore that did not end, or is being written; remove it first", partial.display())]
+    #[error(
+        "{} is left of a restore that did not end, or is being written; remove it first",
+        quote_path(partial)
+    )]
     Leftover {
         /// What is left.
         partial: PathBuf,
     },
     /// It cannot go there.
-    #[error("cannot restore to {}", target.display())]
+    #[error("cannot restore to {}", quote_path(target))]
     Target {
         /// Where it was to go.
         target: PathBuf,
@@ -64,6 +72,27 @@ pub enum RestoreError {
     /// `GnuPG` has nothing to decrypt with.
     #[error(transparent)]
     Passphrase(#[from] passphrase::Missing),
+}
+
+catalogue! {
+    RestoreError {
+        Self::Nameless { .. } => "restore-hosts-needed":
+            "Nothing was read or written."
+            "Say where the hosts are: --from 'FOLDER/distdup{i}'";
+        Self::NotEmpty { .. } => "restore-target-in-use":
+            "Nothing was restored, and what stands there is as it was."
+            "Restore to a folder that is empty or not there yet; with -- --force Duplicity restores over what is there.";
+        Self::Leftover { .. } => "restore-leftover":
+            "Nothing was restored; the backup is as it was."
+            "See that no other restore runs, remove what is named, and run the same command again.";
+        Self::Target { .. } => "restore-target":
+            "Nothing was restored; the backup is as it was."
+            "Restore to a folder that can be written to.";
+    }
+    passing {
+        Self::Hosts(error) => error;
+        Self::Passphrase(error) => error;
+    }
 }
 
 /// What may stand first among Duplicity's options.

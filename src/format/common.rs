@@ -115,7 +115,7 @@ struct Wire {
 }
 
 /// Why bytes are no `common` that this version can read, or values make none.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 #[non_exhaustive]
 pub enum CommonError {
     /// Not the CBOR map that it should be.

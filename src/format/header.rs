@@ -1,5 +1,8 @@
 //! A share's first item: `common`, and which share this is.
 
+use std::io;
+use std::sync::Arc;
+
 use ciborium::tag::Required;
 use serde::{Deserialize, Serialize};
 use serde_bytes::{ByteArray, Bytes as ByteSlice};
@@ -29,7 +32,7 @@ pub struct Header {
 }
 
 /// What is wrong with a header.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 #[non_exhaustive]
 pub enum HeaderFault {
     /// Nothing at all.
@@ -43,7 +46,7 @@ pub enum HeaderFault {
     Truncated(u64),
     /// The system did not give its bytes.
     #[error("the header cannot be read: {0}")]
-    Unreadable(std::io::Error),
+    Unreadable(Arc<io::Error>),
     /// Its bytes are not what was written.
     #[error("the header is damaged")]
     Damaged,

@@ -9,7 +9,7 @@ use crate::descriptor::DescriptorError;
 #[derive(Debug, thiserror::Error)]
 pub enum SourceError {
     /// A folder stands there.
-    #[error("it is a folder, not a file")]
+    #[error("it is a folder, not a file: name the shares in it")]
     Folder,
     /// A socket or the like.
     #[error("it is no file, named pipe or device, and cannot be read")]
@@ -34,7 +34,7 @@ catalogue! {
     SourceError {
         Self::Folder | Self::Unreadable => "input-kind":
             "It was not read."
-            "Give a file, a named pipe or a device.";
+            "Give a file, a named pipe or a device; of a folder, the shares in it, as in FOLDER/*.";
         Self::Scheme { .. } => "input-scheme":
             "Nothing was read or written."
             "Give a path, or a command that fetches it, such as exec:'ssh host cat share'.";

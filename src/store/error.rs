@@ -6,6 +6,7 @@ use super::catalog::Doubt;
 use super::host::HostError;
 use super::key::{NameError, Version};
 use super::suffice::Suffice;
+use crate::catalogue::catalogue;
 use crate::decode::DecodeError;
 use crate::encode::EncodeError;
 use crate::quote::quote;
@@ -168,6 +169,56 @@ pub enum StoreError {
     Cancelled,
 }
 
+catalogue! {
+    StoreError {
+        Self::HostCount { .. } => "hosts-count":
+            "Nothing was read or written."
+            "Give each share a host of its own: as many hosts as -n says.";
+        Self::MinShares { .. } => "hosts-min-shares":
+            "Nothing was read or written."
+            "Give a min_shares between the two.";
+        Self::SameHost { .. } => "hosts-same":
+            "Nothing was written: two shares on one host would be lost together."
+            "Name another host in place of one of the two; of a copied one, empty the copy.";
+        Self::TooFewUp { .. } => "hosts-too-few":
+            "Nothing was written, and what was stored before is as it was."
+            "Bring hosts back, and run the same command again; which are down says distdup status HOSTS";
+        Self::TooManySilent { .. } => "hosts-too-many-silent":
+            "Nothing was changed. What is stored may be older than what the silent hosts have."
+            "Bring hosts back that are named (mount them, or say by -o or --from where they are now); if they are lost for good, take the newest that is left, by distdup restore --allow-stale, and back it up to new hosts.";
+        Self::NotFound { .. } => "object-not-found":
+            "Nothing is stored under that name; what is stored is as it was."
+            "Look what there is: distdup status HOSTS";
+        Self::Unknown { .. } => "object-unknown":
+            "Nothing was changed. What can be read may be older than what the silent hosts have."
+            "Bring hosts back that are named (mount them, or say by -o or --from where they are now); if they are lost for good, take the newest that is left, by distdup restore --allow-stale, and back it up to new hosts.";
+        Self::Unopened { .. } => "object-not-opened":
+            "The object is stored, and could not be read now; it is as it was."
+            "Mend what the hosts are said to lack (permissions, a disk), and run the same command again.";
+        Self::ForReading => "store-for-reading":
+            "Nothing was written."
+            "Write without --allow-stale, once the hosts are back.";
+        Self::NotDeleted { .. } => "object-not-deleted":
+            "The object is as it was; none of it was removed."
+            "Bring hosts back, and run the same command again.";
+        Self::NoSuccessor { .. } => "object-no-successor":
+            "The object is as it was. No distdup writes such a generation: somebody put a file there that looks like its share."
+            "Look which host has it, and remove that file there: distdup status HOSTS";
+        Self::Random(_) => "no-random-bytes":
+            "Nothing was written."
+            "See why the system has none (getrandom fails), and run the same command again.";
+        Self::Cancelled => "store-stopped":
+            "What was stored is as it was, and what was being written does not pass for complete."
+            "Run the same command again.";
+    }
+    passing {
+        Self::Name(error) => error;
+        Self::Encode { source, .. } => &**source;
+        Self::Decode { source, .. } => &**source;
+        Self::Heal { source, .. } => &**source;
+    }
+}
+
 /// Why nobody can say what is current, in numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Reason {
@@ -216,6 +267,20 @@ pub enum Reason {
         /// Shares it was to have.
         n: usize,
     },
+}
+
+catalogue! {
+    Reason {
+        Self::Unseen { .. } => "unseen-newer":
+            "Silent hosts may have something newer than what can be seen."
+            "Bring one of the hosts back that are named.";
+        Self::Unreadable { .. } => "newest-unreadable":
+            "The newest generation is stored, and cannot be read from the hosts that answer. Older ones are not taken for it."
+            "Bring hosts back that have shares of it.";
+        Self::Abandoned { .. } => "never-committed":
+            "Whoever wrote it was stopped before it counted."
+            "Bring hosts back, or write the object again.";
+    }
 }
 
 impl Reason {

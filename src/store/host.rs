@@ -5,6 +5,7 @@ use std::io;
 use std::time::SystemTime;
 
 use super::key::Key;
+use crate::catalogue::catalogue;
 use crate::sink::Sink;
 use crate::source::Source;
 
@@ -144,4 +145,24 @@ pub enum HostError {
         /// How long was waited.
         seconds: u64,
     },
+}
+
+catalogue! {
+    HostError {
+        Self::Down { .. } => "host-down":
+            "Its shares count as lost for now; the other hosts are used."
+            "Bring it back, and give it what it missed: distdup heal HOSTS. If it is lost for good: distdup heal HOSTS --replace-lost";
+        Self::NotAHost { .. } => "host-unknown":
+            "Nothing was written there: it may be the mount point of a disk that is not mounted."
+            "Mount it. If the host is lost for good, let a new one take its place: distdup heal HOSTS --replace-lost";
+        Self::NoSuchKey { .. } => "host-lacks-share":
+            "That host's share is gone; others may have theirs."
+            "Write it again from the others: distdup heal HOSTS";
+        Self::Failed { .. } => "host-failed":
+            "The host counts as silent; the other hosts are used."
+            "Mend what the system says of it, and give it what it missed: distdup heal HOSTS";
+        Self::Hung { .. } => "host-hung":
+            "The host counts as silent; the other hosts are used."
+            "See what it is waiting for, or give it longer by --host-timeout; then give it what it missed: distdup heal HOSTS";
+    }
 }

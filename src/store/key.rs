@@ -10,6 +10,8 @@
 
 use std::fmt;
 
+use crate::catalogue::catalogue;
+
 /// Longest key, in bytes. The rest of the usual 255 is for what a host wraps around a key
 /// (temporary names).
 pub const MAX_KEY: usize = 240;
@@ -88,6 +90,14 @@ pub enum NameError {
         /// Bytes of it, escaped.
         escaped: usize,
     },
+}
+
+catalogue! {
+    NameError {
+        Self::Empty | Self::TooLong { .. } => "object-name":
+            "Nothing was read or written."
+            "Choose a name of 1 to about 140 bytes.";
+    }
 }
 
 impl Key {

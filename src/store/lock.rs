@@ -17,6 +17,7 @@ use rustix::io::{Errno, FdFlags, fcntl_setfd};
 use super::ask::{Member, ask};
 use super::folder::FolderHost;
 use super::host::{Host, HostError};
+use crate::catalogue::catalogue;
 
 /// The file that is locked.
 pub(super) const LOCK: &str = "distdup-lock";
@@ -97,6 +98,21 @@ pub enum LockError {
     /// The host is not there.
     #[error(transparent)]
     Host(#[from] HostError),
+}
+
+catalogue! {
+    LockError {
+        Self::Held { .. } => "host-busy":
+            "Nothing was written: two writers at once could spoil the backup."
+            "Wait until the other one has ended, and run the same command again.";
+        Self::Elsewhere { .. } => "host-busy-elsewhere":
+            "Nothing was written: two writers at once could spoil the backup."
+            "Look on that machine. If nothing runs there: distdup cleanup HOSTS --force";
+        Self::Impossible { .. } => "host-not-locked":
+            "Two backups at once into this host would not be noticed."
+            "Let one machine alone write there, one backup at a time.";
+    }
+    passing { Self::Host(error) => error; }
 }
 
 impl FolderHost {

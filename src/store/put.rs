@@ -7,6 +7,7 @@ use super::host::HostError;
 use super::key::{Key, Kind, Shape, Version};
 use super::objects::Store;
 use super::survey::Survey;
+use crate::catalogue::catalogue;
 use crate::control::Control;
 use crate::encode::{EncodeError, EncodeOptions, SinkFailure, SinkOutcome, encode};
 use crate::input::{Input, Promised};
@@ -51,6 +52,21 @@ pub enum HostFailure {
     /// It failed while it was written to.
     #[error(transparent)]
     Sink(#[from] SinkFailure),
+}
+
+catalogue! {
+    HostFailure {
+        Self::NotGiven => "host-not-named":
+            "The host has no share of what was written; the others have theirs."
+            "Name it, and give it what it lacks: distdup heal HOSTS";
+        Self::ReadBack => "host-read-back-differs":
+            "The host did not keep what was written to it. It counts as having no share."
+            "Test its disk, and write the share again: distdup heal HOSTS";
+    }
+    passing {
+        Self::Host(error) => error;
+        Self::Sink(error) => error;
+    }
 }
 
 impl PutReport {

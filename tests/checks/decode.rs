@@ -257,14 +257,11 @@ fn at(offset: u64) -> usize {
 
 fn are_fit_to_print<'a>(sources: impl IntoIterator<Item = &'a SourceOutcome>) {
     for source in sources {
-        source
-            .remarks
-            .iter()
-            .for_each(|remark| is_fit_to_print(remark));
+        source.flaws.iter().for_each(|flaw| is_printed_well(flaw));
         source
             .faults
             .iter()
-            .for_each(|fault| is_fit_to_print(&fault.what));
+            .for_each(|fault| is_fit_to_print(&fault.flaw.to_string()));
         source
             .failure
             .iter()

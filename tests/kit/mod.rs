@@ -19,7 +19,7 @@ use std::io::{self, Cursor, Read, Seek, Write};
 use std::sync::{Arc, Mutex};
 
 use distdup::control::Control;
-use distdup::decode::{DecodeError, DecodeOptions, DecodeReport, decode};
+use distdup::decode::{DecodeError, DecodeOptions, DecodeReport, SourceOutcome, decode};
 use distdup::encode::{EncodeError, EncodeOptions, EncodeReport, encode};
 use distdup::format::{Identity, StreamId};
 use distdup::input::Input;
@@ -28,6 +28,11 @@ use distdup::source::{Source, SourceReader};
 use distdup_codecs::{Code, Geometry};
 #[allow(unused_imports, reason = "each test file uses its own part")]
 pub use tally::full;
+
+/// What is said of a share beside its frames.
+pub fn said(outcome: &SourceOutcome) -> String {
+    outcome.flaws.iter().map(ToString::to_string).collect()
+}
 
 /// A code by its name.
 pub fn code(codec: &str, k: usize, n: usize) -> Arc<dyn Code> {

@@ -2,6 +2,7 @@
 
 use distdup_codecs::CodecError;
 
+use crate::catalogue::catalogue;
 use crate::sink::set::SetError;
 use crate::store::{HostError, LockError, StoreError};
 
@@ -108,6 +109,45 @@ pub enum HostsError {
     /// A host says no.
     #[error(transparent)]
     Host(#[from] HostError),
+}
+
+catalogue! {
+    HostsError {
+        Self::Count { .. } | Self::Named { .. } => "hosts-number":
+            "Nothing was read or written."
+            "Name the hosts of the backup, all of them, those that are down as well.";
+        Self::SayProfile { .. } => "profile-needed":
+            "Nothing was read or written."
+            "Choose one of the profiles by -P.";
+        Self::NotAFolder { .. } => "host-kind":
+            "Nothing was read or written."
+            "Mount the host, and give the folder that it is mounted on.";
+        Self::None { .. } => "no-host":
+            "Nothing was read or written. If the hosts are not mounted, what they hold is as it was."
+            "Look whether the name is right, and whether the hosts are mounted; for backup and duplicity -o says where they are, for restore --from.";
+        Self::Empty { .. } => "no-backup":
+            "Nothing is stored on the hosts that answer; others may have something."
+            "Look whether these are the hosts, and whether they are mounted; a first backup is made by distdup backup.";
+        Self::InUse { .. } => "host-in-use":
+            "Nothing was written, and what stands there is as it was."
+            "Give a folder that is empty or not there yet.";
+        Self::HalfMade { .. } => "hosts-half-made":
+            "Nothing was written. If the missing hosts have a backup, it is as it was."
+            "Bring the missing hosts back; only if there never was a backup, remove the others and run the same command again.";
+        Self::Otherwise { .. } => "hosts-otherwise":
+            "Nothing was written; the backup there is as it was."
+            "Leave out what differs, or give other hosts for another backup.";
+        Self::SayK { .. } => "k-needed":
+            "Nothing was read or written."
+            "Say how many hosts are to suffice, -k 4 of 6 say; distdup compare --hosts N tells what each choice survives.";
+    }
+    passing {
+        Self::Names(error) => error;
+        Self::Codec(error) => error;
+        Self::Store(error) => error;
+        Self::Busy(error) => error;
+        Self::Host(error) => error;
+    }
 }
 
 impl HostsError {

@@ -75,7 +75,9 @@ impl OpenShare {
         };
         let header = match feed.header() {
             // A file with a bad sector there may have a good ending.
-            Err(error) if feed.reader.seekable().is_some() => Err(HeaderFault::Unreadable(error)),
+            Err(error) if feed.reader.seekable().is_some() => {
+                Err(HeaderFault::Unreadable(Arc::new(error)))
+            }
             header => header?,
         };
         let after_header = feed.at;

@@ -95,7 +95,7 @@ impl Gather {
                 && let Some(failure) = &outcome.failure
             {
                 whats.push(with_causes(failure));
-                whats.extend(outcome.remarks.iter().cloned());
+                whats.extend(outcome.flaws.iter().map(ToString::to_string));
             }
             let share = outcome
                 .index

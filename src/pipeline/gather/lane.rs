@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, Sender, unbounded};
 
 use super::Event;
-use super::outcome::{FrameState, SourceOutcome};
+use super::flaw::{FrameFlaw, ShareFlaw};
+use super::outcome::SourceOutcome;
 use crate::format::Common;
 use crate::format::scan::{End, Ending, FaultKind, Found, OpenShare};
 use crate::pipeline::muster::{Mustered, SourceFailure};
@@ -20,17 +21,9 @@ const PATIENCE: Duration = Duration::from_secs(1);
 /// What a source says when it is asked for a frame.
 pub(super) enum Answer {
     Piece(Piece),
-    /// With the offset of the share's trailer, if that stands there.
-    Fault(FrameState, String, Option<u64>),
+    Fault(FrameFlaw),
     End(End),
 }
-
-/// What is said of a file that has no good ending at its end.
-const NO_ENDING: &str = "no good trailer at its end: it is incomplete";
-/// What is said of it when its ending is found further up.
-const FOLLOWED: &str = "bytes follow its end, and are no part of it";
-/// What is said of an ending that is good, and out of its place.
-const DISPLACED: &str = "its end is not where it says: bytes were inserted or lost";
 
 /// A source.
 pub(super) struct Lane {
@@ -115,22 +108,17 @@ impl Lane {
         {
             self.outcome.index = Some(index);
         }
+        let flaws = &mut self.outcome.flaws;
         match &share.header {
-            Err(fault) => self.outcome.remarks.push(fault.to_string()),
-            Ok(header) if header.common != *common => {
-                self.outcome
-                    .remarks
-                    .push("its header differs from that of the other shares".into());
-            }
+            Err(fault) => flaws.push(fault.clone().into()),
+            Ok(header) if header.common != *common => flaws.push(ShareFlaw::HeaderDiffers),
             Ok(_) => {}
         }
         if share.len.is_some() {
             self.ending = share.own_ending(common).cloned();
             match &self.ending {
-                None => self.outcome.remarks.push(NO_ENDING.into()),
-                Some(ending) if !ending.in_place() => {
-                    self.outcome.remarks.push(DISPLACED.into());
-                }
+                None => flaws.push(ShareFlaw::NoTrailer),
+                Some(ending) if !ending.in_place() => flaws.push(ShareFlaw::Displaced),
                 Some(_) => {}
             }
         }
@@ -176,16 +164,20 @@ impl Lane {
         self.has_answered = self.has_answered.max(stripe + 1);
         match answer {
             Answer::Piece(_) => self.outcome.frames += 1,
-            Answer::Fault(state, what, trailer) => {
-                self.outcome.faults(stripe, 1, *state, what.clone());
-                self.len = self.len.or(*trailer);
+            Answer::Fault(flaw) => {
+                self.outcome.faults(stripe, 1, flaw.clone());
+                if let FrameFlaw::Found(fault) = flaw
+                    && matches!(fault.kind, FaultKind::Ended { .. })
+                {
+                    self.len = self.len.or(Some(fault.offset)); // the trailer's
+                }
             }
             Answer::End(end) => {
                 if self.ending.is_none() && end.ending.is_some() {
                     self.ending.clone_from(&end.ending);
-                    for remark in &mut self.outcome.remarks {
-                        if remark == NO_ENDING {
-                            *remark = FOLLOWED.into();
+                    for flaw in &mut self.outcome.flaws {
+                        if matches!(flaw, ShareFlaw::NoTrailer) {
+                            *flaw = ShareFlaw::Followed;
                         }
                     }
                 }
@@ -194,9 +186,12 @@ impl Lane {
                 let ends = !self.seekable && !std::mem::replace(&mut self.ended, true);
                 match &end.ending {
                     _ if !ends => {}
-                    None => self.outcome.remarks.push(format!("incomplete: {end}")),
+                    None => {
+                        let offset = end.offset;
+                        self.outcome.flaws.push(ShareFlaw::CutOff { offset });
+                    }
                     Some(ending) if !ending.in_place() => {
-                        self.outcome.remarks.push(DISPLACED.into());
+                        self.outcome.flaws.push(ShareFlaw::Displaced);
                     }
                     Some(_) => {}
                 }
@@ -236,15 +231,11 @@ impl Serving {
                     let frame = buffer.freeze().slice(..checked.len);
                     Answer::Piece(Piece { checked, frame })
                 }
-                Ok(Found::Fault(fault)) => {
-                    let is_trailer = matches!(fault.kind, FaultKind::Ended { .. });
-                    let trailer = is_trailer.then_some(fault.offset);
-                    Answer::Fault(fault.kind.into(), fault.to_string(), trailer)
-                }
+                Ok(Found::Fault(fault)) => Answer::Fault(FrameFlaw::Found(fault)),
                 Ok(Found::End(end)) => Answer::End(end),
                 // A bad sector spoils its own frames; a pipe that fails is at its end.
                 Err(error) if reader.is_seekable() => {
-                    Answer::Fault(FrameState::Damaged, format!("unreadable: {error}"), None)
+                    Answer::Fault(FrameFlaw::Unreadable(error.to_string()))
                 }
                 Err(error) => {
                     let _ = self

@@ -6,6 +6,7 @@
 //! at a time; workers rebuild and check them, and they leave in order.
 
 mod error;
+mod flaw;
 mod lane;
 mod outcome;
 mod part;
@@ -22,6 +23,7 @@ use crossbeam_channel::{Receiver, Sender, select, unbounded};
 use distdup_codecs::ShardSet;
 
 pub use self::error::GatherError;
+pub use self::flaw::{FrameFlaw, ShareFlaw};
 use self::lane::{Answer, Lane};
 pub use self::outcome::{FrameFault, FrameState, SourceOutcome};
 pub(crate) use self::part::{Had, Part, Parts};
@@ -114,8 +116,8 @@ impl Gather {
             .enumerate()
             .map(|(lane, one)| Lane::start(lane, one, common, &pool, &report))
             .collect();
-        let jobs = workers::start(common, &plan, &pool, &report);
         let stripes = agreed(endings(&lanes)).map(|totals| totals.stripes);
+        let jobs = workers::start(common, &plan, stripes, &pool, &report);
         Self {
             common: Arc::clone(common),
             plan,
@@ -224,9 +226,7 @@ impl Gather {
                 proven = true;
             } else {
                 otherwise = Some(ending.trailer.totals);
-                lane.outcome
-                    .remarks
-                    .push("its trailer tells of another length or digest".into());
+                lane.outcome.flaws.push(ShareFlaw::TrailerDiffers);
             }
         }
         otherwise.filter(|_| !proven)
@@ -279,9 +279,7 @@ impl Gather {
                         for lane in &mut self.lanes {
                             let index = lane.outcome.index;
                             if index.is_some_and(|index| good.false_frames.contains(index)) {
-                                let what = "not what was written, in spite of its digest";
-                                lane.outcome
-                                    .faults(stripe, 1, FrameState::Damaged, what.into());
+                                lane.outcome.faults(stripe, 1, FrameFlaw::Forged);
                             }
                         }
                         slot.state = State::Done(good);

@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-use crate::format::scan::FaultKind;
+use super::flaw::{FrameFlaw, ShareFlaw};
+use crate::catalogue::Catalogued;
 use crate::pipeline::muster::SourceFailure;
 
 /// Faults of a source that are kept word for word; beyond, they are counted.
@@ -29,20 +30,6 @@ impl fmt::Display for FrameState {
     }
 }
 
-impl From<FaultKind> for FrameState {
-    fn from(kind: FaultKind) -> Self {
-        match kind {
-            FaultKind::Damaged
-            | FaultKind::OtherStream(_)
-            | FaultKind::OtherShare(_)
-            | FaultKind::OtherStripe(_) => Self::Damaged,
-            FaultKind::Missing { .. } | FaultKind::Ended { .. } | FaultKind::Passed => {
-                Self::Missing
-            }
-        }
-    }
-}
-
 /// A frame that could not be used, or several one after another.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FrameFault {
@@ -50,10 +37,8 @@ pub struct FrameFault {
     pub stripe: u64,
     /// How many there are from this one on of which the same can be said.
     pub count: u64,
-    /// What stands in its place.
-    pub state: FrameState,
-    /// The same in words.
-    pub what: String,
+    /// Why not.
+    pub flaw: FrameFlaw,
 }
 
 /// What became of one source.
@@ -70,7 +55,7 @@ pub struct SourceOutcome {
     /// How many there were in all.
     pub fault_count: u64,
     /// What else is wrong with the share: its header, its trailer.
-    pub remarks: Vec<String>,
+    pub flaws: Vec<ShareFlaw>,
     /// Why it could not be used at all, or not to its end.
     pub failure: Option<SourceFailure>,
     /// Whether it was seen to have a good trailer.
@@ -85,27 +70,35 @@ impl SourceOutcome {
             frames: 0,
             faults: Vec::new(),
             fault_count: 0,
-            remarks: Vec::new(),
+            flaws: Vec::new(),
             failure: None,
             complete: false,
         }
     }
 
     /// Notes `count` frames, from that of `stripe` on, that cannot be used.
-    pub(crate) fn faults(&mut self, stripe: u64, count: u64, state: FrameState, what: String) {
+    pub(crate) fn faults(&mut self, stripe: u64, count: u64, flaw: FrameFlaw) {
         self.fault_count = self.fault_count.saturating_add(count);
         if self.faults.len() < FAULTS_KEPT {
             self.faults.push(FrameFault {
                 stripe,
                 count,
-                state,
-                what,
+                flaw,
             });
         }
     }
 
+    /// The code of the first that is wrong with it.
+    pub fn code(&self) -> Option<&'static str> {
+        let failure = self.failure.as_ref().and_then(Catalogued::entry);
+        let flaw = || self.flaws.first().and_then(Catalogued::entry);
+        let frame = || self.faults.first().and_then(|fault| fault.flaw.entry());
+        let entry = failure.or_else(flaw).or_else(frame);
+        entry.map(|entry| entry.code)
+    }
+
     /// Whether nothing is wrong with it.
     pub fn is_good(&self) -> bool {
-        self.failure.is_none() && self.fault_count == 0 && self.remarks.is_empty()
+        self.failure.is_none() && self.fault_count == 0 && self.flaws.is_empty()
     }
 }

@@ -2,8 +2,8 @@
 
 use distdup_codecs::ShardSet;
 
+use super::flaw::FrameFlaw;
 use super::lane::{Answer, Lane};
-use super::outcome::FrameState;
 use crate::pipeline::rebuild::{GoodStripe, Piece, Unconfirmed};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,7 +47,7 @@ impl Slot {
     pub(super) fn take(&mut self, lane: usize, answer: Answer, lanes: &mut [Lane]) {
         self.asks[lane] = Ask::Answered;
         let piece = match answer {
-            Answer::Fault(_, what, _) => return self.faults.push((lane, what)),
+            Answer::Fault(flaw) => return self.faults.push((lane, flaw.to_string())),
             Answer::End(end) => {
                 self.ends += 1;
                 return self.faults.push((lane, end.to_string()));
@@ -68,16 +68,14 @@ impl Slot {
             // Two good frames for one place: one of them lies, and nothing says which.
             self.pieces.swap_remove(at);
             self.torn.insert(head.share);
-            let what = format!("two good frames of share {} differ", head.share);
+            let flaw = FrameFlaw::Torn { share: head.share };
             for source in lanes
                 .iter_mut()
                 .filter(|one| one.outcome.index == Some(head.share))
             {
-                source
-                    .outcome
-                    .faults(self.stripe, 1, FrameState::Damaged, what.clone());
+                source.outcome.faults(self.stripe, 1, flaw.clone());
             }
-            return self.faults.push((lane, what));
+            return self.faults.push((lane, flaw.to_string()));
         }
         let agrees = |other: &Piece| other.checked.head.claim == head.claim;
         self.search |= !self.pieces.iter().all(agrees);
