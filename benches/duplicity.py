@@ -1,8 +1,8 @@
 """Runs Duplicity through distdup, and to file://. Called by duplicity.sh, which sets everything up.
 
 The contestants take turns, so that whatever else the machine does falls on all alike, and the median of
-the ratios counts. Nothing here passes or fails by the clock: it prints what was wanted and what was seen.
-It fails if something does not come back as it was.
+the ratios counts. Nothing here passes or fails by the clock: it prints what was wanted and what was seen, as
+tables for docs/DUPLICITY.md. It fails if something does not come back as it was.
 """
 
 import argparse
@@ -20,8 +20,9 @@ MIB = 1 << 20
 DISTDUP = os.environ["DISTDUP"]
 GENERATIONS = {"0.8": shutil.which("duplicity"), "3": os.environ["DISTDUP_DUPLICITY3"]}
 PLAIN = ["--no-encryption", "--no-compression"]
+KINDS = {"no encryption, no compression": PLAIN, "GnuPG": []}
 # What is wanted of distdup: at most so many times the time of file://.
-WANTED = {"plain": 1.3, "GnuPG": 1.05}
+WANTED = {"no encryption, no compression": 1.3, "GnuPG": 1.05}
 # A backup in this many files.
 PIECE = 10 * MIB
 
@@ -43,6 +44,9 @@ class Way:
         self.folder = work / name
         self.source, self.back = work / "source", self.folder / "restore_source"
         self.seconds = {"backup": [], "restore": []}
+
+    def median(self, action):
+        return statistics.median(self.seconds[action])
 
     def command(self, action, volume):
         options = [*self.options, "--volsize", str(volume)]
@@ -82,17 +86,27 @@ def make_source(work, size):
                 file.write(os.urandom(MIB))
 
 
-def spread(values):
-    return f"{statistics.median(values):7.2f} ({min(values):.2f} to {max(values):.2f})"
+def row(*cells):
+    print("|", " | ".join(cells), "|", flush=True)
+
+
+def head(*cells):
+    row(*cells)
+    row(*["---"] * len(cells))
+
+
+def machine(options):
+    load = os.getloadavg()[0]
+    return (f"{options.size / 1e6:.0f} MB of random bytes, (2,3), {os.cpu_count()} cores, load average {load:.1f} at the "
+            f"start; seconds: medians of {options.runs} runs in turn")
 
 
 def compare(options, work):
     make_source(work, options.size)
-    print(f"{options.size / 1e6:.0f} MB of random bytes, volumes of {options.volume} MiB, (2,3); seconds: median of "
-          f"{options.runs} runs in turn (fastest to slowest); the ratio is the median of each turn's")
-    print(f"{'':24} {'file://':>24} {'distdup':>24} {'ratio':>6} {'wanted':>7}")
+    print(f"{machine(options)}, fastest to slowest; volumes of {options.volume} MiB\n")
+    head("Duplicity", "", "", "file://", "distdup", "ratio", "wanted")
     for generation, duplicity in GENERATIONS.items():
-        for kind, words in (("plain", PLAIN), ("GnuPG", [])):
+        for kind, words in KINDS.items():
             ways = [Way(name, duplicity, words, work) for name in ("file", "distdup")]
             for turn in range(options.runs + 1):  # the first warms up
                 for way in ways if turn % 2 else reversed(ways):
@@ -100,30 +114,29 @@ def compare(options, work):
             for action in ("backup", "restore"):
                 alone, through = (way.seconds[action] for way in ways)
                 ratio = statistics.median(b / a for a, b in zip(alone, through))
-                verdict = "reached" if ratio <= WANTED[kind] else "NOT reached"
-                print(f"{generation:4} {kind:6} {action:12} {spread(alone):>24} {spread(through):>24} {ratio:6.2f} "
-                      f"{WANTED[kind]:7.2f}  {verdict}", flush=True)
+                shown = (f"{statistics.median(values):.2f} ({min(values):.2f} to {max(values):.2f})"
+                         for values in (alone, through))
+                verdict = "" if ratio <= WANTED[kind] else ": missed"
+                row(generation, kind, action, *shown, f"{ratio:.2f}", f"{WANTED[kind]:.2f}{verdict}")
 
 
 def volumes(options, work):
     make_source(work, options.size)
-    print(f"{options.size / 1e6:.0f} MB of random bytes through distdup, (2,3); seconds: median of {options.runs}")
+    print(f"{machine(options)}; through distdup, by MiB of a volume\n")
     sizes = [1, 2, 5, 10, 25, 50, 100, 200]
-    print(f"{'':22}" + "".join(f"{size:>7} MiB" for size in sizes))
+    head("Duplicity", "", "", *map(str, sizes))
     for generation, duplicity in GENERATIONS.items():
-        ways = {kind: {size: Way("distdup", duplicity, words, work) for size in sizes}
-                for kind, words in (("plain", PLAIN), ("GnuPG", []))}
+        ways = {kind: {size: Way("distdup", duplicity, words, work) for size in sizes} for kind, words in KINDS.items()}
         for _ in range(options.runs):
             for size in sizes:
                 for of_kind in ways.values():
                     of_kind[size].run(size)
         for action in ("backup", "restore"):
-            median = {kind: [statistics.median(way.seconds[action]) for way in of_kind.values()]
-                      for kind, of_kind in ways.items()}
-            for kind, row in median.items():
-                print(f"{generation:4} {kind:6} {action:10}" + "".join(f"{seconds:11.1f}" for seconds in row))
-            shares = (1 - plain / gpg for plain, gpg in zip(*median.values()))
-            print(f"{generation:4} GnuPG's share     " + "".join(f"{share:11.0%}" for share in shares), flush=True)
+            seconds = {kind: [of_kind[size].median(action) for size in sizes] for kind, of_kind in ways.items()}
+            for kind, values in seconds.items():
+                row(generation, kind, action, *(f"{value:.1f}" for value in values))
+            shares = (1 - plain / gpg for plain, gpg in zip(*seconds.values()))
+            row(generation, "GnuPG's share, with compression", action, *(f"{share:.0%}" for share in shares))
 
 
 def archive(options, work):

@@ -2,7 +2,7 @@
 # Duplicity through distdup beside Duplicity to file://, the two taking turns; both generations.
 #
 #   benches/duplicity.sh [--size 500MB] [--runs 5] [--work DIR]    backup and restore, with GnuPG and without
-#   benches/duplicity.sh --volumes                                 volume size against time, and GnuPG's share
+#   benches/duplicity.sh --volumes [--runs 1]                      volume size against time, and GnuPG's share
 #   benches/duplicity.sh --archive [--files 100000]                the archive of signatures, for so many files
 #
 # Installs both generations as scripts/test.sh does, builds distdup, and works in a folder of its own, on

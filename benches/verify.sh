@@ -4,7 +4,8 @@
 #   benches/verify.sh [--size BYTES] [--runs 5]
 #
 # Works on tmpfs in a folder of its own, which it removes. Runs take turns; what is printed are medians in
-# MB/s of what is read. DISTDUP=PATH takes another binary instead of building.
+# MB/s of what is read, with the slowest and the fastest, and how much longer --verify takes. DISTDUP=PATH takes
+# another binary instead of building.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -13,7 +14,7 @@ while [ $# -gt 0 ]; do
     case $1 in
     --size) size=$2 ;;
     --runs) runs=$2 ;;
-    *) sed -n '2,8s/^# \{0,1\}//p' "$0" >&2 && exit 2 ;;
+    *) sed -n '2,9s/^# \{0,1\}//p' "$0" >&2 && exit 2 ;;
     esac
     shift 2
 done
@@ -25,7 +26,7 @@ work=$(mktemp -d /dev/shm/distdup-verify.XXXXXX)
 trap 'rm -rf "$work"' EXIT
 trap 'exit 130' INT TERM
 
-openssl enc -aes-128-ctr -pass pass:x -nosalt </dev/zero 2>"$work/err" | head -c "$size" >"$work/in"
+head -c "$size" /dev/zero | openssl enc -aes-128-ctr -pass pass:x -nosalt 2>"$work/err" >"$work/in"
 "$DISTDUP" encode -q -k 1 -n 2 -o "$work/one{i}" "$work/in"
 rm "$work/one1"
 
@@ -57,12 +58,18 @@ for _ in $(seq "$runs"); do
 done
 sort "$work/times" | awk '
     { if ($1 != name) { show(); name = $1; n = 0 } speed[n++] = $2 }
-    END { show() }
+    END {
+        show()
+        for (name in median)
+            if (name "-verify" in median)
+                printf "%-24s %6.2f times as long with --verify\n", name, median[name] / median[name "-verify"]
+    }
     function show(  i, j, t) {
         if (!n) return
         for (i = 1; i < n; i++)
             for (j = i; j && speed[j - 1] > speed[j]; j--) {
                 t = speed[j]; speed[j] = speed[j - 1]; speed[j - 1] = t
             }
-        printf "%-24s %6d MB/s\n", name, speed[int(n / 2)]
+        median[name] = speed[int(n / 2)]
+        printf "%-24s %6d MB/s (%d to %d)\n", name, median[name], speed[0], speed[n - 1]
     }'

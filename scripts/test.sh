@@ -18,7 +18,7 @@ command -v cargo >/dev/null || die "no cargo: install Rust first (rustup, or Deb
 
 # --- Debian's packages: Duplicity 0.8 and GnuPG to test with, Chromium, which shows the page of
 # `distdup compare` (81 MB to fetch, half a minute), strace, which kills and fails system calls, and file
-# systems for loop mounts; the rest builds Duplicity 3 ---
+# systems for loop mounts; the rest builds Duplicity 3 and recover.c ---
 
 as_root=()
 [ "$(id -u)" -eq 0 ] || as_root=(sudo)

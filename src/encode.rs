@@ -242,10 +242,12 @@ pub fn encode(
             most,
         });
     }
-    let system = |what| move |source| EncodeError::System { what, source };
     let identity = match &options.identity {
         Some(identity) => identity.clone(),
-        None => Identity::fresh(None).map_err(system("random bytes"))?,
+        None => Identity::fresh(None).map_err(|source| EncodeError::System {
+            what: "random bytes",
+            source,
+        })?,
     };
     let workers = options.workers.max(1);
     // A proof has room for as many shards as are lost at most, which is less than a stripe.
@@ -262,7 +264,7 @@ pub fn encode(
         check: None,
     };
     let stages =
-        Stages::start(input, &common, &pool, workers, options.verify).map_err(system("threads"))?;
+        Stages::start(input, &common, &pool, workers, options.verify).map_err(no_threads)?;
     let mut spread = Spread::open(
         sinks.into_iter().enumerate(),
         &common,
@@ -330,13 +332,16 @@ struct Ready {
     frames: Bytes,
 }
 
+/// What comes of a stripe at a worker.
+type Outcome = Result<Ready, EncodeError>;
+
 /// Reader and workers, running.
 struct Stages {
     /// One from each worker; stripe i comes from worker i mod workers.
-    ready: Vec<Receiver<Result<Ready, EncodeError>>>,
-    /// The input's length once its end is confirmed, or why there is none and how many bytes came
-    /// before: an end without this was none.
-    end: Receiver<Result<u64, (u64, io::Error)>>,
+    ready: Vec<Receiver<Outcome>>,
+    /// The input's length once its end is confirmed, or why there is none: an end without this was
+    /// none.
+    end: Receiver<Result<u64, EncodeError>>,
 }
 
 impl Stages {
@@ -347,25 +352,15 @@ impl Stages {
         workers: usize,
         proves: bool,
     ) -> io::Result<Self> {
-        let mut to_workers = Vec::with_capacity(workers);
-        let mut ready = Vec::with_capacity(workers);
-        for worker in 0..workers {
-            let (to_worker, filled) = bounded(1);
-            let (to_router, from_worker) = bounded(1);
-            to_workers.push(to_worker);
-            ready.push(from_worker);
-            let running = Worker::new(Arc::clone(common));
-            thread::Builder::new()
-                .name(format!("encode {worker}"))
-                .spawn(move || running.run(&filled, &to_router))?;
-        }
+        let (lanes, ready) = (0..workers).map(|_| Lane::new()).unzip();
         let (report, end) = bounded(1);
         let reader = Reader {
             input,
             common: Arc::clone(common),
             pool: pool.borrower(),
-            to_workers,
+            lanes,
             proves,
+            total: 0,
         };
         thread::Builder::new().name("read".into()).spawn(move || {
             // If nobody listens any more, the run has ended otherwise.
@@ -389,13 +384,15 @@ impl Stages {
                 .bytes
                 .store(stream.length(), Ordering::Relaxed);
         }
-        let input_failed = |offset, source| Stopped::Error(EncodeError::Input { offset, source });
-        match spread.wait_for(&self.end)? {
-            Some(Ok(length)) if length == stream.length() => Ok(stream.totals()),
-            Some(Err((offset, source))) => Err(input_failed(offset, source)),
+        Err(Stopped::Error(match spread.wait_for(&self.end)? {
+            Some(Ok(length)) if length == stream.length() => return Ok(stream.totals()),
+            Some(Err(error)) => error,
             // The reader or a worker panicked, and has said so.
-            Some(Ok(_)) | None => Err(input_failed(stream.length(), ErrorKind::BrokenPipe.into())),
-        }
+            Some(Ok(_)) | None => EncodeError::Input {
+                offset: stream.length(),
+                source: ErrorKind::BrokenPipe.into(),
+            },
+        }))
     }
 }
 
@@ -416,7 +413,7 @@ impl Worker {
         }
     }
 
-    fn run(mut self, filled: &Receiver<Filled>, ready: &Sender<Result<Ready, EncodeError>>) {
+    fn run(mut self, filled: &Receiver<Filled>, ready: &Sender<Outcome>) {
         for filled in filled {
             if ready.send(self.encode(filled)).is_err() {
                 return;
@@ -424,7 +421,7 @@ impl Worker {
         }
     }
 
-    fn encode(&mut self, filled: Filled) -> Result<Ready, EncodeError> {
+    fn encode(&mut self, filled: Filled) -> Outcome {
         let Filled {
             stripe,
             data_len,
@@ -449,39 +446,53 @@ impl Worker {
     }
 }
 
+/// The way through one worker, whose thread starts with its first stripe: a short stream needs no
+/// second one.
+struct Lane {
+    to_worker: Sender<Filled>,
+    /// Until the worker has them.
+    ends: Option<(Receiver<Filled>, Sender<Outcome>)>,
+}
+
+impl Lane {
+    /// With where its stripes come out.
+    fn new() -> (Self, Receiver<Outcome>) {
+        let (to_worker, filled) = bounded(1);
+        let (to_router, ready) = bounded(1);
+        let ends = Some((filled, to_router));
+        (Self { to_worker, ends }, ready)
+    }
+}
+
 /// Reads stripes, and hands them out in turn.
 struct Reader {
     input: Box<dyn Input>,
     common: Arc<Common>,
     pool: Borrower,
-    to_workers: Vec<Sender<Filled>>,
+    lanes: Vec<Lane>,
     /// Whether stripes will be held against what is read.
     proves: bool,
+    /// Bytes read so far.
+    total: u64,
 }
 
 impl Reader {
-    /// Reads to the end, and says how many bytes there were; an error says how many came before it.
-    fn run(mut self) -> Result<u64, (u64, io::Error)> {
-        let mut total = 0;
+    /// Reads to the end, and says how many bytes there were.
+    fn run(mut self) -> Result<u64, EncodeError> {
         // A stripe is handed on only when it is known whether another follows, since the last one
         // says so; and the last one only when the input's end is confirmed.
         let mut held: Option<Filled> = None;
         for stripe in 0.. {
-            let gone = || (total, ErrorKind::BrokenPipe.into());
-            let mut buffer = self.pool.take().ok_or_else(gone)?;
-            let data_len = self
-                .fill(buffer.as_mut(), &mut total)
-                .map_err(|e| (total, e))?;
-            let full = data_len as usize == self.common.stripe_len();
-            if !full {
-                self.input
-                    .confirm_end(total)
-                    .map_err(|error| (total, error))?;
+            let mut buffer = self.pool.take().ok_or_else(|| self.gone())?;
+            let data_len = self.fill(buffer.as_mut())?;
+            let last = (data_len as usize) < self.common.stripe_len();
+            if last {
+                let confirmed = self.input.confirm_end(self.total);
+                confirmed.map_err(|error| self.failed(error))?;
             }
-            let last = !full;
             if let Some(mut before) = held.take() {
                 before.last = data_len == 0;
-                self.hand_on(before).map_err(|error| (total, error))?;
+                self.hand_on(before)?;
             }
             if data_len > 0 {
                 let digest = |buffer| stripe::data_digest(&self.common, buffer, data_len);
@@ -498,38 +509,59 @@ impl Reader {
             }
         }
         if let Some(filled) = held {
-            self.hand_on(filled).map_err(|error| (total, error))?;
+            self.hand_on(filled)?;
         }
-        Ok(total)
+        Ok(self.total)
     }
 
-    /// An error if nobody is there to take it: the run has ended otherwise, or a worker panicked.
-    fn hand_on(&self, filled: Filled) -> io::Result<()> {
-        let workers = self.to_workers.len() as u64;
-        let worker = usize::try_from(filled.stripe % workers).expect("below a usize");
-        let sent = self.to_workers[worker].send(filled);
-        sent.map_err(|_| ErrorKind::BrokenPipe.into())
+    fn failed(&self, source: io::Error) -> EncodeError {
+        let offset = self.total;
+        EncodeError::Input { offset, source }
+    }
+
+    /// Nobody is there to take what is read: the run has ended otherwise, or a worker panicked.
+    fn gone(&self) -> EncodeError {
+        self.failed(ErrorKind::BrokenPipe.into())
+    }
+
+    fn hand_on(&mut self, filled: Filled) -> Result<(), EncodeError> {
+        let lanes = self.lanes.len() as u64;
+        let index = usize::try_from(filled.stripe % lanes).expect("below a usize");
+        if let Some((filled, ready)) = self.lanes[index].ends.take() {
+            let worker = Worker::new(Arc::clone(&self.common));
+            thread::Builder::new()
+                .name(format!("encode {index}"))
+                .spawn(move || worker.run(&filled, &ready))
+                .map_err(no_threads)?;
+        }
+        let sent = self.lanes[index].to_worker.send(filled);
+        sent.map_err(|_| self.gone())
     }
 
     /// Reads one stripe's data into its places; less than a stripe only at the input's end.
-    fn fill(&mut self, buffer: &mut [u8], total: &mut u64) -> io::Result<u32> {
-        let before = *total;
+    fn fill(&mut self, buffer: &mut [u8]) -> Result<u32, EncodeError> {
+        let before = self.total;
         for place in stripe::data_places(&self.common, buffer) {
             let mut filled = 0;
             while filled < place.len() {
                 match self.input.read(&mut place[filled..]) {
-                    Ok(0) => return Ok(stripe_len(*total - before)),
+                    Ok(0) => return Ok(stripe_len(self.total - before)),
                     Ok(count) => {
                         filled += count;
-                        *total += count as u64;
+                        self.total += count as u64;
                     }
                     Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                    Err(error) => return Err(error),
+                    Err(error) => return Err(self.failed(error)),
                 }
             }
         }
-        Ok(stripe_len(*total - before))
+        Ok(stripe_len(self.total - before))
     }
+}
+
+fn no_threads(source: io::Error) -> EncodeError {
+    let what = "threads";
+    EncodeError::System { what, source }
 }
 
 fn stripe_len(bytes: u64) -> u32 {

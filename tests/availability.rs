@@ -291,7 +291,9 @@ fn patterns_are_those_that_decode(codec: &str, of_each_size: [u64; 6]) {
     }
     let sets = (1..1024).filter(|set| decoded(*set)).count() as u64;
     assert_eq!(sets, of_each_size.iter().sum::<u64>());
-    let mut tally = Tally::of("sets of shares present, (6,10), through the program");
+    let mut tally = Tally::of(format!(
+        "sets of shares present, {codec} (6,10), through the program"
+    ));
     tally.add("came back", sets);
     tally.add("refused, what would suffice named", 1023 - sets);
     desk.complains(2, "distdup decode", &["<SHARE>"]);

@@ -310,6 +310,19 @@ fn check_finds_what_would_keep_a_backup_from_being_made() {
     assert!(ran.text().ends_with("/tree to a, b, c\n"), "{}", ran.text());
     assert!(!desk.at("h").exists());
 
+    // What a terminal would obey is only shown.
+    desk.write(
+        "distdup.toml",
+        good.replace("tree", "tree\u{9b}31m").as_bytes(),
+    );
+    run(&desk, 0, "mkdir 'tree\u{9b}31m'");
+    let ran = run(&desk, 0, "distdup config check");
+    assert!(
+        ran.text().contains("tree\\u{9b}31m to a"),
+        "{:?}",
+        ran.text()
+    );
+
     desk.write("secret", b"hunter2");
     run(&desk, 0, "chmod 644 secret");
     for (text, problem) in [

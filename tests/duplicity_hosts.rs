@@ -289,8 +289,7 @@ fn with_too_few_hosts_the_put_fails_and_nothing_counts() {
             "{said}"
         );
         assert!(said.contains("the backup is not complete"), "{said}");
-        // Half a backup is none, as far as hosts tell. (Of one that its archive knows to be half done,
-        // 3.x restores what there is.)
+        // Half a backup is none, as far as hosts tell.
         fs::rename(world.path("home"), world.path("kept")).unwrap();
         fs::create_dir(world.path("home")).unwrap();
         assert_exit(

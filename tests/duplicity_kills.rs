@@ -224,6 +224,29 @@ fn a_backup_that_is_killed_anywhere_goes_on_or_begins_again() {
     }
 }
 
+/// Of a backup that was killed, and of which its archive tells, Duplicity restores what there is, and exits 0.
+#[test]
+fn part_of_a_backup_is_not_restored_as_if_it_were_all() {
+    for world in World::each() {
+        fs::write(world.path("test/big"), random(6_000_000)).unwrap();
+        let backup = Running::start(&world);
+        wait_until("volumes are stored", || world.shares(2, "vol3.").len() == 1);
+        backup.kill(Victim::All);
+        backup.end();
+        let restore = [&["restore", "restore_test"], PLAIN].concat();
+        let output = world.run(&restore);
+        assert_exit(&output, 1);
+        assert!(!world.path("restore_test").exists());
+        let said = stderr(&output);
+        assert!(said.contains("the backup duplicity-full."), "{said}");
+        assert!(said.contains("did not end"), "{said}");
+        assert!(world.path("restore_test.partial").exists());
+        fs::remove_dir_all(world.path("restore_test.partial")).unwrap();
+        assert_exit(&world.backup(SMALL_VOLUMES), 0);
+        world.restores(0);
+    }
+}
+
 #[test]
 fn two_backups_at_once_are_refused_as_long_as_anyone_of_the_first_lives() {
     for world in World::each() {

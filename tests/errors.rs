@@ -533,6 +533,10 @@ const NOT_MET: &[(&str, &str)] = &[
     ),
     ("restored-in-part", "a damaged volume: tests/duplicity.rs"),
     (
+        "restored-unfinished",
+        "a killed backup: tests/duplicity_kills.rs",
+    ),
+    (
         "backend-folder",
         "another program of that name: tests/duplicity_install.rs",
     ),

@@ -1,6 +1,9 @@
 //! Shares that lie, and parts that break: bounded work, and never an end that is none.
 #![allow(clippy::unwrap_used, reason = "a test fails by it")]
 
+#[allow(dead_code, reason = "headers alone are forged here")]
+#[path = "checks/forge.rs"]
+mod forge;
 mod kit;
 
 use std::io::{self, Cursor, Read, Seek};
@@ -9,12 +12,14 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
+use ciborium::Value;
 use crossbeam_channel::bounded;
 use distdup::control::Control;
 use distdup::decode::{DecodeError, DecodeOptions, GatherError, salvage};
 use distdup::format::digest::Digest;
 use distdup::format::frame::{self, HEAD_LEN};
 use distdup::format::{Common, Totals, ending, header};
+use distdup::quote::with_causes;
 use distdup::source::{Source, SourceReader};
 use distdup::verify::{Verdict, verify};
 use distdup_codecs::{Code, CodecError, Coder, Geometry, Shard, ShardSet};
@@ -186,33 +191,48 @@ fn what_came_before_a_pipe_failed_is_of_use() {
     }
 }
 
-/// A code that breaks down at its third stripe.
+/// A code that counts its coders, and breaks down at its third stripe.
 #[derive(Debug)]
-struct Breaking(Arc<dyn Code>, Arc<AtomicUsize>);
+struct Breaking {
+    code: Arc<dyn Code>,
+    coders: Arc<AtomicUsize>,
+    stripes: Arc<AtomicUsize>,
+}
+
+impl Breaking {
+    fn new(code: Arc<dyn Code>) -> Self {
+        Self {
+            code,
+            coders: Arc::default(),
+            stripes: Arc::default(),
+        }
+    }
+}
 
 struct BreakingCoder(Box<dyn Coder>, Arc<AtomicUsize>);
 
 impl Code for Breaking {
     fn id(&self) -> &'static str {
-        self.0.id()
+        self.code.id()
     }
     fn geometry(&self) -> Geometry {
-        self.0.geometry()
+        self.code.geometry()
     }
     fn params(&self) -> &str {
-        self.0.params()
+        self.code.params()
     }
     fn shard_unit(&self) -> usize {
-        self.0.shard_unit()
+        self.code.shard_unit()
     }
     fn reconstructible(&self, present: ShardSet) -> ShardSet {
-        self.0.reconstructible(present)
+        self.code.reconstructible(present)
     }
     fn scratch_bytes(&self, shard_len: usize) -> usize {
-        self.0.scratch_bytes(shard_len)
+        self.code.scratch_bytes(shard_len)
     }
     fn coder(&self) -> Box<dyn Coder> {
-        Box::new(BreakingCoder(self.0.coder(), Arc::clone(&self.1)))
+        self.coders.fetch_add(1, Ordering::Relaxed);
+        Box::new(BreakingCoder(self.code.coder(), Arc::clone(&self.stripes)))
     }
 }
 
@@ -229,7 +249,7 @@ impl Coder for BreakingCoder {
 #[test]
 fn a_worker_that_breaks_down_is_no_end() {
     for workers in [1, 2, 3] {
-        let breaking = Breaking(code("xor", 2, 3), Arc::default());
+        let breaking = Breaking::new(code("xor", 2, 3));
         let mut options = options(Arc::new(breaking), 64);
         options.workers = workers;
         let sinks: [MemorySink; 3] = Default::default();
@@ -242,10 +262,139 @@ fn a_worker_that_breaks_down_is_no_end() {
 }
 
 #[test]
+fn no_worker_is_started_without_a_stripe_for_it() {
+    for stripes in 0..3 {
+        let counting = Breaking::new(code("xor", 2, 3));
+        let coders = Arc::clone(&counting.coders);
+        let mut options = options(Arc::new(counting), 64);
+        options.workers = 8;
+        let sinks: [MemorySink; 3] = Default::default();
+        encode_into(&sinks, &noise(2 * 64 * stripes, 9), &options).unwrap();
+        assert_eq!(coders.load(Ordering::Relaxed), stripes);
+    }
+}
+
+#[test]
 fn a_shard_length_beyond_all_measure_is_refused() {
     for codec in ["xor", "rs16"] {
         let options = options(code(codec, 2, 3), u64::MAX - 1);
         let sinks: [MemorySink; 3] = Default::default();
         assert!(encode_into(&sinks, b"data", &options).is_err());
+    }
+}
+
+/// What `common` says, with one thing changed, in a header with right digests.
+fn said(change: impl FnOnce(&mut Vec<(Value, Value)>)) -> Vec<u8> {
+    let share = shares(b"data", &options(code("xor", 2, 3), 64)).remove(0);
+    let (header, _) = header::decode(&share).unwrap().unwrap();
+    let mut common: Value = ciborium::from_reader(&header.common.encoded()[..]).unwrap();
+    change(common.as_map_mut().unwrap());
+    let mut encoded = Vec::new();
+    ciborium::into_writer(&common, &mut encoded).unwrap();
+    [
+        &forge::header(&encoded, 0),
+        &share[forge::header(header.common.encoded(), 0).len()..],
+    ]
+    .concat()
+}
+
+fn with(key: &'static str, value: impl Into<Value>) -> Vec<u8> {
+    said(|map| {
+        map.retain(|(name, _)| name.as_text() != Some(key));
+        map.push((key.into(), value.into()));
+    })
+}
+
+/// What the program would say of a share.
+fn what_is_said(share: &[u8]) -> String {
+    let verdicts = both(share).map(|source| soon(move || verdict(source)));
+    let [file, pipe] = verdicts.map(|verdict| {
+        assert!(!verdict.is_whole(), "{verdict:?}");
+        let failure = verdict.outcome.failure.iter();
+        let failure = failure.map(|failure| with_causes(failure));
+        failure
+            .chain(verdict.outcome.flaws.iter().map(ToString::to_string))
+            .collect::<Vec<_>>()
+            .join("; ")
+    });
+    let source = MemorySource::file(0, share.to_vec());
+    let error = soon(move || decode_from(vec![source], &DecodeOptions::default()));
+    let error = with_causes(&error.unwrap_err());
+    for said in [&file, &pipe, &error] {
+        let obeyed =
+            |c: char| c != '\n' && (c.is_control() || ('\u{202a}'..='\u{202e}').contains(&c));
+        assert!(!said.contains(obeyed), "{said:?}");
+        assert!(said.len() < 2000, "{said}");
+    }
+    file
+}
+
+#[test]
+fn numbers_and_names_that_cannot_be_are_refused_by_name() {
+    let params = |text: &str| with("params", text);
+    let cases: [(Vec<u8>, &str); 24] = [
+        (with("k", 0), "k"),
+        (with("k", 4), "k"),
+        (with("k", u64::MAX), "k"),
+        (with("n", 2), "n"),
+        (with("n", 257), "n"),
+        (with("n", u64::MAX), "n"),
+        (with("shard", 0), "the shard length is 0"),
+        (
+            with("shard", (64 << 20) + 1),
+            "the shard length is 67108865",
+        ),
+        (
+            with("shard", u64::MAX),
+            "the shard length is 18446744073709551615",
+        ),
+        (with("min_shares", 0), "min_shares is 0"),
+        (with("min_shares", 4), "min_shares is 4"),
+        (
+            with("min_shares", u64::MAX),
+            "min_shares is 18446744073709551615",
+        ),
+        (with("k", -1), "not the map that it should be"),
+        (with("name", vec![7_u8; 1025]), "the name's length is 1025"),
+        (params("1^3"), "3"),
+        (params("1^2,1^2"), "equations"),
+        (params(&"1^".repeat(30_000)), "1"),
+        (params(&"9".repeat(60_000)), "9"),
+        (params("1^\u{1b}[31m"), "\\u{1b}[31m"),
+        (with("codec", "\u{1b}[31m"), "\\u{1b}[31m"),
+        (with("digest", "\u{9b}31m\u{202e}"), "\\u{9b}31m\\u{202e}"),
+        (
+            with("features", vec![Value::from("\u{1b}]0;x\u{7}")]),
+            "\\u{1b}]0;x\\u{7}",
+        ),
+        (
+            with("features", Value::Array(vec![0.into(); 60_000])),
+            "not the map",
+        ),
+        (said(Vec::clear), "not the map that it should be"),
+    ];
+    for (share, expected) in cases {
+        let said = what_is_said(&share);
+        assert!(said.contains(expected), "{said}, expected {expected}");
+    }
+}
+
+#[test]
+fn keys_that_mean_nothing_yet_change_nothing_however_deep() {
+    let nested = |depth: usize| (0..depth).fold(Value::Null, |inner, _| Value::Array(vec![inner]));
+    // It is another `common` than the one in the trailer, and can be read.
+    let said = what_is_said(&with("later", nested(100)));
+    assert!(!said.contains("header"), "{said}");
+    // Text that is no UTF-8 cannot be written by a library that knows what text is.
+    let mut broken = with("later", "aaaa");
+    let at = broken.windows(4).position(|four| four == b"aaaa").unwrap();
+    broken[at] = 0xff;
+    forge::mend(&mut broken);
+    assert!(what_is_said(&broken).contains("not the map"));
+    for depth in [200, 1000, 10_000] {
+        let mut deep = vec![0x81; depth];
+        deep.push(0xf6);
+        let said = what_is_said(&forge::header(&deep, 0));
+        assert!(said.contains("not the map"), "{said}");
     }
 }

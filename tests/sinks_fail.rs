@@ -7,19 +7,19 @@
 
 mod kit;
 
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind, Write};
 use std::process::Command;
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use distdup::control::Control;
+use distdup::control::{Canceller, Control};
 use distdup::decode::{
     DecodeError, DecodeOptions, DecodeReport, GatherError, SourceFailure, decode,
 };
 use distdup::encode::{EncodeError, EncodeOptions, EncodeReport, SinkFailure, encode};
 use distdup::input::Input;
-use distdup::sink::Sink;
+use distdup::sink::{Sink, SinkWriter};
 use distdup::source::Source;
 use kit::anatomy::Anatomy;
 use kit::faulty::{
@@ -676,6 +676,57 @@ fn to_cancel_works_while_sources_or_the_output_block() {
         assert!(!journal.lock().unwrap().finished[0]);
         drop(held);
     }
+}
+
+/// An output that is asked to stop while it is being finished, and is finished.
+struct Late {
+    inner: MemorySink,
+    canceller: Canceller,
+}
+
+impl Sink for Late {
+    fn name(&self) -> String {
+        "late".into()
+    }
+
+    fn open(self: Box<Self>) -> io::Result<Box<dyn SinkWriter>> {
+        Ok(self)
+    }
+}
+
+impl Write for Late {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.inner.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl SinkWriter for Late {
+    fn finish(self: Box<Self>) -> io::Result<()> {
+        self.canceller.cancel();
+        // Long enough for the decode to see it; were it not, it would only see less.
+        thread::sleep(Duration::from_millis(50));
+        Box::new(self.inner).finish()
+    }
+}
+
+#[test]
+fn an_output_that_is_finished_when_it_is_too_late_to_stop_counts() {
+    let data = noise(5 * 2 * SHARD, 4);
+    let shares = shares(&data, &encoding(2, 3, 2));
+    let (control, canceller) = Control::new();
+    let inner = MemorySink::default();
+    let output = Box::new(Late {
+        inner: inner.clone(),
+        canceller,
+    });
+    let sources = files(&shares, [0, 1]);
+    let result = decode(sources, output, &DecodeOptions::default(), &control);
+    assert!(inner.0.lock().unwrap().finished);
+    assert!(result.is_ok(), "it is there, and {result:?}");
 }
 
 #[test]

@@ -22,7 +22,8 @@ import cbor2
 import xxhash
 
 H = xxhash.xxh3_128_digest
-HEADER, TRAILER = bytes.fromhex("d9d9f7 da64647368 84"), bytes.fromhex("da64647472 86")
+SELF_DESCRIBED, HEADER, TRAILER = map(bytes.fromhex, ("d9d9f7", "da64647368 84 01", "da64647472 86"))
+FOOTER = bytes.fromhex("da64646674 86 48") + b"distdup1"
 FRAME = struct.Struct(">23s BH BQ BI B B16s B16s BI")  # section 4: 80 bytes
 MOST_TRIES = 2000  # sets of frames tried for one stripe
 Frame = collections.namedtuple("Frame", "index length last digest payload")
@@ -110,11 +111,17 @@ def combine(field, parts):
 
 def rows_of(codec, params, k, n):
     data = [{j: 1} for j in range(k)]
-    if codec == "copy":
+    if (codec, params, k) == ("copy", "", 1):
         return data * n
+    if k == n:
+        raise Failure("there is no parity")
     if codec == "xor":
-        return data + [{int(j) - 1: 1 for j in term.split("^")} for term in params.split(",")]
-    if codec == "rs8":
+        terms = [[int(j) for j in term.split("^")] for term in params.split(",")]
+        plain = ",".join("^".join(str(j) for j in sorted({*term} & {*range(1, k + 1)})) for term in terms)
+        if (plain, len(terms)) != (params, n - k):
+            raise Failure(f"{params} are no equations of {n - k} of {k} data shards")
+        return data + [{j - 1: 1 for j in term} for term in terms]
+    if (codec, params) == ("rs8", ""):
         points = [0] + BYTES.exp
         return data + [{i: BYTES.lagrange(points[:k], points[i], points[j]) for i in range(k)} for j in range(k, n)]
     if (codec, params) == ("rs16", "low"):
@@ -175,32 +182,40 @@ class Share:
         with open(path, "rb") as file:
             size = os.fstat(file.fileno()).st_size
             self.raw = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) if size else b""
-        tail = self.raw[-64:]
-        footer = len(tail) == 64 and H(tail[:47]) == tail[48:]
-        self.trailer = self.trailer_at(int.from_bytes(tail[16:24], "big")) if footer else None
+        footer = self.raw[-64:]  # its place counts from the end: bytes may be missing before it
+        self.trailer = self.trailer_at(len(self.raw) - 64 - int.from_bytes(footer[25:29], "big"))
         header = or_none(self.header)
-        self.common, self.index = header or (self.trailer or (None, None))[:2]
+        version = self.raw[9:10] if self.raw[:8] == SELF_DESCRIBED + HEADER[:5] else b""
+        known = self.trailer if version in (b"", b"\1") or version > b"\x17" else None  # of another, nothing is
+        self.common, self.index = header or (known or (None, None))[:2]
         if not header:
             warn(f"{path}: no valid header of format 1")
         self.offsets = {}  # stripe -> where frames that name it begin
 
-    def array(self, at, start):
+    def item(self, at, start):
+        """The tagged array at this place and its length, if its bytes are CBOR's shortest form."""
         if self.raw[at : at + len(start)] != start:
             raise ValueError("another item")
-        return cbor2.load(io.BytesIO(self.raw[at : at + 65536])).value
+        item = cbor2.load(io.BytesIO(self.raw[at : at + 65536]))
+        shortest = cbor2.dumps(item)
+        if self.raw[at : at + len(shortest)] != shortest:
+            raise ValueError("another form")
+        return item.value, len(shortest)
 
     def header(self):
-        version, common, index, digest = self.array(0, HEADER)
-        good = version == 1 and digest == H(b"\1" + H(common) + index.to_bytes(2, "big"))
+        (_, common, index, digest), _ = self.item(len(SELF_DESCRIBED), HEADER)
+        good = self.raw[:3] == SELF_DESCRIBED and digest == H(b"\1" + H(common) + index.to_bytes(2, "big"))
         return (common, index) if good else None
 
     def trailer_at(self, at):
-        return or_none(self.parse_trailer, at)
+        return or_none(self.good_trailer, at) if at >= 0 else None
 
-    def parse_trailer(self, at):
-        common, index, *end, check = self.array(at, TRAILER)  # end: length, stripes, digest
+    def good_trailer(self, at):
+        (common, index, *end, check), length = self.item(at, TRAILER)  # end: length, stripes, digest
+        footer = self.raw[at + length : at + length + 64]
+        followed = footer[:15] == FOOTER and footer[25:29] == length.to_bytes(4, "big")
         good = check == H(H(common) + struct.pack(">HQQ", index, *end[:2]) + end[2])
-        return (common, index, tuple(end)) if good else None
+        return (common, index, tuple(end)) if good and followed and footer[47:] == b"\x50" + H(footer[:47]) else None
 
 
 class Stream:
@@ -213,6 +228,9 @@ class Stream:
             raise Failure(f"this reader does not know {fields['features']} or {fields['digest']}")
         self.k, self.n, self.S = fields["k"], fields["n"], fields["shard"]
         self.field, self.unit = (WORDS, 2) if fields["codec"] == "rs16" else (BYTES, 1)
+        counts = 1 <= self.k <= self.n <= 256 and 1 <= fields["min_shares"] <= self.n
+        if not counts or not 0 < self.S <= (1 << 26) // self.k or self.S % self.unit:
+            raise Failure(f"k = {self.k}, n = {self.n}, shards of {self.S} bytes: there is no such stream")
         self.magic = bytes.fromhex("da64646672 88 50") + fields["stream"]
         rows = rows_of(fields["codec"], fields["params"], self.k, self.n)
         self.recipes = functools.lru_cache(999)(lambda present: recipes(self.field, rows, present, self.k))
@@ -225,11 +243,27 @@ class Stream:
             share.offsets.setdefault(stripe, []).append(at)
             last, at = at, at + 80 + self.S
             if share.raw[at : at + 23] != self.magic:
+                if self.take_trailer(share, last + 80 + int.from_bytes(share.raw[last + 76 : last + 80], "big")):
+                    return  # what follows the footer is not part of the share
                 at = share.raw.find(self.magic, last + 1)
-        while not share.trailer and (last := share.raw.find(TRAILER, last + 1)) >= 0:
-            share.trailer = share.trailer_at(last)  # with no footer, or not at the end
-        if share.trailer and share.trailer[0] != self.common:
-            share.trailer = None
+        if share.trailer and self.is_own(share, share.trailer):
+            share.index = share.trailer[1]
+            return
+        share.trailer = None
+        while (last := share.raw.find(TRAILER, last + 1)) >= 0 and not self.take_trailer(share, last):
+            pass  # something follows the footer, and the last frame is damaged
+
+    def take_trailer(self, share, at):
+        trailer = share.trailer_at(at)
+        if trailer and self.is_own(share, trailer):
+            share.trailer, share.index = trailer, trailer[1]
+            return True
+        return False
+
+    def is_own(self, share, trailer):
+        common, index, (length, stripes, _) = trailer
+        fits = length < 1 << 63 and stripes == -(-length // (self.k * self.S)) and index < self.n
+        return fits and common == self.common and share.index in (None, index)
 
     def frame(self, share, at, stripe):
         """The frame there, if it is valid and belongs to this share and stripe; section 4."""
@@ -251,17 +285,20 @@ class Stream:
 
     def stripe(self, frames):
         """(length, last, digest, data) of the stripe that valid frames tell of; section 6."""
-        claims = {}
-        for frame in frames:  # of an index twice, equal frames are spares, others both erasures
-            claim = claims.setdefault((frame.length, frame.last, frame.digest), {})
-            claim[frame.index] = frame if claim.get(frame.index, frame) == frame else None
+        by_index, claims = {}, {}
+        for frame in frames:
+            by_index.setdefault(frame.index, set()).add(frame)
+        for index, twins in by_index.items():  # equal ones are one; of differing ones none counts
+            if len(twins) == 1:
+                frame = twins.pop()
+                claims.setdefault((frame.length, frame.last, frame.digest), {})[index] = frame
         found = [(*what, self.data(claim, *what)) for what, claim in claims.items()]
         found = [stripe for stripe in found if stripe[3] is not None]
         return found[0] if len(found) == 1 else None
 
     def data(self, frames, length, _, digest):
         """The data by the first recoverable set of frames that has this digest; or None."""
-        present, tried = sorted(i for i in frames if frames[i]), []
+        present, tried = sorted(frames), []
         left_out = (itertools.combinations(present, count) for count in range(len(present) - self.k + 1))
         for out in itertools.islice(itertools.chain.from_iterable(left_out), MOST_TRIES):
             recipe = self.recipes(tuple(i for i in present if i not in out))
@@ -278,27 +315,31 @@ class Stream:
 
 def choose_stream(shares, wanted):
     commons = {share.common for share in shares if share.common}
-    streams = {common: cbor2.loads(common)["stream"].hex() for common in commons}
+    streams = {common: or_none(lambda: cbor2.loads(common)["stream"].hex()) or "no id" for common in commons}
     commons = [common for common in commons if wanted in (None, streams[common])]
     if len(commons) != 1:
         ids = ", ".join(sorted(streams.values())) or "no valid header or trailer"
         raise Failure(f"not the shares of one stream (--stream chooses one): {ids}")
-    return Stream(commons[0])
+    try:
+        return Stream(commons[0])
+    except (ArithmeticError, LookupError, TypeError, ValueError) as error:
+        raise Failure(f"the header makes no sense: {error!r}") from error
 
 
 def recover(shares, stream, out):
     shares = [share for share in shares if share.common in (None, stream.common)]
     for share in shares:
         stream.find_frames(share)
-    ends = {share.trailer[2] for share in shares if share.trailer}
-    total, number, digests = 0, 0, xxhash.xxh3_128()
-    last = any(stripes == 0 for _, stripes, _ in ends)
+    ends = {share.path: share.trailer[2] for share in shares if share.trailer}
+    told_empty = ends and all(stripes == 0 for _, stripes, _ in ends.values())
+    total, number, last, digests = 0, 0, False, xxhash.xxh3_128()
     while not last:
-        frames = []
-        for share in shares:
-            found = [stream.frame(share, at, number) for at in share.offsets.get(number, ())]
-            frames += [frame for frame in found if frame]
-            if not any(found):
+        found = [[stream.frame(share, at, number) for at in share.offsets.get(number, ())] for share in shares]
+        frames = [frame for frames in found for frame in frames if frame]
+        if told_empty and not frames:
+            break
+        for share, own in zip(shares, found):
+            if not any(own):
                 warn(f"{share.path}: stripe {number} is missing or damaged")
         stripe = stream.stripe(frames)
         if stripe is None:
@@ -312,10 +353,13 @@ def recover(shares, stream, out):
         digests.update(digest)
         total, number = total + length, number + 1
     digests.update(total.to_bytes(8, "big"))
+    differ = [path for path, end in ends.items() if end != (total, number, digests.digest())]
+    for path in differ:
+        warn(f"{path}: its trailer disagrees with the {total} bytes and {number} stripes found")
     if not ends:
         warn("the stream is whole, but no share has a valid trailer: fewer may exist than were asked for")
-    elif ends != {(total, number, digests.digest())}:
-        raise Failure(f"a trailer disagrees with the {total} bytes and {number} stripes found")
+    elif len(differ) == len(ends):
+        raise Failure("every trailer disagrees with what was found")
 
 
 def main(arguments=None):

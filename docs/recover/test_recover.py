@@ -464,8 +464,41 @@ class Recover(unittest.TestCase):
     def test_a_trailer_that_disagrees(self):
         data = some_bytes(48)
         shares, others = write(PARITY, data), write(PARITY, data, total=h(b""))
-        self.fails(others, "a trailer disagrees")
-        self.fails([shares[0], others[1]], "a trailer disagrees")
+        self.fails(others, "every trailer disagrees")
+        # One that differs from the others is damage of its share.
+        self.assertIn("share1: its trailer disagrees", self.gives(data, [shares[0], others[1]]))
+
+    def test_a_trailer_without_its_footer_completes_no_share(self):
+        for length in (50, 0):
+            data = some_bytes(length)
+            shares = write(PARITY, data)
+            hurt = [share[:-1] + bytes([share[-1] ^ 1]) for share in shares]
+            if length:
+                self.assertIn("no share has a valid trailer", self.gives(data, hurt))
+                self.assertNotIn("valid trailer", self.gives(data, [*hurt[1:], shares[0]]))
+            else:
+                self.fails(hurt, "stripe 0, from byte 0, cannot be recovered")
+                self.gives(data, [*hurt[1:], shares[0]])
+
+    def test_nothing_behind_a_footer_is_used(self):
+        data = some_bytes(48)
+        shares = write(PARITY, data)
+        start = header_length(shares[0])
+        hurt = shares[0][: start + 85] + b"hurt" + shares[0][start + 89 :]
+        self.fails([hurt + shares[0], shares[1]], "stripe 0, from byte 0, cannot be recovered")
+
+    def test_a_share_of_another_version_names_no_stream(self):
+        data = some_bytes(48)
+        shares = write(PARITY, data)
+        later = [share[:9] + b"\2" + share[10:] for share in shares]
+        self.fails(later, "no valid header or trailer")
+        self.gives(data, [*later[:2], shares[2]])  # all the same, frames that check are good
+
+    def test_what_no_writer_may_write_in_common(self):
+        wrong = ({"k": 0}, {"k": 4}, {"shard": 1 << 26}, {"min_shares": 4}, {"n": "3"}, {"params": "0"}, {"params": "2^1"})
+        for more in wrong:
+            with self.subTest(more):
+                self.fails(write(PARITY, some_bytes(48), **more), "failed")
 
     def test_frames_that_disagree_about_the_data(self):
         shares, others = write(COPY, some_bytes(8)), write(COPY, some_bytes(8, 2))
@@ -516,6 +549,10 @@ class Recover(unittest.TestCase):
         self.fails([shares[0], *twice], "stripe 1")
         self.fails([shares[0], *twice[::-1]], "stripe 1")
         self.gives(data, [shares[0], *twice, shares[1]])
+        # The same where they claim different stripes.
+        other = write(PARITY, some_bytes(48, 2))
+        self.fails([shares[0], shares[2], other[2]], "stripe 0")
+        self.gives(data, [*shares[:2], shares[2], other[2]])
 
     def test_what_the_reader_does_not_know(self):
         data = some_bytes(20)

@@ -115,6 +115,10 @@ impl Restore {
             let kept = quote_path(output.keep());
             return Err(Unwell::LeftOut { files, kept }).context("not all was restored");
         }
+        if let [backup, ..] = tally.unfinished(&target).as_slice() {
+            let (backup, kept) = (backup.clone(), quote_path(output.keep()));
+            return Err(Unwell::Unfinished { backup, kept }).context("not all was restored");
+        }
         output.finish()?;
 
         let outcome = Outcome::degraded_if(!tally.is_good() || self.allow_stale);

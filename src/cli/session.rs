@@ -285,6 +285,14 @@ pub enum Unwell {
         /// Where the others are.
         kept: String,
     },
+    /// A restore of a backup that was killed.
+    #[error("the backup {backup} did not end, and what there is of it is in {kept}")]
+    Unfinished {
+        /// Its time, as Duplicity has it.
+        backup: String,
+        /// Where what there is of it is.
+        kept: String,
+    },
 }
 
 catalogue! {
@@ -304,6 +312,9 @@ catalogue! {
         Self::LeftOut { .. } => "restored-in-part":
             "What could be put together is in the folder that is named; some files are not."
             "See which files Duplicity names and what the hosts lack (distdup status HOSTS); with -- --time an older backup may have them whole.";
+        Self::Unfinished { .. } => "restored-unfinished":
+            "By its archive Duplicity knows of a backup that was stopped midway, and restored what there is of it."
+            "Back up again, which goes on where it can, and restore then; or restore what was before it: -- --time TIME.";
     }
 }
 

@@ -8,8 +8,8 @@ use distdup::catalogue::code_of;
 use distdup::duplicity::hosts::{Target, host_of};
 use distdup::duplicity::log::Record;
 use distdup::duplicity::protocol::{Event, Report};
-use distdup::duplicity::stored::is_volume;
-use distdup::quote::with_causes;
+use distdup::duplicity::stored::{is_volume, unfinished};
+use distdup::quote::{quote, with_causes};
 use serde_json::{Map, Value, json};
 
 use super::console::warn;
@@ -126,6 +126,14 @@ impl Tally {
     /// Files that Duplicity left out.
     pub fn left_out(&self) -> usize {
         self.left_out
+    }
+
+    /// Backups of which volumes were had, and that did not end, by what was stored at the start.
+    pub fn unfinished(&self, target: &Target) -> Vec<String> {
+        let stored = target.status.objects.iter();
+        let stored = stored.map(|object| object.name.as_slice());
+        let found = unfinished(self.volumes.iter().map(Vec::as_slice), stored);
+        found.into_iter().map(quote).collect()
     }
 
     /// Whether anything has come yet.

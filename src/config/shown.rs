@@ -1,6 +1,6 @@
 //! Settings as they would stand in a file.
 
-use std::fmt;
+use std::fmt::{self, Write};
 use std::path::PathBuf;
 
 use serde_json::{Value, json};
@@ -82,8 +82,17 @@ impl fmt::Display for Toml<'_> {
                 let items: Vec<String> = items.iter().map(|item| Toml(item).to_string()).collect();
                 write!(f, "[{}]", items.join(", "))
             }
-            // JSON's escapes are TOML's, too; but TOML takes this one by its number only.
-            value => f.write_str(&value.to_string().replace('\x7f', "\\u007f")),
+            value => value.to_string().chars().try_for_each(|c| plain(c, f)),
         }
+    }
+}
+
+/// JSON's escapes are TOML's, too; but JSON leaves much as it is that a terminal would obey.
+fn plain(c: char, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    let is_shown = c.is_ascii_graphic() || c == ' ' || c.escape_debug().count() == 1;
+    if is_shown {
+        f.write_char(c)
+    } else {
+        write!(f, "\\U{:08x}", u32::from(c))
     }
 }

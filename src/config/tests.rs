@@ -267,6 +267,18 @@ fn what_is_shown_is_a_file_that_says_the_same() {
 }
 
 #[test]
+fn what_is_shown_is_nothing_that_a_terminal_obeys() {
+    let text = r#"source = "/\u009b31m\u202eb\u007f\u001b\"\\\u00e9\U0001f600""#;
+    let shown = profile(text, None).shown();
+    let line = shown[0].to_string();
+    assert_eq!(
+        line,
+        r#"source = "/\U0000009b31m\U0000202eb\U0000007f\u001b\"\\é😀""#
+    );
+    assert_eq!(profile(&line, None).shown()[0].value, shown[0].value);
+}
+
+#[test]
 fn equations_go_with_their_codec() {
     let text = "codec = 'xor'\nequations = '1^2'\n[profiles.rs]\ncodec = 'rs'\n\
                 [profiles.own]\nequations = '1^2,1'\n[profiles.same]\nk = 2";

@@ -59,7 +59,7 @@ impl Output {
     }
 
     pub(super) fn give(&self, message: Message, control: &Control) -> Result<(), DecodeError> {
-        let messages = self.messages.as_ref().expect("taken only when dropped");
+        let messages = self.messages.as_ref().expect("taken only at the end");
         select! {
             send(messages, message) -> sent => match sent {
                 Ok(()) => Ok(()),
@@ -69,27 +69,38 @@ impl Output {
         }
     }
 
-    pub(super) fn finish(self, length: Option<u64>, control: &Control) -> Result<(), DecodeError> {
+    pub(super) fn finish(
+        mut self,
+        length: Option<u64>,
+        control: &Control,
+    ) -> Result<(), DecodeError> {
         self.give(Message::End(length), control)?;
+        self.messages = None;
         self.wait(control)
     }
 
+    /// Waits for what the thread has to say. Who asks to stop while the output is being finished is told
+    /// whether it was, if it does not take long.
     fn wait(&self, control: &Control) -> Result<(), DecodeError> {
         select! {
             recv(self.done) -> done => done.unwrap_or_else(|_| {
                 // The thread panicked, and has said so.
                 Err(DecodeError::Output { offset: 0, source: ErrorKind::BrokenPipe.into() })
             }),
-            recv(control.cancelled) -> _ => Err(GatherError::Cancelled.into()),
+            recv(control.cancelled) -> _ => self
+                .done
+                .recv_timeout(ABORT_GRACE)
+                .unwrap_or_else(|_| Err(GatherError::Cancelled.into())),
         }
     }
 }
 
 impl Drop for Output {
     fn drop(&mut self) {
-        self.messages = None;
-        // Gives it a little time to remove what is unfinished; a stuck one is left behind.
-        let _ = self.done.recv_timeout(ABORT_GRACE);
+        if self.messages.take().is_some() {
+            // Gives it a little time to remove what is unfinished; a stuck one is left behind.
+            let _ = self.done.recv_timeout(ABORT_GRACE);
+        }
     }
 }
 

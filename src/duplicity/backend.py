@@ -176,7 +176,7 @@ def open_for_writing(fifo, resident):
         except OSError as e:
             if e.errno != errno.ENXIO:
                 raise
-        if poll.poll(10):
+        if poll.poll(1):
             resident.answer()
             raise resident.lost("took a volume that it was not sent")
         if time.monotonic() > deadline:

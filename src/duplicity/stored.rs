@@ -1,6 +1,8 @@
 //! What the objects of a backup tell of it by their names and lengths.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+
+use memchr::memmem;
 
 use crate::control::Control;
 use crate::store::{List, Store, StoreError};
@@ -60,6 +62,28 @@ pub fn is_volume(name: &[u8]) -> bool {
         let number = part.strip_prefix(b"vol").unwrap_or_default();
         !number.is_empty() && number.iter().all(u8::is_ascii_digit)
     })
+}
+
+/// The backups of which these are volumes and whose manifest, which Duplicity stores last, is not among
+/// the `stored`: they did not end. Each as its objects' names begin, `duplicity-full.TIME`.
+pub fn unfinished<'a>(
+    volumes: impl Iterator<Item = &'a [u8]>,
+    stored: impl Iterator<Item = &'a [u8]>,
+) -> BTreeSet<&'a [u8]> {
+    let mut backups: BTreeSet<_> = volumes
+        .filter_map(|name| backup_of(name, b".vol"))
+        .collect();
+    for ended in stored.filter_map(|name| backup_of(name, b".manifest")) {
+        backups.remove(ended);
+    }
+    backups
+}
+
+/// A user may have had things put before it, other ones for manifests than for volumes.
+fn backup_of<'a>(name: &'a [u8], what: &[u8]) -> Option<&'a [u8]> {
+    let begin = memmem::find(name, b"duplicity-")?;
+    let end = memmem::find(name, what)?;
+    name.get(begin..end)
 }
 
 /// How many times as large as in the store something may be in the archive, where signatures are
@@ -134,5 +158,23 @@ mod tests {
         assert_eq!(found[0].volumes[0], names[4].as_bytes());
         let volumes = names.iter().filter(|name| is_volume(name.as_bytes()));
         assert_eq!(volumes.count(), 5);
+    }
+
+    #[test]
+    fn a_backup_without_its_manifest_did_not_end() {
+        let volumes = [
+            "duplicity-full.20260101T000000Z.vol1.difftar.gpg",
+            "duplicity-inc.20260101T000000Z.to.20260102T000000Z.vol1.difftar.gpg",
+            "duplicity-inc.20260101T000000Z.to.20260102T000000Z.vol2.difftar.gpg",
+            "oddly named.vol1.difftar",
+        ];
+        let stored = [
+            "duplicity-full-signatures.20260101T000000Z.sigtar.gpg",
+            "with a prefix-duplicity-full.20260101T000000Z.manifest.gpg",
+        ];
+        let all = stored.iter().chain(&volumes).map(|name| name.as_bytes());
+        let found = unfinished(volumes.iter().map(|name| name.as_bytes()), all);
+        let inc: &[u8] = b"duplicity-inc.20260101T000000Z.to.20260102T000000Z";
+        assert_eq!(found.into_iter().collect::<Vec<_>>(), [inc]);
     }
 }

@@ -10,6 +10,7 @@ use serde_bytes::{ByteArray, Bytes as ByteSlice};
 use super::common::{Common, CommonError};
 use super::digest::{Digest, Hasher};
 use crate::catalogue::catalogue;
+use crate::quote::with_causes;
 
 /// Version of the format that this library writes and reads.
 pub const VERSION: u8 = 1;
@@ -54,9 +55,9 @@ pub enum HeaderFault {
         "it is of format version {0}, and this distdup reads version {VERSION}; use a newer one"
     )]
     Version(u8),
-    /// `common` cannot be read.
-    #[error("the header says what this distdup cannot read: {0}")]
-    Common(#[from] CommonError),
+    /// `common` cannot be read. The text tells the causes, too: most who show it have room for a line.
+    #[error("the header says what this distdup cannot read: {}", with_causes(.0))]
+    Common(CommonError),
     /// No such share in the geometry.
     #[error("it calls itself share {index} of {n}")]
     Index {
@@ -85,6 +86,12 @@ catalogue! {
     }
     passing {
         Self::Common(error) => error;
+    }
+}
+
+impl From<CommonError> for HeaderFault {
+    fn from(error: CommonError) -> Self {
+        Self::Common(error)
     }
 }
 

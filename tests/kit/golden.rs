@@ -4,7 +4,7 @@
 //! line, and the shares one after another.
 
 use std::fmt::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use distdup_codecs::{Code, Geometry};
@@ -65,8 +65,13 @@ impl Golden {
     }
 
     pub fn path(&self) -> PathBuf {
-        let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
-        folder.join(self.name())
+        // Those of fuzz/, a package of its own, stand further up.
+        let above = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors();
+        let mut folders = above.map(|folder| folder.join("tests/golden"));
+        folders
+            .find(|folder| folder.is_dir())
+            .unwrap()
+            .join(self.name())
     }
 
     pub fn code(&self) -> Arc<dyn Code> {

@@ -17,15 +17,15 @@ pub fn full() -> bool {
 /// Counts the trials of one fault. The line is printed when it goes, and says so if the test failed.
 #[derive(Debug)]
 pub struct Tally {
-    fault: &'static str,
+    fault: String,
     seen: Vec<(&'static str, u64)>,
 }
 
 impl Tally {
     /// Of a fault, as docs/RELIABILITY.md calls it.
-    pub fn of(fault: &'static str) -> Self {
+    pub fn of(fault: impl Into<String>) -> Self {
         Self {
-            fault,
+            fault: fault.into(),
             seen: Vec::new(),
         }
     }

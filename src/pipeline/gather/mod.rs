@@ -116,8 +116,8 @@ impl Gather {
             .enumerate()
             .map(|(lane, one)| Lane::start(lane, one, common, &pool, &report))
             .collect();
-        let jobs = workers::start(common, &plan, &pool, &report);
         let stripes = agreed(endings(&lanes)).map(|totals| totals.stripes);
+        let jobs = workers::start(common, &plan, stripes, &pool, &report);
         Self {
             common: Arc::clone(common),
             plan,

@@ -18,15 +18,20 @@ pub(super) struct Job {
     pub(super) search: bool,
 }
 
-/// Starts them; they end when the sender is dropped.
+/// Starts them, no more than there are stripes, if that is known; they end when the sender is
+/// dropped.
 pub(super) fn start(
     common: &Arc<Common>,
     plan: &Plan,
+    stripes: Option<u64>,
     pool: &Pool,
     report: &Sender<Event>,
 ) -> Sender<Job> {
     let (jobs, queue) = unbounded::<Job>(); // at most a window of them
-    for worker in 0..plan.workers.max(1) {
+    let most = stripes.map_or(usize::MAX, |stripes| {
+        usize::try_from(stripes).unwrap_or(usize::MAX)
+    });
+    for worker in 0..plan.workers.min(most).max(1) {
         let mut rebuilder = Rebuilder::new(Arc::clone(common), pool.clone(), plan.wanted);
         let (queue, report) = (queue.clone(), report.clone());
         let work = move || {
