@@ -398,3 +398,29 @@ fn keys_that_mean_nothing_yet_change_nothing_however_deep() {
         assert!(said.contains("not the map"), "{said}");
     }
 }
+
+#[test]
+fn beginnings_of_frames_without_end_are_read_in_time() {
+    let shard = 1 << 20;
+    let options = options(code("copy", 1, 2), shard as u64);
+    let data = noise(shard * 3, 11);
+    let share = shares(&data, &options).remove(0);
+    let (header, len) = header::decode(&share).unwrap().unwrap();
+    let frame = HEAD_LEN + shard;
+    let magic = frame::magic(header.common.stream());
+    // Some that are nothing but that, and some that could be frames if their digests were right.
+    for beginning in [&magic[..], &share[len..len + HEAD_LEN]] {
+        // Instead of the first frame, and some bytes more than it had, so that all is looked at in order.
+        let flood: Vec<u8> = beginning
+            .iter()
+            .copied()
+            .cycle()
+            .take(frame + 100)
+            .collect();
+        let hostile = [&share[..len], &flood, &share[len + frame..]].concat();
+        let source = MemorySource::file(0, hostile);
+        let verdict = soon(move || verdict(source));
+        assert_eq!(verdict.outcome.fault_count, 1, "{verdict:?}");
+        assert_eq!(verdict.outcome.frames, 2, "{verdict:?}");
+    }
+}

@@ -31,7 +31,7 @@ use kit::{MemorySink, MemorySource, code, decode_from, files, full, lots, noise,
 
 const SHARD: usize = 16;
 /// Nothing waits for that long unless it waits for ever.
-const WATCHDOG: Duration = Duration::from_secs(50);
+const WATCHDOG: Duration = Duration::from_secs(120);
 /// Where nothing blocks, no time-out may be what ends a run: longer than the watchdog waits.
 const NEVER: Duration = Duration::from_secs(3600);
 /// Where something blocks: the least that a run is kept from its end by.

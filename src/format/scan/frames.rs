@@ -13,6 +13,11 @@ use crate::format::Common;
 use crate::format::ending::TRAILER_MAGIC;
 use crate::format::frame::{self, Checked, HEAD_LEN, MAGIC_LEN};
 
+/// As many beginnings of frames or trailers are looked into, one after another, in the length of one frame;
+/// then only the last there is. Damage makes a few; without a limit, whoever can forge a share could have
+/// each byte of it read as often as a frame is long.
+const MOST_BEGINNINGS: u32 = 64;
+
 /// Reads the frames of one share.
 #[derive(Debug)]
 pub struct FrameReader {
@@ -167,8 +172,14 @@ impl FrameReader {
         let mut bad = None;
         // Whether a frame should begin here, rather than be looked for.
         let mut aligned = true;
+        // How many beginnings were looked into since this offset.
+        let (mut since, mut beginnings) = (self.feed.at, 0);
         loop {
             let offset = self.feed.at;
+            if offset - since >= buffer.len() as u64 {
+                (since, beginnings) = (offset, 0);
+            }
+            beginnings += 1;
             let mut filled = self.feed.fill(buffer)?;
             if filled == 0 {
                 return self.feed.end().map(Found::End);
@@ -234,7 +245,11 @@ impl FrameReader {
                 bad = None;
                 continue;
             }
-            let found = self.next_magic(&buffer[1..filled]);
+            let found = if beginnings < MOST_BEGINNINGS {
+                self.next_magic(&buffer[1..filled])
+            } else {
+                memmem::rfind(&buffer[1..filled], self.magic.needle())
+            };
             aligned = found.is_some();
             match found {
                 Some(at) => self.feed.unread(&buffer[1 + at..filled]),
