@@ -15,6 +15,7 @@ use distdup::decode::{
     ChooseError, DecodeError, DecodeOptions, DecodeReport, GatherError, SourceFailure,
     SourceOutcome, decode,
 };
+use distdup::format::frame::{self, HEAD_LEN};
 use distdup::format::header::HeaderFault;
 use distdup::format::{Common, StreamId, ending, header};
 use distdup::source::Source;
@@ -972,6 +973,34 @@ fn a_stripes_digest_forged_is_outvoted_or_refused() {
     set.comes_back(&set.with_spares(0, &altered), &what);
     // Its payload is right: the others' digest is confirmed with its help.
     set.comes_back(&set.without_spares(0, &altered), &what);
+}
+
+#[test]
+fn two_stripes_that_as_many_frames_tell_are_both_refused() {
+    let set = Set::new("rs", (2, 5), 1, 5);
+    let other = Set::of_stream("rs", (2, 5), 1, 5, *b"some other one! ");
+    let range = set.anatomy.stripe(0);
+    let forged = |index: usize| {
+        let there = &other.shares[index][range.clone()];
+        let (told, _) = frame::read_head(there).unwrap();
+        let forged = forge(
+            &set.shares[index][range.clone()],
+            &set.common,
+            |head, payload| {
+                payload.copy_from_slice(&there[HEAD_LEN..]);
+                head.claim.digest = told.claim.digest;
+            },
+        );
+        splice(&set.shares[index], range.clone(), &forged)
+    };
+    let honest = |index: usize| set.shares[index].clone();
+    let what = || "two shares against two, then three".into();
+    let mut shares = vec![forged(0), honest(1), forged(2), honest(3)];
+    for error in set.fails(&shares, &what) {
+        assert!(error.to_string().contains("each is whole"), "{error}");
+    }
+    shares.push(honest(4));
+    set.comes_back(&shares, &what);
 }
 
 #[test]

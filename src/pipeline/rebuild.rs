@@ -66,6 +66,14 @@ pub(crate) enum Unconfirmed {
     Padding,
     /// The frames are too few.
     TooFew,
+    /// Frames give two different stripes, as many the one as the other.
+    Contested,
+}
+
+/// What may still be spent on a stripe whose digest does not come out.
+struct Budget {
+    tries: usize,
+    looks: usize,
 }
 
 /// Makes stripes of frames. One for each thread.
@@ -109,40 +117,66 @@ impl Rebuilder {
     }
 
     /// The stripe from pieces of which some are wrong in spite of their checks: every claim that is
-    /// made is tried, with every set of pieces, larger ones first.
+    /// made is tried, with every set of pieces, larger ones first. The one that most pieces make counts,
+    /// of those that are confirmed.
     pub(crate) fn search(
         &mut self,
         stripe: u64,
         pieces: &[Piece],
     ) -> Result<GoodStripe, Unconfirmed> {
+        let mut budget = Budget {
+            tries: MOST_TRIES,
+            looks: MOST_LOOKS,
+        };
         let mut failure = Unconfirmed::TooFew;
-        let (mut tries, mut looks) = (MOST_TRIES, MOST_LOOKS);
-        for claim in claims_by_votes(pieces) {
-            let shard_len = self.common.shard_len_of(claim.data_len);
-            let fits = |piece: &&Piece| piece.payload().len() == shard_len;
-            let candidates: Vec<&Piece> = pieces.iter().filter(fits).collect();
-            for left_out in 0..candidates.len() {
-                let mut any_enough = false;
-                for set in without(&candidates, left_out) {
-                    if tries == 0 || looks == 0 {
-                        return Err(failure);
-                    }
-                    looks -= 1;
-                    if !self.is_enough(&set) {
-                        continue;
-                    }
-                    any_enough = true;
-                    tries -= 1;
-                    match self.attempt(stripe, claim, &set, self.wanted) {
-                        Ok(good) => return Ok(self.find_false(stripe, pieces, &set, good)),
-                        Err(Unconfirmed::TooFew) => {}
-                        Err(error) => failure = error,
-                    }
+        let mut found: Option<(usize, GoodStripe)> = None;
+        for (claim, votes) in claims_by_votes(pieces) {
+            if found.as_ref().is_some_and(|(most, _)| votes < *most) {
+                break;
+            }
+            match self.confirm(stripe, claim, pieces, &mut budget) {
+                Ok(_) if found.is_some() => return Err(Unconfirmed::Contested),
+                Ok(good) => found = Some((votes, good)),
+                Err(Unconfirmed::TooFew) => {}
+                Err(error) => failure = error,
+            }
+        }
+        found.map(|(_, good)| good).ok_or(failure)
+    }
+
+    /// The stripe that a claim is of, if any set of pieces gives it.
+    fn confirm(
+        &mut self,
+        stripe: u64,
+        claim: Claim,
+        pieces: &[Piece],
+        budget: &mut Budget,
+    ) -> Result<GoodStripe, Unconfirmed> {
+        let mut failure = Unconfirmed::TooFew;
+        let shard_len = self.common.shard_len_of(claim.data_len);
+        let fits = |piece: &&Piece| piece.payload().len() == shard_len;
+        let candidates: Vec<&Piece> = pieces.iter().filter(fits).collect();
+        for left_out in 0..candidates.len() {
+            let mut any_enough = false;
+            for set in without(&candidates, left_out) {
+                if budget.tries == 0 || budget.looks == 0 {
+                    return Err(failure);
                 }
-                // Where none of these is enough, no smaller one is.
-                if !any_enough {
-                    break;
+                budget.looks -= 1;
+                if !self.is_enough(&set) {
+                    continue;
                 }
+                any_enough = true;
+                budget.tries -= 1;
+                match self.attempt(stripe, claim, &set, self.wanted) {
+                    Ok(good) => return Ok(self.find_false(stripe, pieces, &set, good)),
+                    Err(Unconfirmed::TooFew) => {}
+                    Err(error) => failure = error,
+                }
+            }
+            // Where none of these is enough, no smaller one is.
+            if !any_enough {
+                break;
             }
         }
         Err(failure)
@@ -292,21 +326,17 @@ impl Rebuilder {
     }
 }
 
-/// The claims that pieces make, the one that most make first.
-fn claims_by_votes(pieces: &[Piece]) -> Vec<Claim> {
-    let claim_of = |piece: &Piece| piece.checked.head.claim;
-    let mut claims: Vec<Claim> = pieces.iter().map(claim_of).collect();
+/// The claims that pieces make, and how many make each; the one that most make first.
+fn claims_by_votes(pieces: &[Piece]) -> Vec<(Claim, usize)> {
+    let mut claims: Vec<Claim> = pieces
+        .iter()
+        .map(|piece| piece.checked.head.claim)
+        .collect();
     claims.sort_unstable();
-    claims.dedup();
-    claims.sort_by_key(|claim| {
-        std::cmp::Reverse(
-            pieces
-                .iter()
-                .filter(|piece| claim_of(piece) == *claim)
-                .count(),
-        )
-    });
-    claims
+    let same = claims.chunk_by(|one, other| one == other);
+    let mut votes: Vec<(Claim, usize)> = same.map(|same| (same[0], same.len())).collect();
+    votes.sort_by_key(|&(_, votes)| std::cmp::Reverse(votes));
+    votes
 }
 
 /// All sets of `items` without `count` of them.

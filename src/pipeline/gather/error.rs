@@ -127,6 +127,10 @@ impl Gather {
                 "the frames of shares {have} are as they were written, and no set of them gives \
                  the stripe's digest: some were written wrong, or forged"
             ),
+            Unconfirmed::Contested => format!(
+                "of the frames of shares {have} as many say one thing as another, and each is whole: \
+                 some were forged"
+            ),
             Unconfirmed::Padding => "bytes beyond the stream's end are not zero".into(),
         };
         let start = stripe * self.common.stripe_len() as u64;
