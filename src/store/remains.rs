@@ -50,7 +50,7 @@ impl Store {
             let (unsettled, rest) = generations.split_at(settled.unwrap_or(generations.len()));
             for one in unsettled {
                 // With no host silent, nobody can ever say otherwise.
-                if one.standing() == Standing::Uncommitted
+                if one.standing(self.min_shares) == Standing::Uncommitted
                     && one.silent == 0
                     && !self.is_readable(one)
                     && is_old(one)
@@ -99,13 +99,17 @@ impl Store {
 
     fn is_settled(&self, one: &Generation) -> bool {
         let is_whole = matches!(one.what, What::Deletion { .. }) || self.is_readable(one);
-        one.standing() == Standing::Committed && is_whole
+        one.standing(self.min_shares) == Standing::Committed && is_whole
     }
 
     /// Whether what stands under the keys of a committed generation is what they say, on as many
     /// hosts as its rule demands.
-    fn is_proven(&self, one: &Generation, control: &Control) -> Result<bool, StoreError> {
-        let (_, min_shares) = one.what.rule();
+    pub(super) fn is_proven(
+        &self,
+        one: &Generation,
+        control: &Control,
+    ) -> Result<bool, StoreError> {
+        let min_shares = one.least(self.min_shares);
         let proofs = match one.what {
             What::Stream(_) => self
                 .look(one, control)?

@@ -223,7 +223,7 @@ fn a_replaced_host_says_nothing_about_what_was_before_it() {
         panic!()
     };
     assert_eq!((generation.shares(), generation.silent), (3, 2));
-    assert_eq!(generation.standing(), Standing::Undecided);
+    assert_eq!(generation.standing(0), Standing::Undecided);
     assert_eq!(
         outcome(&catalog.verdict(NAME, rules(shape))),
         Outcome::Unknown(None)

@@ -254,7 +254,7 @@ fn clean_up_takes_away_what_dead_processes_left_and_nothing_else() {
                     let survey = store.survey("", &control()).unwrap();
                     let current = survey.catalog.generations(NAME).first();
                     let is_committed =
-                        current.is_none_or(|one| one.standing() == Standing::Committed);
+                        current.is_none_or(|one| one.standing(0) == Standing::Committed);
                     let most = if is_committed {
                         usize::from(before.is_some())
                     } else {

@@ -1,6 +1,7 @@
 //! Healing: of every loss that the code bears, every share comes back as it was.
 
 use super::*;
+use crate::store::marker::Marker;
 
 fn reports(store: &Store) -> (Vec<HealReport>, Healed) {
     let mut reports = Vec::new();
@@ -174,5 +175,49 @@ fn a_process_that_dies_while_it_heals_harms_nothing() {
         }
         // The next one makes it whole.
         assert_eq!(reports(&store).1.complete.len(), 4, "{changes}");
+    }
+}
+
+/// With a rule of its own, one host alone could call anything deleted, and healing would see to it.
+#[test]
+fn a_deletion_that_too_few_hosts_vouch_for_deletes_nothing() {
+    let (hosts, _) = MemoryHost::many(6);
+    let store = store(&hosts, 4);
+    put(&store, NAME, &text(3000)).unwrap();
+    let before: Vec<_> = hosts.iter().map(|host| host.files().clone()).collect();
+    let version = Version {
+        generation: u64::MAX - 1,
+        id: [7; 16],
+    };
+    for (rule, markers) in [(1, 1), (4, 4), (5, 4), (5, 6)] {
+        let kind = Kind::Marker {
+            n: 6,
+            min_shares: rule,
+        };
+        let key = Key::new(NAME, version, kind).unwrap();
+        for host in &hosts[..markers] {
+            let marker = Marker {
+                key: key.clone(),
+                time: 0,
+            };
+            // As many as the store's rule says, but nothing in them.
+            let bytes = match markers {
+                6 => Vec::new(),
+                _ => marker.encode().unwrap(),
+            };
+            host.files().insert(key.to_string(), bytes);
+        }
+        if markers < 5 {
+            assert_eq!(get(&store, NAME).unwrap(), text(3000), "{rule}, {markers}");
+        }
+        let _ = store.heal(NAME, &control());
+        let remains = store.find_remains(Duration::ZERO, &control()).unwrap();
+        store.remove_remains(&remains);
+        for (host, before) in hosts.iter().zip(&before) {
+            for (key, bytes) in before {
+                assert_eq!(host.files().get(key), Some(bytes), "{rule}, {markers}");
+            }
+            host.files().retain(|key, _| before.contains_key(key));
+        }
     }
 }
