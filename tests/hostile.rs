@@ -401,12 +401,12 @@ fn keys_that_mean_nothing_yet_change_nothing_however_deep() {
 
 #[test]
 fn beginnings_of_frames_without_end_are_read_in_time() {
-    let shard = 1 << 20;
-    let options = options(code("copy", 1, 2), shard as u64);
-    let data = noise(shard * 3, 11);
+    let payload = 1 << 20;
+    let options = options(code("copy", 1, 2), payload as u64);
+    let data = noise(payload * 3, 11);
     let share = shares(&data, &options).remove(0);
     let (header, len) = header::decode(&share).unwrap().unwrap();
-    let frame = HEAD_LEN + shard;
+    let frame = HEAD_LEN + payload;
     let magic = frame::magic(header.common.stream());
     // Some that are nothing but that, and some that could be frames if their digests were right.
     for beginning in [&magic[..], &share[len..len + HEAD_LEN]] {

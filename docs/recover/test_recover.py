@@ -512,8 +512,8 @@ class Recover(unittest.TestCase):
         self.gives(data, [*later[:2], shares[2]])  # all the same, frames that check are good
 
     def test_what_no_writer_may_write_in_common(self):
-        wrong = ({"k": 0}, {"k": 4}, {"shard": 1 << 26}, {"min_shares": 4}, {"n": "3"}, {"params": "0"}, {"params": "2^1"})
-        for more in wrong:
+        numbers = {"k": 0}, {"k": 4}, {"n": "3"}, {"shard": 1 << 26}, {"min_shares": 4}
+        for more in (*numbers, {"params": "0"}, {"params": "2^1"}):
             with self.subTest(more):
                 self.fails(write(PARITY, some_bytes(48), **more), "failed")
 

@@ -172,14 +172,9 @@ impl FrameReader {
         let mut bad = None;
         // Whether a frame should begin here, rather than be looked for.
         let mut aligned = true;
-        // How many beginnings were looked into since this offset.
-        let (mut since, mut beginnings) = (self.feed.at, 0);
+        let mut looked_into = (self.feed.at, 0);
         loop {
             let offset = self.feed.at;
-            if offset - since >= buffer.len() as u64 {
-                (since, beginnings) = (offset, 0);
-            }
-            beginnings += 1;
             let mut filled = self.feed.fill(buffer)?;
             if filled == 0 {
                 return self.feed.end().map(Found::End);
@@ -245,11 +240,7 @@ impl FrameReader {
                 bad = None;
                 continue;
             }
-            let found = if beginnings < MOST_BEGINNINGS {
-                self.next_magic(&buffer[1..filled])
-            } else {
-                memmem::rfind(&buffer[1..filled], self.magic.needle())
-            };
+            let found = self.next_beginning(&buffer[1..filled], offset, &mut looked_into);
             aligned = found.is_some();
             match found {
                 Some(at) => self.feed.unread(&buffer[1 + at..filled]),
@@ -321,6 +312,26 @@ impl FrameReader {
             ))
         } else {
             Ok(ahead.starts_with(&TRAILER_MAGIC).then_some(u64::MAX))
+        }
+    }
+
+    /// The next place to look at, or the last one where there were too many. `looked_into` is how many there
+    /// were since which offset.
+    fn next_beginning(
+        &self,
+        bytes: &[u8],
+        offset: u64,
+        looked_into: &mut (u64, u32),
+    ) -> Option<usize> {
+        let (since, count) = looked_into;
+        if offset.saturating_sub(*since) > bytes.len() as u64 {
+            (*since, *count) = (offset, 0);
+        }
+        *count += 1;
+        if *count < MOST_BEGINNINGS {
+            self.next_magic(bytes)
+        } else {
+            memmem::rfind(bytes, self.magic.needle())
         }
     }
 
