@@ -210,6 +210,15 @@ fn without_any_end_the_length_is_not_known_and_it_says_so() {
             "nobody can say that it is whole"
         );
     }
+    // One was cut later, within stripe 5: of stripe 4 its frame tells, and has the first half.
+    let mut half = cut.clone();
+    half[0] = set.shares[0][..set.anatomy.stripe(5).start + 20].to_vec();
+    for sources in [all_files(&half), pipes(&half, 0..3)] {
+        let (out, report) = run(sources).unwrap();
+        assert_eq!((report.length, report.written), (None, 5 * 32));
+        assert_eq!(report.missing, [144..160]);
+        assert!(out == set.with_zeros(&[144..160])[..5 * 32]);
+    }
     // One was cut later, and has the last stripe's frame, but no trailer.
     let mut later = cut;
     later[0] = set.shares[0][..set.anatomy.trailer].to_vec();

@@ -222,8 +222,10 @@ fn print_part(
     elapsed: Duration,
 ) -> anyhow::Result<Outcome> {
     report::sources(console, &part.common, &part.sources);
+    let unknown_from = part.length.is_none().then_some(part.written);
     let finding = Finding::Salvaged {
         missing: part.missing_bytes(),
+        unknown_from,
     };
     let mut object = report::stream_json(&part.common);
     for (key, value) in [
@@ -236,6 +238,7 @@ fn print_part(
             "missing",
             part.missing.iter().map(report::range_json).collect(),
         ),
+        ("unknown_from", json!(unknown_from)),
         ("seconds", json!(elapsed.as_secs_f64())),
         (
             "shares",
@@ -250,6 +253,7 @@ fn print_part(
     );
     let _ = match part.missing_bytes() {
         // Of a short stripe all bytes may be there, and its padding not.
+        0 if unknown_from.is_some() => Ok(()),
         0 => write!(text, "; the digest of some stripe could not be confirmed"),
         missing => write!(
             text,
@@ -259,12 +263,11 @@ fn print_part(
     for range in &part.missing {
         let _ = write!(text, "\n  bytes {}..{}", range.start, range.end);
     }
-    if part.length.is_none() {
+    if let Some(from) = unknown_from {
         let _ = write!(
             text,
-            "\n  from byte {} on: how long the stream is, no trailer and no last stripe is left \
-             to tell",
-            part.written
+            "\n  from byte {from} on nothing is known: no trailer and no last stripe is left to \
+             tell where the stream ends"
         );
     }
     console

@@ -55,10 +55,15 @@ pub enum Finding {
     #[error(transparent)]
     Incomplete(GatherError),
     /// By a salvage.
-    #[error("the stream is not whole: {missing} of its bytes are missing, as far as can be told")]
+    #[error(
+        "the stream is not whole: {missing} of its bytes are missing{}",
+        unknown_from.map_or_else(String::new, |from| format!(", and nothing is known from byte {from} on"))
+    )]
     Salvaged {
         /// Bytes that are.
         missing: u64,
+        /// Where the end is not known, up to where anything is.
+        unknown_from: Option<u64>,
     },
 }
 

@@ -123,7 +123,7 @@ pub fn decode(
         output.give(Message::Stripe(stripe), control)?;
     }
     let (totals, sources) = gather.finish()?;
-    output.finish(Some(totals.length), control)?;
+    output.finish(totals.length, control)?;
     Ok(DecodeReport {
         common,
         totals,

@@ -30,8 +30,8 @@ pub(super) enum Message {
     Stripe(GoodStripe),
     /// What there is of a stripe, piece by piece.
     Pieces(Vec<Piece>),
-    /// The stream ends, at that length if it is known: what is missing before it is filled up.
-    End(Option<u64>),
+    /// The stream ends, at that length: what is missing before it is filled up.
+    End(u64),
 }
 
 /// A part of the stream.
@@ -69,11 +69,7 @@ impl Output {
         }
     }
 
-    pub(super) fn finish(
-        mut self,
-        length: Option<u64>,
-        control: &Control,
-    ) -> Result<(), DecodeError> {
+    pub(super) fn finish(mut self, length: u64, control: &Control) -> Result<(), DecodeError> {
         self.give(Message::End(length), control)?;
         self.messages = None;
         self.wait(control)
@@ -164,8 +160,8 @@ impl Filled<'_> {
         Ok(())
     }
 
-    fn finish(mut self, length: Option<u64>) -> io::Result<()> {
-        self.missing = length.map_or(0, |length| length.saturating_sub(*self.offset));
+    fn finish(mut self, length: u64) -> io::Result<()> {
+        self.missing = length.saturating_sub(*self.offset);
         self.fill()?;
         self.writer.flush()?;
         self.writer.finish()

@@ -28,7 +28,7 @@ pub struct SalvageReport {
     /// Bytes of the output, zeros for what is missing included.
     pub written: u64,
     /// The bytes of the stream that are missing, ascending. Of a stream whose length is not known,
-    /// all that may follow what was written is missing, too.
+    /// nothing is known of what may follow what was written.
     pub missing: Vec<Range<u64>>,
     /// One for each source, in the order given.
     pub sources: Vec<SourceOutcome>,
@@ -82,12 +82,17 @@ pub fn salvage(
         match had {
             Had::Whole(stripe) => {
                 missing.at += u64::from(stripe.claim.data_len);
+                missing.known = missing.at;
                 output.give(Message::Stripe(stripe), control)?;
             }
             Had::Part(part) => {
+                let is_told = part.is_told;
                 let pieces = pieces(&common, part);
                 for piece in &pieces {
                     missing.pass(piece);
+                }
+                if is_told {
+                    missing.known = missing.at;
                 }
                 output.give(Message::Pieces(pieces), control)?;
             }
@@ -98,8 +103,9 @@ pub fn salvage(
         totals,
         sources,
     } = gather.finish_parts()?;
-    output.finish(length, control)?;
-    let (missing, written) = missing.until(length);
+    let written = length.unwrap_or(missing.known);
+    output.finish(written, control)?;
+    let missing = missing.until(written);
     Ok(SalvageReport {
         common,
         length,
@@ -128,6 +134,8 @@ fn pieces(common: &Common, part: Part) -> Vec<Piece> {
 #[derive(Default)]
 struct Missing {
     at: u64,
+    /// Where the last stripe ends of which a good frame tells.
+    known: u64,
     ranges: Vec<Range<u64>>,
 }
 
@@ -147,17 +155,13 @@ impl Missing {
         }
     }
 
-    /// The ranges of a stream of that length, and the bytes that were written. (Where no byte of the
-    /// last stripe was had, it was taken for a full one.)
-    fn until(mut self, length: Option<u64>) -> (Vec<Range<u64>>, u64) {
-        let Some(length) = length else {
-            let open = self.ranges.pop_if(|last| last.end == self.at);
-            let written = open.map_or(self.at, |open| open.start);
-            return (self.ranges, written);
-        };
+    /// The ranges before that byte. (Where no byte of the last stripe was had, it was taken for a
+    /// full one.)
+    fn until(mut self, end: u64) -> Vec<Range<u64>> {
+        self.ranges.retain(|range| range.start < end);
         if let Some(last) = self.ranges.last_mut() {
-            last.end = last.end.min(length);
+            last.end = last.end.min(end);
         }
-        (self.ranges, length)
+        self.ranges
     }
 }

@@ -21,6 +21,8 @@ pub(crate) enum Had {
 pub(crate) struct Part {
     /// Bytes of the stream in it; as many as a full one has where nothing tells.
     pub(crate) data_len: u32,
+    /// Whether a good frame tells so.
+    pub(crate) is_told: bool,
     /// Its k data shards, those that there are.
     pub(crate) shards: Vec<Option<Bytes>>,
 }
@@ -110,6 +112,7 @@ impl Gather {
         } else {
             vec![None; k]
         };
+        let is_told = claim.is_some();
         let stripe_len = u32::try_from(self.common.stripe_len()).expect("at most 64 MiB");
         let claim = claim.unwrap_or(Claim {
             data_len: stripe_len,
@@ -120,6 +123,7 @@ impl Gather {
         self.pass(&claim);
         Part {
             data_len: claim.data_len,
+            is_told,
             shards,
         }
     }
