@@ -1,5 +1,6 @@
 //! Names and bytes of unknown origin, made fit for a message.
 
+use std::ffi::OsStr;
 use std::fmt::Write;
 use std::path::Path;
 
@@ -37,13 +38,35 @@ pub fn quote_path(path: impl AsRef<Path>) -> String {
     quote(path.as_ref().as_os_str().as_encoded_bytes())
 }
 
-/// A word as a shell reads it, for a command that can be pasted.
-pub fn for_shell(word: &str) -> String {
+/// A word as a shell reads it, for a command that can be pasted. One that a terminal would not only
+/// show is written as `$'...'`, which newer shells read.
+pub fn for_shell(word: impl AsRef<OsStr>) -> String {
+    let bytes = word.as_ref().as_encoded_bytes();
     let plain = |c: char| c.is_alphanumeric() || "_./:@%+=,-".contains(c);
-    if !word.is_empty() && word.chars().all(plain) {
-        word.to_owned()
+    let shown = |c: char| matches!(c, '\'' | '"' | '\\') || c.escape_debug().len() == 1;
+    match str::from_utf8(bytes) {
+        Ok(word) if !word.is_empty() && word.chars().all(plain) => word.to_owned(),
+        Ok(word) if word.chars().all(shown) => format!("'{}'", word.replace('\'', "'\\''")),
+        _ => format!("$'{}'", bytes.iter().map(escaped).collect::<String>()),
+    }
+}
+
+/// The same of a name of a file, which no command takes for an option.
+pub fn name_for_shell(name: impl AsRef<OsStr>) -> String {
+    let name = name.as_ref();
+    if name != "-" && name.as_encoded_bytes().starts_with(b"-") {
+        for_shell(Path::new(".").join(name))
     } else {
-        format!("'{}'", word.replace('\'', "'\\''"))
+        for_shell(name)
+    }
+}
+
+/// A byte between `$'` and `'`.
+fn escaped(byte: &u8) -> String {
+    match byte {
+        b'\'' | b'\\' => format!("\\{}", char::from(*byte)),
+        b' '..=b'~' => char::from(*byte).to_string(),
+        _ => format!("\\{byte:03o}"),
     }
 }
 
@@ -68,6 +91,8 @@ pub(crate) fn lines(items: impl IntoIterator<Item = impl std::fmt::Display>) -> 
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::ffi::OsStrExt;
+
     use super::*;
 
     #[test]
@@ -84,6 +109,27 @@ mod tests {
         assert_eq!(quote("a\u{202e}b"), "a\\u{202e}b");
         assert_eq!(quote(b"a\xff\\"), "a\\xff\\\\");
         assert_eq!(quote("\u{9b}31m"), "\\u{9b}31m");
+    }
+
+    #[test]
+    fn words_are_what_a_shell_reads() {
+        let names: [&[u8]; 7] = [
+            b"s0",
+            b"a b",
+            b"it's \\ \"so\"",
+            b"a\nb\x1b[31m",
+            b"\xff1'\\",
+            "\u{202e}ü".as_bytes(),
+            b"",
+        ];
+        for name in names {
+            let word = for_shell(OsStr::from_bytes(name));
+            assert_eq!(quote(word.replace('\\', "/")), word.replace('\\', "/"));
+            let mut shell = std::process::Command::new("bash");
+            let shell = shell.arg("-c").arg(format!("printf %s {word}"));
+            assert_eq!(shell.output().unwrap().stdout, name, "{word}");
+        }
+        assert_eq!(["-s0", "-", "s-"].map(name_for_shell), ["./-s0", "-", "s-"]);
     }
 
     #[test]

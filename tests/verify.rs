@@ -358,3 +358,43 @@ fn a_share_forged_with_right_digests_disagrees_with_the_others() {
     }
     desk.exits(0, "distdup verify --parity s0 s1 s2 s3 s4 s5");
 }
+
+/// What is printed is run as it stands, and then all shares are whole.
+#[test]
+fn what_it_says_would_mend_shares_does() {
+    let desk = Desk::with_input(3000);
+    let make = "rm -f ./s? SHARE? ./-s; distdup encode --codec rs16 -k 2 -n 3 --shard-size 512 -o 's{i}' in";
+    let hurt = "printf XXXX | dd bs=1 conv=notrunc status=none of=";
+    for (before, shares, then) in [
+        (": >s0", "s0 s1 s2", "s0 s1 s2"),
+        ("truncate -s 20 s2", "s2 s1 s0", "s0 s1 s2"),
+        ("rm s1", "s0 s1 s2", "s0 s1 s2"),
+        // Nothing that is none of the shares is written over.
+        ("rm s1", "s0 in s2", "s0 SHARE1 s2"),
+        ("mv s0 ./-s; HURTs seek=1000", "./-s s1 s2", "./-s s1 s2"),
+        ("HURT0 seek=1000", "'exec:cat s0' s1 s2", "SHARE0 s1 s2"),
+        ("cp s0 s3; HURT3 seek=1000", "s0 s3 s1 s2", "s0 s3 s1 s2"),
+        (
+            "cp s0 s3; HURT3 seek=1000; HURT0 seek=300; rm s2",
+            "s0 s3 s1",
+            "s0 s3 s1 SHARE2",
+        ),
+    ] {
+        for (command, mark) in [("verify", "repair: "), ("why", "mend it by: ")] {
+            desk.exits(0, make);
+            let before = before.replace("HURTs", &format!("{hurt}./-s"));
+            desk.exits(0, &before.replace("HURT", &format!("{hurt}s")));
+            let said = desk.exits(3, &format!("distdup {command} {shares}"));
+            let mend = said.text().lines().find_map(|line| line.strip_prefix(mark));
+            let mend = mend.unwrap_or_else(|| panic!("{said:?}"));
+            desk.exits(0, mend);
+            desk.exits(0, &format!("distdup verify {then}"));
+        }
+    }
+    assert_eq!(desk.read("in").len(), 3000);
+    desk.exits(
+        0,
+        &format!("{make}; truncate -s 20 s2; distdup repair s0 s1 s2 -o 's{{i}}' --force"),
+    );
+    desk.exits(0, "distdup verify s0 s1 s2");
+}

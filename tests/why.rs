@@ -143,6 +143,30 @@ fn shares_that_all_end_before_the_stream_does_give_none() {
 }
 
 #[test]
+fn each_copy_of_a_share_is_spoken_of_by_itself() {
+    let desk = Desk::with_input(3000);
+    desk.exits(
+        0,
+        "distdup encode --codec rs16 -k 2 -n 3 --shard-size 512 -o 's{i}' in; cp s0 copy",
+    );
+    desk.damage("copy", 800);
+    let said = desk.exits(3, "distdup why s0 copy s1 s2");
+    assert!(
+        said.text()
+            .contains("share 0, copy: a copy that is not whole")
+    );
+    assert!(!said.text().contains("share 0, s0:"), "{}", said.text());
+    desk.damage("s0", 300);
+    let said = desk.exits(3, "distdup why s0 copy s1 s2");
+    let both = "share 0, s0: a copy that is not whole\n  stripe 0";
+    assert!(said.text().contains(both), "{}", said.text());
+    assert!(
+        said.text()
+            .contains("all copies together: all of 3 frames good")
+    );
+}
+
+#[test]
 fn the_program_says_that_shares_end_before_the_stream_does() {
     let desk = Desk::with_input(5 * 2 * 1024);
     desk.exits(0, "distdup encode -k 2 -n 3 --shard-size 1024 -o 's{i}' in");

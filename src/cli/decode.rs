@@ -206,7 +206,7 @@ impl Decode {
             let _ = write!(
                 text,
                 "; of {given}, {bad} could not be used or in part only: see {}",
-                report::command("why", used().map(|source| &source.name), [""; 0])
+                report::command("why", &self.sources.shares, [""; 0])
             );
         }
         console

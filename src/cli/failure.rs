@@ -11,7 +11,7 @@ use distdup::catalogue::{Catalogued, Chapter, Entry, catalogue, entry_of};
 use distdup::decode::GatherError;
 use distdup::duplicity::hosts::{HostsError, host_of};
 use distdup::encode::EncodeError;
-use distdup::quote::{for_shell, quote};
+use distdup::quote::{name_for_shell, quote};
 use distdup::repair::RepairError;
 use distdup::store::HostError;
 use serde_json::{Value, json};
@@ -249,8 +249,7 @@ impl About {
     fn fill(&self, next: &str) -> String {
         let mut next = next.to_owned();
         if !self.shares.is_empty() {
-            let name = |share: &OsString| for_shell(&quote(share.as_encoded_bytes()));
-            let names: Vec<_> = self.shares.iter().map(name).collect();
+            let names: Vec<_> = self.shares.iter().map(name_for_shell).collect();
             next = next.replace("SHARE...", &names.join(" "));
         }
         if let Some(hosts) = &self.hosts {

@@ -1,9 +1,12 @@
 //! Sources and outputs as a user names them, opened and held against each other.
 
 use std::ffi::{OsStr, OsString};
+use std::fs::File;
+use std::io::{self, Read};
 use std::path::Path;
 
 use anyhow::Context;
+use distdup::format::header::{self, MAX_HEADER};
 use distdup::place::Place;
 use distdup::quote::quote;
 use distdup::sink::{self, Sink, SinkError, set};
@@ -46,6 +49,20 @@ pub fn sink(name: &OsStr, options: sink::Options) -> anyhow::Result<Box<dyn Sink
 /// Refuses outputs of which two are the same, or one is read.
 pub fn distinct(outputs: &[OsString], inputs: &[(String, Place)]) -> anyhow::Result<()> {
     Ok(set::distinct(outputs.iter().map(OsString::as_os_str), inputs).map_err(Usage::new)?)
+}
+
+/// Whether a file ends within the header of a share, is empty, or is not there, so that nothing is
+/// lost where it is written over.
+pub fn is_remnant(name: &OsStr) -> bool {
+    let path = Path::new(name);
+    let read = || {
+        let mut bytes = Vec::new();
+        let file = File::open(path)?;
+        file.take(MAX_HEADER as u64).read_to_end(&mut bytes)?;
+        Ok::<_, io::Error>(bytes)
+    };
+    let ends_early = || read().is_ok_and(|bytes| matches!(header::decode(&bytes), Ok(None)));
+    source::is_path(name) && (!path.exists() || path.is_file() && ends_early())
 }
 
 /// Whether one of the names is standard output.

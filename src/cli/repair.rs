@@ -124,6 +124,8 @@ struct Checked {
     name: String,
     place: Place,
     verdict: Verdict,
+    /// Whether it is what is left of a share that nobody can tell any more.
+    is_remnant: bool,
 }
 
 impl Checked {
@@ -132,6 +134,7 @@ impl Checked {
         Self {
             name: quote(name.as_encoded_bytes()),
             place,
+            is_remnant: verdict.common.is_none() && names::is_remnant(&name),
             verdict,
         }
     }
@@ -225,7 +228,7 @@ impl Choice<'_> {
     /// Refuses to write over what is being read, but for a damaged share that is replaced by itself.
     fn is_safe(&self, common: &Common, index: usize, output: &OsString) -> io::Result<()> {
         for source in self.checked {
-            let own = source.index_in(common) == Some(index);
+            let own = source.index_in(common) == Some(index) || source.is_remnant;
             if !own || set::disturbs(output, &source.place) {
                 let input = (source.name.clone(), source.place.clone());
                 set::distinct([output.as_os_str()], &[input]).map_err(io::Error::other)?;

@@ -1,18 +1,22 @@
 //! What became of shares, in words and as JSON.
 
+use std::ffi::{OsStr, OsString};
 use std::fmt::Write;
 use std::ops::Range;
+use std::path::Path;
 
 use distdup::catalogue::Catalogued;
 use distdup::decode::{FrameFault, SourceOutcome};
 use distdup::encode::SinkOutcome;
 use distdup::format::{Common, Totals};
-use distdup::quote::{for_shell, quote, with_causes};
+use distdup::quote::{name_for_shell, quote, with_causes};
+use distdup::source;
 use distdup::survival::{self, Survival};
 use distdup_codecs::ShardSet;
 use serde_json::{Map, Value, json};
 
 use super::console::{Console, warn};
+use super::names;
 
 /// Warns of every share that was not written, and says of the others that they were.
 pub fn sinks(console: Console, sinks: &[SinkOutcome]) {
@@ -210,19 +214,82 @@ pub fn survival(common: &Common, shares: ShardSet) -> String {
 }
 
 /// A command that reads shares and writes outputs, as a shell takes it.
-pub fn command<I: AsRef<str>, O: AsRef<str>>(
+pub fn command<I: AsRef<OsStr>, O: AsRef<OsStr>>(
     what: &str,
     shares: impl IntoIterator<Item = I>,
     outputs: impl IntoIterator<Item = O>,
 ) -> String {
     let mut command = format!("distdup {what}");
     for name in shares {
-        let _ = write!(command, " {}", for_shell(name.as_ref()));
+        let _ = write!(command, " {}", name_for_shell(name));
     }
     for name in outputs {
-        let _ = write!(command, " -o {}", for_shell(name.as_ref()));
+        let _ = write!(command, " -o {}", name_for_shell(name));
     }
     command
+}
+
+/// A source that was given, and what is known of the share in it.
+pub struct Given<'a> {
+    /// As it was given.
+    pub name: &'a OsStr,
+    /// Which share it is, if that is known.
+    pub index: Option<usize>,
+    /// Whether that is whole.
+    pub is_whole: bool,
+}
+
+/// Commands that give all n shares of a stream from those that are given; none if nothing is amiss, or
+/// what is needed is in no file.
+/// What has no name yet, or a name that is no output's, is called `SHARE3`.
+pub fn mending(common: &Common, given: &[Given<'_>]) -> Option<String> {
+    let mut remnants = given
+        .iter()
+        .filter(|one| one.index.is_none() && names::is_remnant(one.name));
+    let mut commands = Vec::new();
+    let mut outputs: Vec<OsString> = Vec::new();
+    let mut replaces = false;
+    for index in 0..common.geometry().n() {
+        let copies = || given.iter().filter(|one| one.index == Some(index));
+        let source = if let Some(whole) = copies().find(|one| one.is_whole) {
+            whole.name.to_owned()
+        } else {
+            let is_file = |one: &&Given<'_>| source::is_path(one.name);
+            let place = match copies().next() {
+                None => remnants.next(),
+                Some(_) => copies().find(is_file),
+            };
+            replaces |= place.is_some_and(|place| Path::new(place.name).exists());
+            let named = place.map(|place| place.name.to_owned());
+            outputs.push(named.unwrap_or_else(|| format!("SHARE{index}").into()));
+            outputs[outputs.len() - 1].clone()
+        };
+        // Further copies are no share of their own.
+        let others = copies().filter(|one| !one.is_whole && one.name != source);
+        if !source::is_path(&source) {
+            continue;
+        }
+        for other in others.filter(|one| source::is_path(one.name)) {
+            let (source, other) = (name_for_shell(&source), name_for_shell(other.name));
+            commands.push(format!("cp {source} {other}"));
+        }
+    }
+    if !outputs.is_empty() {
+        // What repair cannot read twice it takes for whole.
+        let is_of_use = |one: &&Given<'_>| one.is_whole || source::is_path(one.name);
+        let sources = || given.iter().filter(is_of_use);
+        let there: ShardSet = sources().filter_map(|one| one.index).collect();
+        if !common.code().is_recoverable(there) {
+            return None;
+        }
+        let known = sources().filter(|one| one.index.is_some());
+        let mut repair = command("repair", known.map(|one| one.name), outputs);
+        if replaces {
+            repair += " --force";
+        }
+        commands.insert(0, repair);
+    }
+    (!commands.is_empty()).then(|| commands.join(" && "))
 }
 
 /// Where some bytes or stripes are, as JSON: from the first to before the second.

@@ -314,7 +314,7 @@ catalogue! {
             "See which files Duplicity names and what the hosts lack (distdup status HOSTS); with -- --time an older backup may have them whole.";
         Self::Unfinished { .. } => "restored-unfinished":
             "By its archive Duplicity knows of a backup that was stopped midway, and restored what there is of it."
-            "Back up again, which goes on where it can, and restore then; or restore what was before it: -- --time TIME.";
+            "Remove what is named first, DEST.partial. Back up again, which goes on where it can, and restore then; or restore what was before it: -- --time TIME.";
     }
 }
 

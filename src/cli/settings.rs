@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::Args;
 use distdup::config::{Config, Hosts, Setting, Settings};
 use distdup::duplicity::hosts::Layout;
-use distdup::quote::{for_shell, quote, quote_path};
+use distdup::quote::{for_shell, name_for_shell, quote_path};
 
 use super::Usage;
 use super::console::Console;
@@ -103,15 +103,15 @@ impl Selection {
 
     /// The hosts that arguments name, or where they are set, for a command line.
     pub fn host_words(&self, names: &[OsString]) -> String {
-        let quoted = |name: &OsString| for_shell(&quote(name.as_encoded_bytes()));
-        let words = self.words().into_iter().chain(names.iter().map(quoted));
+        let words = self.words().into_iter();
+        let words = words.chain(names.iter().map(name_for_shell));
         words.collect::<Vec<_>>().join(" ")
     }
 
     /// The file and profile, for a command line.
     pub fn words(&self) -> Vec<String> {
         let config = self.config.iter().flat_map(|path| {
-            let path = for_shell(&path.to_string_lossy());
+            let path = for_shell(path);
             ["--config".to_owned(), path]
         });
         let profile = self

@@ -108,14 +108,9 @@ impl Verify {
             text += "\ntogether, damaged ones included, they give the stream back";
         }
         if restorable != Restorable::No && whole < verdicts.len() {
-            let all = verdicts.iter().map(|verdict| &verdict.outcome.name);
-            let bad = verdicts.iter().filter(|verdict| !verdict.is_whole());
-            let bad = bad.map(|verdict| &verdict.outcome.name);
-            let _ = write!(
-                text,
-                "\nrepair: {} --force",
-                report::command("repair", all, bad)
-            );
+            for command in self.mending(&verdicts, &sets) {
+                let _ = write!(text, "\nrepair: {command}");
+            }
         }
         for SinkOutcome {
             index,
@@ -139,6 +134,30 @@ impl Verify {
             _ if restorable != Restorable::No => Ok(Outcome::Degraded),
             _ => Err(finding.into()),
         }
+    }
+
+    /// What gives each stream all of its shares.
+    fn mending(&self, verdicts: &[Verdict], sets: &Sets<'_>) -> Vec<String> {
+        let given = || self.shares.iter().zip(verdicts);
+        let of_stream = |common: &Common| {
+            // What says nothing of itself may be of the only stream there is.
+            let is_of_it = |own: &Common| *own == *common;
+            let shares = given()
+                .filter(|(_, verdict)| {
+                    let own = verdict.common.as_deref();
+                    own.map_or(sets.0.len() == 1, is_of_it)
+                })
+                .map(|(name, verdict)| report::Given {
+                    name,
+                    index: verdict.outcome.index,
+                    is_whole: verdict.is_whole(),
+                });
+            report::mending(common, &shares.collect::<Vec<_>>())
+        };
+        sets.0
+            .iter()
+            .filter_map(|(common, _)| of_stream(common))
+            .collect()
     }
 
     /// The whole shares that are not what the others give.

@@ -1,13 +1,16 @@
 //! `distdup why`: whether shares give their stream back, and if not, what it lacks.
 
+use std::collections::HashMap;
+use std::ffi::{OsStr, OsString};
 use std::fmt::Write;
 use std::ops::Range;
 
 use anyhow::Context;
 use clap::Args;
 use distdup::catalogue::Catalogued;
-use distdup::decode::{FrameState, GatherError};
+use distdup::decode::{FrameState, GatherError, SourceFailure, SourceOutcome};
 use distdup::diagnosis::{Cell, Diagnosis, ShareState, StreamDiagnosis, diagnose};
+use distdup::verify::Verdict;
 use distdup_codecs::ShardSet;
 use rustix::termios::tcgetwinsize;
 use serde_json::{Value, json};
@@ -15,7 +18,7 @@ use serde_json::{Value, json};
 use super::console::Console;
 use super::decode::Sources;
 use super::failure::Finding;
-use super::report::{self, count, count_of, title};
+use super::report::{self, Given, count, count_of, title};
 use super::size::show_size;
 use super::watch::Watch;
 use super::{Outcome, names as named};
@@ -48,6 +51,7 @@ impl Why {
     pub fn run(self, console: Console) -> anyhow::Result<Outcome> {
         super::zfec::refuse_shares(&self.sources.shares)?;
         let sources = named::sources(&self.sources.shares)?;
+        let called: Vec<String> = sources.iter().map(|source| source.name()).collect();
         let watch = Watch::start(console, None, "share")?;
         let options = self.sources.options();
         let (stream, timeout) = (options.stream, options.source_timeout);
@@ -60,8 +64,10 @@ impl Why {
             "nothing can be told"
         })?;
         let outcome = outcome(&found);
+        let given = self.sources.shares.iter().map(OsString::as_os_str);
+        let given: HashMap<String, &OsStr> = called.into_iter().zip(given).collect();
         console
-            .result(text(&found, width()), &as_json(&found, &outcome))
+            .result(text(&found, &given, width()), &as_json(&found, &outcome))
             .context("cannot print the result")?;
         Ok(outcome?)
     }
@@ -97,10 +103,12 @@ fn width() -> usize {
         .max(WIDTH / 2)
 }
 
-fn text(found: &Diagnosis, width: usize) -> String {
+fn text(found: &Diagnosis, given: &HashMap<String, &OsStr>, width: usize) -> String {
     let mut text = String::new();
     for stream in &found.streams {
         Page {
+            found,
+            given,
             stream,
             text: &mut text,
         }
@@ -117,11 +125,14 @@ fn text(found: &Diagnosis, width: usize) -> String {
 
 /// What is said of a stream.
 struct Page<'a> {
+    found: &'a Diagnosis,
+    /// What sources were given as, by what they are called.
+    given: &'a HashMap<String, &'a OsStr>,
     stream: &'a StreamDiagnosis,
     text: &'a mut String,
 }
 
-impl Page<'_> {
+impl<'a> Page<'a> {
     fn line(&mut self, line: impl AsRef<str>) {
         self.text.push_str(line.as_ref());
         self.text.push('\n');
@@ -169,6 +180,9 @@ impl Page<'_> {
     fn faults(&mut self, index: usize) {
         let stream = self.stream;
         let share = &stream.shares[index];
+        if share.sources.len() > 1 {
+            return self.copies(index);
+        }
         if share.is_whole {
             return;
         }
@@ -189,6 +203,32 @@ impl Page<'_> {
         let more = share.faults.len().saturating_sub(SHOWN);
         if more > 0 {
             self.line(format!("  and in {} more", count(more, "place")));
+        }
+    }
+
+    /// What is wrong with each of several copies of a share.
+    fn copies(&mut self, index: usize) {
+        let stream = self.stream;
+        let share = &stream.shares[index];
+        for &source in &share.sources {
+            let Verdict { outcome, .. } = &stream.sources[source];
+            if stream.sources[source].is_whole() {
+                continue;
+            }
+            self.line(format!("{}: a copy that is not whole", title(outcome)));
+            let faults = report::faults(outcome, &stream.common, stream.length());
+            for fault in faults.iter().take(SHOWN) {
+                self.line(format!("  {fault}"));
+            }
+            if let more @ 1.. = faults.len().saturating_sub(SHOWN) {
+                self.line(format!("  and {more} more: see --json"));
+            }
+        }
+        if !share.is_whole {
+            self.line(format!(
+                "share {index}, all copies together: {}",
+                frames(share)
+            ));
         }
     }
 
@@ -216,16 +256,10 @@ impl Page<'_> {
                 .unwrap_or(stream.there());
             self.line(format!(
                 "restore it by: {}",
-                report::command("decode", names(stream, from), ["OUT"])
+                report::command("decode", self.names(from), ["OUT"])
             ));
             if !stream.is_flawless() {
-                let lacking = code.geometry().shards().difference(stream.whole());
-                let outputs = lacking.iter().map(|index| name(stream, index));
-                let mut command = report::command("repair", names(stream, stream.there()), outputs);
-                if !lacking.intersection(stream.there()).is_empty() {
-                    command += " --force";
-                }
-                self.line(format!("mend it by: {command}"));
+                self.mending();
             }
             return;
         }
@@ -254,10 +288,47 @@ impl Page<'_> {
             self.remedy();
         }
         if lost < stream.stripes || !stream.good.is_empty() {
-            let command =
-                report::command("decode --salvage", names(stream, stream.there()), ["OUT"]);
+            let command = report::command("decode --salvage", self.names(stream.there()), ["OUT"]);
             self.line(format!("what can be had of it: {command}"));
         }
+    }
+
+    /// What gives all n shares.
+    fn mending(&mut self) {
+        let stream = self.stream;
+        let of = |outcome: &'a SourceOutcome, is_whole| Given {
+            name: self.name(outcome),
+            index: outcome.index,
+            is_whole,
+        };
+        let sources = stream.sources.iter();
+        let mut shares: Vec<_> = sources
+            .map(|source| of(&source.outcome, source.is_whole()))
+            .collect();
+        // What says nothing of itself may be of the only stream there is.
+        if self.found.streams.len() == 1 {
+            let is_unknown = |stray: &&SourceOutcome| {
+                !matches!(stray.failure, Some(SourceFailure::OtherStream(_)))
+            };
+            let strays = self.found.strays.iter().filter(is_unknown);
+            shares.extend(strays.map(|stray| of(stray, false)));
+        }
+        if let Some(command) = report::mending(&stream.common, &shares) {
+            self.line(format!("mend it by: {command}"));
+        }
+    }
+
+    /// As it was given.
+    fn name(&self, outcome: &'a SourceOutcome) -> &'a OsStr {
+        let given = self.given.get(&outcome.name);
+        given.copied().unwrap_or(OsStr::new(&outcome.name))
+    }
+
+    fn names(&self, shares: ShardSet) -> impl Iterator<Item = &'a OsStr> {
+        let stream = self.stream;
+        let sources = |index: usize| stream.shares[index].sources.iter();
+        let name = |source: &usize| self.name(&stream.sources[*source].outcome);
+        shares.into_iter().flat_map(sources).map(name)
     }
 
     /// Which shares would help.
@@ -289,18 +360,6 @@ impl Page<'_> {
             ));
         }
     }
-}
-
-fn names(stream: &StreamDiagnosis, shares: ShardSet) -> impl Iterator<Item = &str> {
-    let sources = |index: usize| stream.shares[index].sources.iter();
-    let name = |source: &usize| stream.sources[*source].outcome.name.as_str();
-    shares.into_iter().flat_map(sources).map(name)
-}
-
-/// What a share is called, or might be.
-fn name(stream: &StreamDiagnosis, index: usize) -> String {
-    let own = names(stream, [index].into_iter().collect()).next();
-    own.map_or_else(|| format!("SHARE{index}"), str::to_owned)
 }
 
 fn symbol(cell: &Cell) -> char {

@@ -104,7 +104,7 @@ catalogue! {
             "Read the file first; if you trust it, name it: --config FILE";
         Self::NoProfile { .. } => "config-profile":
             "Nothing was read or written."
-            "Choose one of the profiles that there are: distdup config show";
+            "Choose one of the profiles that the file has, by -P.";
     }
     passing { Self::At { fault, .. } => &**fault; }
 }

@@ -60,7 +60,8 @@ pub enum SecretError {
     #[error(
         "{variable} is not taken from {}, which others than its owner may use (mode {mode:03o}): \
          chmod 600 {}",
-        quote_path(path), crate::quote::for_shell(&path.to_string_lossy())
+        quote_path(path),
+        crate::quote::name_for_shell(path)
     )]
     NotPrivate {
         /// What was to be set.

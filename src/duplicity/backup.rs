@@ -9,7 +9,7 @@ use super::launch::Version;
 use super::options;
 use super::passphrase;
 use crate::catalogue::catalogue;
-use crate::quote::{for_shell, quote_path};
+use crate::quote::{name_for_shell, quote_path};
 
 /// Words that a user may put first among Duplicity's options, to say what is to be done.
 pub const ACTIONS: &[&str] = &["backup", "full", "incr", "inc", "incremental"];
@@ -168,11 +168,11 @@ impl Plan {
             command.push_str(word);
         }
         command.push(' ');
-        command.push_str(&for_shell(&target.to_string_lossy()));
+        command.push_str(&name_for_shell(&target));
         if let Layout::Named(names) = &self.layout {
             for name in names {
                 command.push_str(" --from ");
-                command.push_str(&for_shell(&name.to_string_lossy()));
+                command.push_str(&name_for_shell(name));
             }
         }
         command
