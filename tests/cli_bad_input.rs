@@ -103,7 +103,7 @@ fn programs_are_told_of_wrong_usage() {
 fn outputs_that_do_not_fit_the_geometry() {
     let desk = Desk::with_input(10);
     for (outputs, text) in [
-        ("-o a -o b", "2 outputs are given for 3 shares"),
+        ("-o a -o b", "2 names are given for 3 shares"),
         ("-o 'a{i}' -o b -o c", "a{i} has {i} in it"),
         ("-o sftp://host/a -o b -o c", "no kind of output sftp:"),
         ("-o fd:9 -o b -o c", "descriptor 9 is not open"),

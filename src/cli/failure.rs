@@ -242,6 +242,8 @@ pub struct About {
     pub shares: Vec<OsString>,
     /// Hosts, or where they are set, in words of a command line; `None` if nobody knows.
     pub hosts: Option<String>,
+    /// The configuration file and profile, in such words.
+    pub settings: String,
 }
 
 impl About {
@@ -255,16 +257,27 @@ impl About {
         if let Some(hosts) = &self.hosts {
             next = next.replace(" HOSTS", &format!(" {hosts}"));
         }
+        let check = "distdup config check";
+        if !self.settings.is_empty() && next.ends_with(check) {
+            next = format!("{next} {}", self.settings);
+        }
         let command = command_name().map(|name| format!(" {name}"));
         next.replace(" COMMAND", &command.unwrap_or_default())
     }
 }
 
-/// The command that was given, if it is one.
+/// The command that was given, if it is one, with its own command: `config init`.
 fn command_name() -> Option<String> {
     let cli = Cli::command();
-    let known = |word: &OsString| Some(cli.find_subcommand(word)?.get_name().to_owned());
-    env::args_os().skip(1).find_map(|word| known(&word))
+    let mut command = &cli;
+    let mut names = Vec::new();
+    for word in env::args_os().skip(1) {
+        if let Some(known) = command.find_subcommand(&word) {
+            names.push(known.get_name().to_owned());
+            command = known;
+        }
+    }
+    (!names.is_empty()).then(|| names.join(" "))
 }
 
 /// Prints an error of a command, with what it means and what to do next.

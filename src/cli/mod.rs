@@ -249,6 +249,7 @@ impl Cli {
         let about = About {
             shares: self.command.shares(),
             hosts: self.command.hosts(&selection),
+            settings: selection.words().join(" "),
         };
         if selection.is_given() && !self.command.has_settings() {
             let error = Usage::say(

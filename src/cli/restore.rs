@@ -130,10 +130,11 @@ impl Restore {
         if !tally.is_good() {
             let hosts = tally.bad_hosts(&target).join(", ");
             warn(format!(
-                "all was restored, but shares are missing or damaged on {hosts}; to write them again: \
-                 {}",
-                heal.trim_end()
+                "all was restored, but shares are missing or damaged on {hosts}"
             ));
+            let silent = target.status.silent().count();
+            let lacks = tally.bad_hosts(&target).len() > silent;
+            session::advise(&target, heal.trim_end(), lacks);
         }
         let text = format!(
             "{} is restored from {}.\n{}.",

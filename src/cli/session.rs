@@ -395,6 +395,32 @@ pub fn no_store(error: HostsError, what: impl Display + Send + Sync + 'static) -
     anyhow::Error::from(error).context(what)
 }
 
+/// Says what would give each host its shares; `lacks`: some that is up has not all of them. Healing
+/// is by the command `heal`.
+pub fn advise(target: &Target, heal: &str, lacks: bool) {
+    let (named, n) = (target.status.hosts.len(), target.code.geometry().n());
+    if named < n {
+        return warn(format!(
+            "{} of the {n} hosts not named: name all, those that are down as well",
+            n - named
+        ));
+    }
+    if lacks {
+        warn(format!("to give hosts that are up what they lack: {heal}"));
+    }
+    let answers = target.status.hosts.iter().enumerate();
+    let silent: Vec<String> = answers
+        .filter(|(_, (_, answer))| answer.is_err())
+        .map(|(position, _)| target.shown(position))
+        .collect();
+    if !silent.is_empty() {
+        warn(format!(
+            "bring back {}; what is lost for good is made anew by: {heal} --replace-lost",
+            silent.join(", ")
+        ));
+    }
+}
+
 impl Ended {
     /// How it ended, if not well.
     pub fn failure(&self) -> Option<Unwell> {

@@ -59,12 +59,13 @@ impl Status {
             target.spec.min_shares(),
         );
         let mut whole = true;
+        let mut lacks = false;
         let mut hosts = Vec::new();
         for (position, (_, holdings)) in status.hosts.iter().enumerate() {
             let shown = target.shown(position);
             let (line, about) = match holdings {
                 Ok(holdings) => {
-                    whole &= holdings.lacks == 0 && !holdings.is_replacement;
+                    lacks |= holdings.lacks > 0 || holdings.is_replacement;
                     (told(*holdings), to_json(&shown, *holdings))
                 }
                 Err(error) => {
@@ -87,12 +88,9 @@ impl Status {
             }
             Err(error) => warn(with_causes(&error)),
         }
-        let outcome = Outcome::degraded_if(!whole || standing.lacking > 0);
+        let outcome = Outcome::degraded_if(!whole || lacks || standing.lacking > 0);
         if outcome == Outcome::Degraded {
-            warn(format!(
-                "to give hosts that are up what they lack: {}",
-                heal.trim_end()
-            ));
+            session::advise(&target, heal.trim_end(), lacks);
         }
         let json = json!({
             "status": outcome.status(),

@@ -77,7 +77,7 @@ pub enum ConfigError {
         fault: Box<Fault>,
     },
     /// No such profile.
-    #[error("there is no profile {name} in {}; {}", quote_path(file), suggestion(nearest.as_deref(), known))]
+    #[error("there is no profile {name} in {}; {}", quote_path(file), profiles(nearest.as_deref(), known))]
     NoProfile {
         /// What was asked for, quoted.
         name: String,
@@ -266,6 +266,14 @@ catalogue! {
             "Give each share a host of its own in the file, and try it: distdup config check";
     }
     passing { Self::Availability(error) => error; }
+}
+
+fn profiles(nearest: Option<&str>, known: &str) -> String {
+    let most_like = suggestion(nearest, known);
+    match nearest {
+        Some(nearest) if nearest != known => format!("{most_like} {}", suggestion(None, known)),
+        _ => most_like,
+    }
 }
 
 fn suggestion(nearest: Option<&str>, known: &str) -> String {

@@ -197,7 +197,7 @@ fn a_profile_must_be_there_and_be_named_where_hosts_depend_on_it() {
     let error = |name| config.profile(name).unwrap_err().to_string();
     assert_eq!(
         error(Some("hoem")),
-        "there is no profile hoem in /etc/x/distdup.toml; did you mean home?"
+        "there is no profile hoem in /etc/x/distdup.toml; did you mean home? there are home, mail"
     );
     assert!(error(Some("photos")).ends_with("there are home, mail"));
     let base = config.profile(None).unwrap();

@@ -19,7 +19,7 @@ pub const INDEX: &str = "{i}";
 pub enum SetError {
     /// Neither one name with `{i}` nor n names.
     #[error(
-        "{found} outputs are given for {expected} shares (give {expected}, or one with {{i}} in it)"
+        "{found} names are given for {expected} shares (give {expected}, or one with {{i}} in it)"
     )]
     Count {
         /// How many names there are.
@@ -29,7 +29,7 @@ pub enum SetError {
     },
     /// `{i}` in one name of several.
     #[error(
-        "{name} has {{i}} in it, but is one of {found} outputs (give one with {{i}}, or all without)"
+        "{name} has {{i}} in it, but is one of {found} names (give one with {{i}}, or all without)"
     )]
     Mixed {
         /// The name.
@@ -65,7 +65,7 @@ catalogue! {
     SetError {
         Self::Count { .. } | Self::Mixed { .. } | Self::Open { .. } => "output-names":
             "Nothing was read or written."
-            "Give one output for each share, or a single one with {i} in it and -n.";
+            "Give one name for each share or host, or a single one with {i} in it; encode takes -n with that.";
         Self::Same { .. } | Self::Input { .. } => "output-twice":
             "Nothing was read or written: a share would have been lost."
             "Give each share a file of its own, best on a host of its own.";
@@ -229,8 +229,8 @@ mod tests {
     #[test]
     fn names_that_do_not_fit_are_refused() {
         for (given, n, expected) in [
-            (&["a", "b"][..], Some(3), "2 outputs are given for 3 shares"),
-            (&["a"], Some(3), "1 outputs are given for 3 shares"),
+            (&["a", "b"][..], Some(3), "2 names are given for 3 shares"),
+            (&["a"], Some(3), "1 names are given for 3 shares"),
             (
                 &["s{i}", "b"],
                 Some(2),

@@ -185,13 +185,13 @@ catalogue! {
             "Bring hosts back, and run the same command again; which are down says distdup status HOSTS";
         Self::TooManySilent { .. } => "hosts-too-many-silent":
             "Nothing was changed. What is stored may be older than what the silent hosts have."
-            "Bring hosts back that are named (mount them, or say by -o or --from where they are now); if they are lost for good, take the newest that is left, by distdup restore DEST --from HOSTS --allow-stale, and back it up to new hosts.";
+            "Bring hosts back that are named (mount them, or say by -o or --from where they are now); if they are lost for good, take the newest that is left, by distdup restore DEST --from HOST --from HOST --allow-stale, and back it up to new hosts.";
         Self::NotFound { .. } => "object-not-found":
             "Nothing is stored under that name; what is stored is as it was."
             "Look what there is: distdup status HOSTS";
         Self::Unknown { .. } => "object-unknown":
             "Nothing was changed. What can be read may be older than what the silent hosts have."
-            "Bring hosts back that are named (mount them, or say by -o or --from where they are now); if they are lost for good, take the newest that is left, by distdup restore DEST --from HOSTS --allow-stale, and back it up to new hosts.";
+            "Bring hosts back that are named (mount them, or say by -o or --from where they are now); if they are lost for good, take the newest that is left, by distdup restore DEST --from HOST --from HOST --allow-stale, and back it up to new hosts.";
         Self::Unopened { .. } => "object-not-opened":
             "The object is stored, and could not be read now; it is as it was."
             "Mend what the hosts are said to lack (permissions, a disk), and run the same command again.";
