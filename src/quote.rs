@@ -47,7 +47,7 @@ pub fn for_shell(word: impl AsRef<OsStr>) -> String {
     match str::from_utf8(bytes) {
         Ok(word) if !word.is_empty() && word.chars().all(plain) => word.to_owned(),
         Ok(word) if word.chars().all(shown) => format!("'{}'", word.replace('\'', "'\\''")),
-        _ => format!("$'{}'", bytes.iter().map(escaped).collect::<String>()),
+        _ => format!("$'{}'", bytes.iter().copied().map(escaped).collect::<String>()),
     }
 }
 
@@ -62,10 +62,10 @@ pub fn name_for_shell(name: impl AsRef<OsStr>) -> String {
 }
 
 /// A byte between `$'` and `'`.
-fn escaped(byte: &u8) -> String {
+fn escaped(byte: u8) -> String {
     match byte {
-        b'\'' | b'\\' => format!("\\{}", char::from(*byte)),
-        b' '..=b'~' => char::from(*byte).to_string(),
+        b'\'' | b'\\' => format!("\\{}", char::from(byte)),
+        b' '..=b'~' => char::from(byte).to_string(),
         _ => format!("\\{byte:03o}"),
     }
 }

@@ -559,3 +559,16 @@ fn with_duplicity_and_gnupg_secrets_come_from_anywhere_and_show_nowhere() {
     );
     assert!(!ran.err.contains("hunter"), "{}", ran.err);
 }
+
+#[test]
+fn hints_name_the_file_and_the_command_that_were_given() {
+    let desk = desk("");
+    desk.write("other.toml", b"codek = 'rs8'\n");
+    desk.complains(
+        2,
+        "distdup config check --config other.toml",
+        &["Try it: distdup config check --config other.toml\n"],
+    );
+    let help = ["next: See the command's own help: distdup config init --help"];
+    desk.complains(2, "distdup config init other.toml", &help);
+}
