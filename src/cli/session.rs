@@ -298,13 +298,13 @@ pub enum Unwell {
 catalogue! {
     Unwell {
         Self::Stopped => "duplicity-stopped":
-            "What was asked for is not complete. What was backed up before is as it was."
+            "What was asked for is not complete. What was backed up before is as it was, unless the command was to remove some of it."
             "Run the same command again: Duplicity goes on where it can.";
         Self::Failed { .. } => "duplicity-failed":
-            "What was asked for is not complete. What was backed up before is as it was."
+            "What was asked for is not complete. What was backed up before is as it was, unless the command was to remove some of it."
             "Mend what Duplicity says above (-v tells more), and run the same command again.";
         Self::Killed { .. } => "duplicity-killed":
-            "What was asked for is not complete. What was backed up before is as it was."
+            "What was asked for is not complete. What was backed up before is as it was, unless the command was to remove some of it."
             "See who or what ended it (memory, perhaps: dmesg), and run the same command again.";
         Self::StoredNothing => "duplicity-stored-nothing":
             "There is no backup."
