@@ -207,20 +207,18 @@ impl Command {
         }
     }
 
-    /// The hosts that it is about, for a command line: as they were given, or where they are set. Where
-    /// neither is said, the settings are those that are found without saying so.
+    /// The hosts that it is about, for a command line.
     fn hosts(&self, selection: &Selection) -> Option<String> {
         let named = match self {
-            Self::Backup(command) => command.hosts(selection),
-            Self::Restore(command) => command.hosts(selection),
-            Self::Duplicity(command) => command.hosts.clone(),
-            Self::Status(command) => command.hosts.clone(),
-            Self::Heal(command) => command.hosts.clone(),
-            Self::Cleanup(command) => command.hosts.clone(),
+            Self::Backup(command) => return command.hosts(selection),
+            Self::Restore(command) => return command.hosts(selection),
+            Self::Duplicity(command) => &command.hosts,
+            Self::Status(command) => &command.hosts,
+            Self::Heal(command) => &command.hosts,
+            Self::Cleanup(command) => &command.hosts,
             _ => return None,
         };
-        let words = selection.host_words(&named);
-        (!words.is_empty()).then_some(words)
+        selection.host_words(named, |_| None)
     }
 }
 
@@ -248,7 +246,11 @@ impl Cli {
         let _ = signal_hook::flag::register(SIGXFSZ, Arc::new(AtomicBool::new(false)));
         let about = About {
             shares: self.command.shares(),
-            hosts: self.command.hosts(&selection),
+            // Where they are in a file that is found without saying so, nothing is to be said.
+            hosts: self
+                .command
+                .hosts(&selection)
+                .filter(|words| !words.is_empty()),
         };
         if selection.is_given() && !self.command.has_settings() {
             let error = Usage::say(

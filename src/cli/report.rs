@@ -7,7 +7,7 @@ use distdup::catalogue::Catalogued;
 use distdup::decode::{FrameFault, SourceOutcome};
 use distdup::encode::SinkOutcome;
 use distdup::format::{Common, Totals};
-use distdup::quote::{for_shell, quote, with_causes};
+use distdup::quote::{quote, shown_for_shell, with_causes};
 use distdup::survival::{self, Survival};
 use distdup_codecs::ShardSet;
 use serde_json::{Map, Value, json};
@@ -209,7 +209,8 @@ pub fn survival(common: &Common, shares: ShardSet) -> String {
     }
 }
 
-/// A command that reads shares and writes outputs, as a shell takes it.
+/// A command that reads shares and writes outputs, as a shell takes it. Of names that a message cannot
+/// show as they are there is but the place.
 pub fn command<I: AsRef<str>, O: AsRef<str>>(
     what: &str,
     shares: impl IntoIterator<Item = I>,
@@ -217,10 +218,12 @@ pub fn command<I: AsRef<str>, O: AsRef<str>>(
 ) -> String {
     let mut command = format!("distdup {what}");
     for name in shares {
-        let _ = write!(command, " {}", for_shell(name.as_ref()));
+        let name = shown_for_shell(name.as_ref());
+        let _ = write!(command, " {}", name.as_deref().unwrap_or("SHARE"));
     }
     for name in outputs {
-        let _ = write!(command, " -o {}", for_shell(name.as_ref()));
+        let name = shown_for_shell(name.as_ref());
+        let _ = write!(command, " -o {}", name.as_deref().unwrap_or("OUT"));
     }
     command
 }
@@ -251,6 +254,13 @@ pub fn count_of(number: u64, what: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn commands_have_the_names_that_were_given() {
+        let shares = [quote("we\\ird"), quote("a\nb")];
+        let command = command("repair", shares, [quote("\x1b")]);
+        assert_eq!(command, r"distdup repair 'we\ird' SHARE -o OUT");
+    }
 
     #[test]
     fn commands_can_be_pasted() {
