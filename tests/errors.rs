@@ -434,7 +434,7 @@ const EXAMPLES: &[(&str, &str, &str)] = &[
 const NOT_MET: &[(&str, &str)] = &[
     (
         "share-disagrees",
-        "a share forged with right digests: tests/verify.rs",
+        "shares forged with right digests: tests/verify.rs",
     ),
     ("frame-unreadable", "a disk that fails: tests/damage.rs"),
     (

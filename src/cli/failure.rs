@@ -7,6 +7,7 @@ use std::fmt;
 
 use clap::CommandFactory;
 use clap::error::{ContextValue, ErrorKind};
+use distdup::agreement::is_cancelled;
 use distdup::catalogue::{Catalogued, Chapter, Entry, catalogue, entry_of};
 use distdup::decode::GatherError;
 use distdup::duplicity::hosts::{HostsError, host_of};
@@ -54,6 +55,12 @@ pub enum Finding {
     /// By why, of shares that end before their stream does.
     #[error(transparent)]
     Incomplete(GatherError),
+    /// By verify, of shares that are whole.
+    #[error(
+        "{}",
+        if is_cancelled(.0) { "stopped by a signal" } else { "the shares could not be held against each other" }
+    )]
+    NotHeld(#[source] RepairError),
     /// By a salvage.
     #[error("the stream is not whole: {missing} of its bytes are missing, as far as can be told")]
     Salvaged {
@@ -74,7 +81,10 @@ catalogue! {
             "What was had is in its place in the output, and zeros are where the rest should be."
             "Keep the shares: with further ones the rest may come back. Which, says distdup why SHARE...";
     }
-    passing { Self::Incomplete(error) => error; }
+    passing {
+        Self::NotHeld(error) => error;
+        Self::Incomplete(error) => error;
+    }
 }
 
 /// What no catalogue tells of.
