@@ -539,3 +539,16 @@ fn a_comparison_that_is_stopped_says_so() {
     canceller.cancel();
     assert!(is_cancelled(&compare().unwrap_err()));
 }
+
+#[test]
+fn shares_of_a_pipe_or_a_command_that_is_named_as_zfecs_files_are_read() {
+    let desk = forger();
+    desk.exits(0, "distdup verify 'exec:cat p0 # .fec'");
+    for command in ["verify", "why"] {
+        let fifo = format!("mkfifo {command}.fec; cat p0 > {command}.fec &");
+        let ran = desk.sh(&format!("{fifo} distdup {command} {command}.fec p1 p2"));
+        assert_eq!(ran.code, Some(0), "{ran:?}");
+        desk.write("a.fec", b"zfec");
+        desk.complains(2, &format!("distdup {command} a.fec p0"), &["zfec"]);
+    }
+}
