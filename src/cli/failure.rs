@@ -214,7 +214,11 @@ pub fn misspoken(mut error: clap::Error) -> Exit {
     if env::args_os().any(|argument| argument == "--json") {
         let error = Misspoken::of(&error);
         let entry = error.entry().unwrap_or(&USAGE[0]);
-        let next = About::default().fill(entry.next);
+        let about = About {
+            command: guessed_command(),
+            ..About::default()
+        };
+        let next = about.fill(entry.next);
         let json = to_json(&[error.to_string()], entry, &next);
         print_json(Console::FOR_PROGRAMS, &json);
     }
@@ -243,6 +247,8 @@ fn quote_context(error: &mut clap::Error) {
 /// What a command was given, for what is to be done next.
 #[derive(Debug, Default)]
 pub struct About {
+    /// Its name.
+    pub command: Option<String>,
     /// Shares that it reads, or outputs.
     pub shares: Vec<OsString>,
     /// Hosts, or where they are set, in words of a command line; `None` if nobody knows.
@@ -261,13 +267,13 @@ impl About {
         if let Some(hosts) = &self.hosts {
             next = next.replace(" HOSTS", &format!(" {hosts}"));
         }
-        let command = command_name().map(|name| format!(" {name}"));
-        next.replace(" COMMAND", &command.unwrap_or_default())
+        let command = self.command.iter().map(|name| format!(" {name}"));
+        next.replace(" COMMAND", &command.collect::<String>())
     }
 }
 
-/// The command that was given, if it is one.
-fn command_name() -> Option<String> {
+/// The command that seems to be meant by a command line which cannot be read.
+fn guessed_command() -> Option<String> {
     let cli = Cli::command();
     let known = |word: &OsString| Some(cli.find_subcommand(word)?.get_name().to_owned());
     env::args_os().skip(1).find_map(|word| known(&word))
