@@ -1,11 +1,12 @@
 //! Commands, flags and exit codes.
 
+use std::env;
 use std::ffi::OsString;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use signal_hook::consts::SIGXFSZ;
 
 mod availability;
@@ -52,6 +53,9 @@ pub struct Cli {
     command: Command,
     #[command(flatten)]
     globals: Globals,
+    /// The command's name.
+    #[arg(skip)]
+    name: Option<String>,
 }
 
 const AFTER_HELP: &str = "\
@@ -223,6 +227,17 @@ impl Command {
 }
 
 impl Cli {
+    /// What the command line asks for.
+    pub fn read() -> Result<Self, clap::Error> {
+        let mut parser = Self::command();
+        let matches = parser.try_get_matches_from_mut(env::args_os())?;
+        let cli = Self::from_arg_matches(&matches).map_err(|error| error.format(&mut parser))?;
+        Ok(Self {
+            name: matches.subcommand_name().map(Into::into),
+            ..cli
+        })
+    }
+
     /// Does what was asked for, and reports how it ended.
     pub fn run(self) -> Exit {
         let Globals {
@@ -245,6 +260,7 @@ impl Cli {
         // be had, it is that.
         let _ = signal_hook::flag::register(SIGXFSZ, Arc::new(AtomicBool::new(false)));
         let about = About {
+            command: self.name,
             shares: self.command.shares(),
             // Where they are in a file that is found without saying so, nothing is to be said.
             hosts: self
@@ -266,8 +282,6 @@ impl Cli {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
     use super::*;
 
     #[test]
