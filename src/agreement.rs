@@ -10,83 +10,199 @@ use distdup_codecs::ShardSet;
 
 use crate::catalogue::catalogue;
 use crate::control::Control;
-use crate::decode::{DecodeError, DecodeOptions, GatherError};
+use crate::decode::{DecodeError, DecodeOptions, GatherError, try_out};
 use crate::encode::SinkOutcome;
 use crate::format::Common;
 use crate::repair::{RepairError, repair};
 use crate::sink::{Sink, SinkWriter};
 use crate::source::{Source, SourceReader};
 
-/// A share that is not what the others give.
+/// As many sets of shares are tried at most until one gives a stream.
+const MOST_TRIES: usize = 100;
+
+/// A share that is not what others give.
 #[derive(Debug, thiserror::Error)]
-#[error("it is not what the other shares give there")]
+#[error("it is not what the others give there")]
 pub struct Disagreement;
 
 catalogue! {
     Disagreement {
         Self => "share-disagrees":
-            "Its digests are right, and its bytes are not those that were written: it was forged, or its writer computed wrong. The others give the stream without it."
-            "Find out who can write to that host; then write the share again from the others, without it: distdup repair.";
+            "Each share is good by itself, and they are not of one stream: some were forged, or whoever wrote them computed wrong. Nothing in them tells which are true."
+            "Keep them all, and find out who can write to which host. Decode each set that agrees by itself, and look at what it gives: distdup decode. Only when you know which are true, write the others again: distdup repair.";
     }
 }
 
-/// Which of the shares of `whole`, each good by itself, are not what the others give, with where they
-/// differ. `open` gives a share's source, again and again. Nothing is known of shares that are not enough.
+/// What came of holding the whole shares of a stream against each other.
+#[derive(Debug)]
+pub struct Agreement {
+    /// Shares, by their places, in sets: those of a set are enough for a stream and agree about it, and each
+    /// set has one of its own.
+    pub sets: Vec<Vec<usize>>,
+    /// Those that are in none.
+    pub apart: Vec<usize>,
+    /// Where those that are not in the first set differ from it.
+    pub differ: Vec<SinkOutcome>,
+}
+
+impl Agreement {
+    /// Whether all shares agree.
+    pub fn is_full(&self) -> bool {
+        self.sets.len() == 1 && self.apart.is_empty()
+    }
+}
+
+/// Which of the shares of a stream, each good by itself, agree with one another; `None` if there are
+/// no more than the stream takes, and so none to hold against the others. `shares` has the index of each,
+/// of which some may be the same; `open` gives the source of the one at a place, again and again.
 ///
 /// # Errors
-/// No set of them, with any one left out, gives the stream: several were forged.
-pub fn disputed(
+/// Nothing that was tried gives a stream, or asked to stop.
+pub fn agreement(
     common: &Common,
-    whole: ShardSet,
+    shares: &[usize],
     open: impl Fn(usize) -> Option<Box<dyn Source>>,
     options: &DecodeOptions,
     control: &Control,
-) -> Result<Vec<SinkOutcome>, RepairError> {
-    let code = common.code();
-    let Some(first) = code.sufficient_subset(whole) else {
-        return Ok(Vec::new());
+) -> Result<Option<Agreement>, RepairError> {
+    let bench = Bench {
+        common,
+        shares,
+        open,
+        options,
+        control,
     };
-    // If one of those that the stream is had from was forged itself, it does without that one.
-    let without = |index| whole.difference([index].into_iter().collect());
-    let spared = first.iter().map(without);
-    let mut failed = None;
-    for trusted in [whole].into_iter().chain(spared) {
-        let Some(enough) = code.sufficient_subset(trusted) else {
-            continue;
-        };
-        let others = whole.difference(enough).iter();
-        let others: Vec<_> = others.filter_map(|i| Some((i, open(i)?))).collect();
-        if others.is_empty() {
-            continue;
-        }
-        let sources = enough.iter().filter_map(&open).collect();
-        match compare(sources, others, options, control) {
-            Ok(mut held) => {
-                held.retain(|share| share.failure.is_some());
-                return Ok(held);
+    let mut left: Vec<usize> = (0..shares.len()).collect();
+    let enough = bench.enough(&left).map_or(left.len(), |some| some.len());
+    if enough == left.len() {
+        return Ok(None);
+    }
+    let (mut sets, mut differ) = (Vec::new(), Vec::new());
+    loop {
+        match bench.find_set(&left) {
+            Ok(Some(found)) => {
+                left.retain(|place| !found.set.contains(place));
+                if sets.is_empty() {
+                    differ = found.differ;
+                }
+                sets.push(found.set);
             }
-            Err(error @ RepairError::Decode(DecodeError::Gather(GatherError::Cancelled))) => {
-                return Err(error);
+            Err(error) if is_cancelled(&error) => return Err(error),
+            Err(error) if sets.is_empty() => {
+                // More may have been forged than were left out; stripe by stripe a decode does without them.
+                try_out(bench.sources(&left), options, control).map_err(|now| {
+                    let stopped = Some(now.into()).filter(is_cancelled);
+                    stopped.unwrap_or(error)
+                })?;
+                break;
             }
-            Err(error) => failed = failed.or(Some(error)),
+            Ok(None) | Err(_) => break,
         }
     }
-    failed.map_or(Ok(Vec::new()), Err)
+    Ok(Some(Agreement {
+        sets,
+        apart: left,
+        differ,
+    }))
 }
 
-/// Holds shares, by index, against what `sources` give in their place.
-fn compare(
-    sources: Vec<Box<dyn Source>>,
-    others: Vec<(usize, Box<dyn Source>)>,
-    options: &DecodeOptions,
-    control: &Control,
-) -> Result<Vec<SinkOutcome>, RepairError> {
-    let sink = |(index, source)| (index, Box::new(Held(source)) as Box<dyn Sink>);
-    let sinks = others.into_iter().map(sink).collect();
-    match repair(sources, |_, _| Ok(sinks), options, control) {
-        Ok(report) => Ok(report.sinks),
-        Err(RepairError::AllFailed { sinks }) => Ok(sinks),
-        Err(error) => Err(error),
+/// Whether it was asked to stop.
+pub fn is_cancelled(error: &RepairError) -> bool {
+    matches!(
+        error,
+        RepairError::Decode(DecodeError::Gather(GatherError::Cancelled))
+    )
+}
+
+/// Shares of a stream, to be held against each other.
+struct Bench<'a, O> {
+    common: &'a Common,
+    /// Index of each.
+    shares: &'a [usize],
+    open: O,
+    options: &'a DecodeOptions,
+    control: &'a Control,
+}
+
+/// Shares that agree, and those that were held against them and do not.
+struct Found {
+    set: Vec<usize>,
+    differ: Vec<SinkOutcome>,
+}
+
+impl<O: Fn(usize) -> Option<Box<dyn Source>>> Bench<'_, O> {
+    /// Places of as many of `places` as the stream takes, each of another index.
+    fn enough(&self, places: &[usize]) -> Option<Vec<usize>> {
+        let index = |place: &usize| self.shares[*place];
+        let indices: ShardSet = places.iter().map(index).collect();
+        let enough = self.common.code().sufficient_subset(indices)?;
+        let first = |wanted| places.iter().copied().find(|at| index(at) == wanted);
+        enough.iter().map(first).collect()
+    }
+
+    fn sources(&self, places: &[usize]) -> Vec<Box<dyn Source>> {
+        places.iter().copied().filter_map(&self.open).collect()
+    }
+
+    /// Those of `places` that agree with some of them which give a stream; `None` if they are too few.
+    fn find_set(&self, places: &[usize]) -> Result<Option<Found>, RepairError> {
+        let Some(first) = self.enough(places) else {
+            return Ok(None);
+        };
+        // If one or two of those that the stream is had from were forged, it does without them.
+        let pairs = first.iter().enumerate().flat_map(|(at, one)| {
+            let pair = |other: &usize| vec![*one, *other];
+            first[at + 1..].iter().map(pair)
+        });
+        let singles = first.iter().map(|one| vec![*one]);
+        let spared = [Vec::new()].into_iter().chain(singles).chain(pairs);
+        let mut failed = None;
+        for spared in spared.take(MOST_TRIES) {
+            let mut trusted = places.to_vec();
+            trusted.retain(|place| !spared.contains(place));
+            let Some(enough) = self.enough(&trusted) else {
+                continue;
+            };
+            match self.hold(enough, places) {
+                Err(error) if !is_cancelled(&error) => failed = failed.or(Some(error)),
+                held => return held.map(Some),
+            }
+        }
+        failed.map_or(Ok(None), Err)
+    }
+
+    /// Holds the others of `places` against what those of `enough` give in their place.
+    fn hold(&self, enough: Vec<usize>, places: &[usize]) -> Result<Found, RepairError> {
+        let sources = self.sources(&enough);
+        let others = places.iter().filter(|place| !enough.contains(place));
+        let others: Vec<usize> = others.copied().collect();
+        if others.is_empty() {
+            try_out(sources, self.options, self.control)?;
+            return Ok(Found {
+                set: enough,
+                differ: Vec::new(),
+            });
+        }
+        let sink = |place: &usize| -> io::Result<(usize, Box<dyn Sink>)> {
+            let source = (self.open)(*place).ok_or(io::ErrorKind::NotFound)?;
+            Ok((self.shares[*place], Box::new(Held(source))))
+        };
+        let sinks = |_: &Common, _| others.iter().map(sink).collect();
+        let held = match repair(sources, sinks, self.options, self.control) {
+            Ok(report) => report.sinks,
+            Err(RepairError::AllFailed { sinks }) => sinks,
+            Err(error) => return Err(error),
+        };
+        let (mut set, mut differ) = (enough, Vec::new());
+        for (place, share) in others.iter().zip(held) {
+            if share.failure.is_none() {
+                set.push(*place);
+            } else {
+                differ.push(share);
+            }
+        }
+        set.sort_unstable();
+        Ok(Found { set, differ })
     }
 }
 

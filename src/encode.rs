@@ -181,7 +181,7 @@ catalogue! {
             "Nothing was read or written."
             "Leave --min-shares out, or give a number between the two.";
         Self::System { .. } => "no-resources":
-            "Nothing was written."
+            "No share was completed, and none passes for complete."
             "See what limits threads and memory (ulimit -a), and run the same command again.";
         Self::Input { .. } => "input-failed":
             "The stream has no end that counts: no share was completed, and none passes for complete."

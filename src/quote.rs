@@ -47,7 +47,10 @@ pub fn for_shell(word: impl AsRef<OsStr>) -> String {
     match str::from_utf8(bytes) {
         Ok(word) if !word.is_empty() && word.chars().all(plain) => word.to_owned(),
         Ok(word) if word.chars().all(shown) => format!("'{}'", word.replace('\'', "'\\''")),
-        _ => format!("$'{}'", bytes.iter().copied().map(escaped).collect::<String>()),
+        _ => format!(
+            "$'{}'",
+            bytes.iter().copied().map(escaped).collect::<String>()
+        ),
     }
 }
 
@@ -68,6 +71,21 @@ fn escaped(byte: u8) -> String {
         b' '..=b'~' => char::from(byte).to_string(),
         _ => format!("\\{byte:03o}"),
     }
+}
+
+/// A name as a shell reads it; nothing if a terminal would do more than show it, or it is not text.
+pub fn shell_word(name: impl AsRef<[u8]>) -> Option<String> {
+    let name = std::str::from_utf8(name.as_ref()).ok()?;
+    let is_shown = |c: char| matches!(c, '\'' | '"' | '\\') || c.escape_debug().eq([c]);
+    name.chars().all(is_shown).then(|| for_shell(name))
+}
+
+/// The same of a name as [`quote`] shows it; nothing if that does not tell the whole of it.
+pub fn shown_for_shell(shown: &str) -> Option<String> {
+    let parts: Vec<&str> = shown.split("\\\\").collect();
+    let is_cut = shown.ends_with(" bytes)") && shown.contains("… (");
+    let is_whole = !is_cut && !parts.iter().any(|part| part.contains('\\'));
+    is_whole.then(|| for_shell(&parts.join("\\")))
 }
 
 /// An error and its causes, in a line.
@@ -130,6 +148,28 @@ mod tests {
             assert_eq!(shell.output().unwrap().stdout, name, "{word}");
         }
         assert_eq!(["-s0", "-", "s-"].map(name_for_shell), ["./-s0", "-", "s-"]);
+    }
+
+    #[test]
+    fn a_shell_gets_the_name_and_not_what_is_shown_of_it() {
+        let long = "x".repeat(5000);
+        for (name, word) in [
+            ("s0", Some("s0")),
+            ("we\\ird{i}", Some("'we\\ird{i}'")),
+            ("a\\\\'b\"", Some("'a\\\\'\\''b\"'")),
+            ("ü", Some("ü")),
+            ("a\nb", None),
+            ("a\x1b[31mb", None),
+            ("a\u{202e}b", None),
+            (long.as_str(), Some(long.as_str())),
+        ] {
+            assert_eq!(shell_word(name).as_deref(), word, "{name}");
+            let shown = shown_for_shell(&quote(name));
+            let word = word.filter(|word| word.len() < 5000);
+            assert_eq!(shown.as_deref(), word, "{name}");
+        }
+        assert_eq!(shell_word(b"caf\xe9"), None);
+        assert_eq!(shown_for_shell(&quote(b"caf\xe9")), None);
     }
 
     #[test]

@@ -118,6 +118,69 @@ fn a_profile_needs_no_more_words() {
     run(&desk, 0, "diff -r tree out2");
 }
 
+/// Of hosts that lack something, `heal` is told as it is to be called for just these.
+#[test]
+fn commands_to_be_pasted_are_about_the_hosts_that_are_used() {
+    let desk = desk("");
+    let at = |name: &str| desk.at(name).to_str().unwrap().to_owned();
+    let options = "[duplicity.options]\nall = ['--no-encryption']\n";
+    let hosts =
+        ["a", "b", "c"].map(|name| format!("{name} = '{}'\n", at(&format!("hosts/{name}"))));
+    let found = format!("{options}[hosts]\n{}", hosts.concat());
+    let heals = |line: &str, command: &str| {
+        let ran = run(&desk, 3, &format!("rm -rf restore_tree; {line}"));
+        let end = format!("to write them again: {command}\n");
+        assert!(ran.err.contains(&end), "{line}\n{}", ran.err);
+    };
+
+    // Hosts in a file that is found.
+    run(&desk, 0, "rm distdup.toml; mkdir -p home/.config/distdup");
+    desk.write("home/.config/distdup/distdup.toml", found.as_bytes());
+    run(&desk, 0, "distdup backup tree && rm hosts/b/*");
+    heals("distdup restore restore_tree", "distdup heal");
+    let ran = run(&desk, 3, "distdup status");
+    assert!(ran.err.ends_with("lack: distdup heal\n"), "{}", ran.err);
+
+    // In one that can be read but once.
+    desk.write("distdup.toml", found.as_bytes());
+    let ran = run(
+        &desk,
+        3,
+        "mkfifo pipe; cat distdup.toml > pipe & distdup status --config pipe",
+    );
+    let heal = "distdup heal --config pipe\n";
+    assert!(ran.err.ends_with(heal), "{}", ran.err);
+    let ran = run(
+        &desk,
+        1,
+        "rm -r hosts/c/* restore_tree distdup.toml; distdup restore restore_tree",
+    );
+    assert!(!ran.err.contains("backup_tree"), "{}", ran.err);
+
+    // Not in the file that is named, and so as the folders are called.
+    let named = format!("[profiles.p]\nk = 2\n{options}");
+    desk.write("distdup.toml", named.as_bytes());
+    run(
+        &desk,
+        0,
+        "distdup backup -P p tree && rm -r backup_tree/distdup1",
+    );
+    let heal = "distdup heal -P p 'backup_tree/distdup{i}'";
+    heals("distdup restore -P p restore_tree", heal);
+
+    // By a name that is shown as another.
+    desk.write("distdup.toml", options.as_bytes());
+    let ran = run(&desk, 0, r"distdup backup tree -o 'we\ird{i}'");
+    let restore = r"distdup restore restore_tree --from 'we\ird{i}'";
+    assert!(
+        ran.text().ends_with(&format!("{restore}\n")),
+        "{}",
+        ran.text()
+    );
+    run(&desk, 0, r"rm -r 'we\ird1'");
+    heals(restore, r"distdup heal 'we\ird{i}'");
+}
+
 #[test]
 fn files_are_looked_for_in_order() {
     let desk = desk("k = 1");

@@ -117,6 +117,19 @@ fn a_second_backup_is_incremental_and_damage_is_named() {
 
 /// To start Duplicity for it takes longer than all else that is ours.
 #[test]
+fn a_backup_that_ended_is_one_whatever_its_names_begin_with() {
+    for world in World::each() {
+        let options = ["archive", "manifest", "signature"]
+            .map(|kind| format!("--file-prefix-{kind}=duplicity-.vol1.{kind}-"));
+        let options: Vec<&str> = options.iter().map(String::as_str).collect();
+        let options = [PLAIN, &options].concat();
+        assert_exit(&world.backup(&options), 0);
+        let output = world.run(&[&["restore", "restore_test"], &options[..]].concat());
+        world.is_restored(&output, 0);
+    }
+}
+
+#[test]
 fn the_version_is_read_and_not_asked_for() {
     for world in World::each() {
         let real = world

@@ -166,7 +166,18 @@ fn plain_duplicity_writes_alone_and_reads_whenever_it_can() {
             fs::remove_dir_all(world.path("restored")).unwrap();
         };
         let full = ["full", "test", "distdup://home"];
+        // What a killed one left goes; what somebody holds whose process cannot be seen from here stays.
+        let [left, held] = ["0123456789abcdef", "fedcba9876543210"]
+            .map(|random| world.path(&format!("run/distdup-4294967295-{random}")));
+        for folder in [&left, &held] {
+            fs::create_dir(folder).unwrap();
+            fs::write(folder.join("pipe-1-0"), "").unwrap();
+        }
+        let holder = fs::File::open(&held).unwrap();
+        holder.lock().unwrap();
         assert_exit(&copied.plain(&full), 0);
+        assert!(!left.exists() && held.join("pipe-1-0").exists());
+        drop(holder);
 
         // Too few to write.
         for i in [0, 1] {

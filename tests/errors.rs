@@ -434,7 +434,7 @@ const EXAMPLES: &[(&str, &str, &str)] = &[
 const NOT_MET: &[(&str, &str)] = &[
     (
         "share-disagrees",
-        "a share forged with right digests: tests/verify.rs",
+        "shares forged with right digests: tests/verify.rs",
     ),
     ("frame-unreadable", "a disk that fails: tests/damage.rs"),
     (
@@ -962,4 +962,8 @@ fn what_is_to_be_done_next_can_be_pasted() {
     assert_eq!(next, Some("'a share 1'"));
     let ran = desk.exits(1, &format!("distdup why {} --json", next.unwrap()));
     assert_eq!(ran.json()["code"], "does-not-come-back");
+    // The command is the one that was given, and not what is named as another.
+    let ran = desk.exits(2, "distdup --config backup verify x --json");
+    let next = ran.json()["next"].as_str().unwrap().to_owned();
+    assert!(next.contains("distdup verify --help"), "{next}");
 }

@@ -18,7 +18,7 @@ use distdup::control::Control;
 use distdup::decode::{DecodeError, DecodeOptions, GatherError, salvage};
 use distdup::format::digest::Digest;
 use distdup::format::frame::{self, HEAD_LEN};
-use distdup::format::{Common, Totals, ending, header};
+use distdup::format::{Common, StreamId, Totals, ending, header};
 use distdup::quote::with_causes;
 use distdup::source::{Source, SourceReader};
 use distdup::verify::{Verdict, verify};
@@ -422,5 +422,27 @@ fn beginnings_of_frames_without_end_are_read_in_time() {
         let verdict = soon(move || verdict(source));
         assert_eq!(verdict.outcome.fault_count, 1, "{verdict:?}");
         assert_eq!(verdict.outcome.frames, 2, "{verdict:?}");
+    }
+}
+
+#[test]
+fn many_small_shares_in_a_damaged_frame_hide_no_end() {
+    let payload = 1 << 17;
+    let inner = shares(b"some", &options(code("copy", 1, 2), 4)).remove(0);
+    let data: Vec<u8> = inner
+        .iter()
+        .copied()
+        .cycle()
+        .take(payload + payload / 2)
+        .collect();
+    let mut outer = options(code("copy", 1, 2), payload as u64);
+    outer.identity.as_mut().unwrap().stream = StreamId(*b"one that has all");
+    let mut share = shares(&data, &outer).remove(0);
+    let (_, header_len) = header::decode(&share).unwrap().unwrap();
+    share[header_len + HEAD_LEN + payload + HEAD_LEN + 100] ^= 1;
+    for source in both(&share) {
+        let verdict = soon(move || verdict(source));
+        assert_eq!(verdict.outcome.fault_count, 1, "{verdict:?}");
+        assert!(verdict.outcome.flaws.is_empty(), "{verdict:?}");
     }
 }

@@ -9,12 +9,14 @@ mod desk;
 mod kit;
 
 use desk::Desk;
+use distdup::agreement::{agreement, is_cancelled};
 use distdup::control::Control;
-use distdup::decode::SourceFailure;
+use distdup::decode::{DecodeOptions, SourceFailure};
 use distdup::format::{StreamId, ending};
 use distdup::verify::{Subset, Verdict, inspect, verify, verify_subset};
 use kit::anatomy::{Anatomy, flip, forge, splice};
 use kit::{MemorySource, code, noise, options, said, shares};
+use serde_json::json;
 
 /// Shards of so many bytes.
 const SHARD: usize = 16;
@@ -342,7 +344,16 @@ fn a_share_forged_with_right_digests_disagrees_with_the_others() {
         desk.exits(0, "distdup verify s0 s1 s2 s3 s4 s5");
         let ran = desk.sh("distdup --json verify --parity s0 s1 s2 s3 s4 s5");
         assert_eq!(ran.code, Some(3), "{forged}: {ran:?}");
-        let told = &ran.json()["disagree"];
+        let parity = &ran.json()["streams"][0]["parity"];
+        assert_eq!(parity["agree"], false, "{parity}");
+        let true_ones = (0..6).filter(|index| *index != forged);
+        let true_ones: Vec<_> = true_ones.map(|i| format!("share {i}, s{i}")).collect();
+        assert_eq!(parity["sets"], json!([true_ones]), "{parity}");
+        assert_eq!(
+            parity["apart"],
+            json!([format!("share {forged}, s{forged}")])
+        );
+        let told = &parity["differ"];
         assert_eq!(told.as_array().unwrap().len(), 1, "{told}");
         assert_eq!(told[0]["index"], forged, "{told}");
         // Of frames of one stripe, whatever precedes the payload is as it was but for the check.
@@ -397,4 +408,187 @@ fn what_it_says_would_mend_shares_does() {
         &format!("{make}; truncate -s 20 s2; distdup repair s0 s1 s2 -o 's{{i}}' --force"),
     );
     desk.exits(0, "distdup verify s0 s1 s2");
+}
+
+/// The share with a byte of its first frame's payload changed, and right digests.
+fn forged(share: &[u8]) -> Vec<u8> {
+    let place = Anatomy::of(share, SHARD).stripe(0);
+    let common = inspect(MemorySource::file(0, share.to_vec())).unwrap();
+    let (common, _) = common.claims.unwrap();
+    let frame = forge(&share[place.clone()], &common, |_, payload| payload[5] ^= 1);
+    splice(share, place, &frame)
+}
+
+/// A desk with what `copy`, `xor` and `rs8` make of a stream, and the same forged.
+fn forger() -> Desk {
+    let desk = Desk::new();
+    for (name, code) in [
+        ("p", code("xor", 2, 3)),
+        ("r", code("rs8", 4, 6)),
+        ("c", code("copy", 1, 3)),
+    ] {
+        let options = options(code, SHARD as u64);
+        // Of k = 1, what is forged is another stream altogether, of the same name.
+        let other = shares(&noise(100, 2), &options);
+        for (index, share) in shares(&noise(100, 1), &options).iter().enumerate() {
+            desk.write(&format!("{name}{index}"), share);
+            let forged = if name == "c" {
+                other[index].clone()
+            } else {
+                forged(share)
+            };
+            desk.write(&format!("{name}f{index}"), &forged);
+        }
+    }
+    let mut other = options(code("xor", 2, 3), SHARD as u64);
+    other.identity.as_mut().unwrap().stream = StreamId([9; 16]);
+    for (index, share) in shares(&noise(100, 3), &other).iter().enumerate() {
+        desk.write(&format!("s{index}"), share);
+    }
+    desk
+}
+
+#[test]
+fn shares_of_which_none_can_be_spared_are_not_said_to_agree() {
+    let desk = forger();
+    for (shares, compared) in [
+        ("pf0 p1", &[false][..]),
+        ("p0", &[false]),
+        ("c0", &[false]),
+        ("p0 p1 p2 s0", &[true, false]),
+        ("p0 p1 p2 s0 s1", &[true, false]),
+    ] {
+        let ran = desk.exits(3, &format!("distdup verify --parity {shares}"));
+        assert!(ran.text().contains("NOT COMPARED: no share to spare"));
+        let ran = desk.exits(3, &format!("distdup verify --parity {shares} --json"));
+        let json = ran.json();
+        assert_eq!(json["status"], "degraded");
+        let streams = json["streams"].as_array().unwrap().iter();
+        let found: Vec<_> = streams
+            .map(|it| it["parity"]["compared"].as_bool().unwrap())
+            .collect();
+        assert_eq!(found, compared, "{shares}");
+    }
+    let ran = desk.exits(0, "distdup verify --parity p0 p1 p2 s0 s1 s2");
+    assert_eq!(ran.text().matches("agree with one another").count(), 2);
+}
+
+#[test]
+fn a_second_share_of_the_same_index_is_compared_too() {
+    let desk = forger();
+    desk.exits(0, "distdup verify --parity p0 p1 p2 p2 p0");
+    for (shares, set, apart) in [
+        ("p0 p1 p2 pf2", &[0, 1, 2][..], 3),
+        ("p0 pf0 p1 p2", &[0, 2, 3], 1),
+        ("pf0 p0 p1", &[1, 2], 0),
+    ] {
+        let ran = desk.exits(3, &format!("distdup verify --parity {shares} --json"));
+        let names: Vec<&str> = shares.split(' ').collect();
+        let called =
+            |at: usize| format!("share {}, {}", &names[at][names[at].len() - 1..], names[at]);
+        let set: Vec<_> = set.iter().map(|at| called(*at)).collect();
+        let parity = &ran.json()["streams"][0]["parity"];
+        assert_eq!(parity["sets"], json!([set]), "{shares}");
+        assert_eq!(parity["apart"], json!([called(apart)]), "{shares}");
+    }
+}
+
+/// Which of two sets is true cannot be told, and so nobody is accused.
+#[test]
+fn of_sets_that_disagree_none_is_said_to_be_true() {
+    let desk = forger();
+    let sets = |shares: &str| {
+        let ran = desk.exits(3, &format!("distdup verify --parity {shares}"));
+        assert!(ran.text().contains("nothing tells which are true"));
+        assert!(!ran.text().contains("repair"), "{ran:?}");
+        let ran = desk.exits(3, &format!("distdup verify --parity {shares} --json"));
+        let parity = &ran.json()["streams"][0]["parity"];
+        (parity["sets"].clone(), parity["apart"].clone())
+    };
+    let (one, two) = ("share 0, cf0", ["share 1, c1", "share 2, c2"]);
+    assert_eq!(sets("cf0 c1 c2"), (json!([[one], two]), json!([])));
+    assert_eq!(sets("c1 c2 cf0"), (json!([[one], two]), json!([])));
+    assert_eq!(sets("cf0 c1"), (json!([[one], [two[0]]]), json!([])));
+    let found = sets("rf0 rf1 r2 r3 r4 r5");
+    let true_ones = ["share 2, r2", "share 3, r3", "share 4, r4", "share 5, r5"];
+    let apart = ["share 0, rf0", "share 1, rf1"];
+    assert_eq!(found, (json!([true_ones]), json!(apart)));
+}
+
+#[test]
+fn what_was_found_of_each_share_is_told_if_they_cannot_be_compared() {
+    let desk = forger();
+    let ran = desk.exits(1, "distdup verify --parity pf0 pf1 p2");
+    assert_eq!(ran.text().matches("whole, of 3").count(), 3, "{ran:?}");
+    assert!(ran.err.contains("could not be held against each other"));
+    let ran = desk.exits(1, "distdup verify --parity --json pf0 pf1 p2");
+    let json = ran.json();
+    assert_eq!(
+        (&json["status"], &json["code"]),
+        (&json!("failed"), &json!("stripe-lost"))
+    );
+    assert_eq!(json["shares"].as_array().unwrap().len(), 3);
+    // What is asked of them does not suit what they are: known before they are read.
+    desk.complains(
+        2,
+        "distdup verify --parity p0 'exec:cat p1; touch read' p2",
+        &["a second time"],
+    );
+    assert!(!desk.names().contains(&"read".to_owned()));
+    desk.exits(1, "distdup verify --parity p0 gone");
+}
+
+#[test]
+fn shares_of_large_stripes_are_compared() {
+    let desk = Desk::with_input(10);
+    desk.exits(
+        0,
+        "distdup encode -k 2 -n 4 --shard-size 8M --memory 2G -o 's{i}' in",
+    );
+    let ran = desk.exits(0, "distdup verify --parity s0 s1 s2 s3");
+    assert!(ran.text().contains("agree with one another"), "{ran:?}");
+    // Their endings are damaged, and their frames give the stream together.
+    desk.exits(0, "cp s0 t0; cp s1 t1");
+    for share in ["t0", "t1"] {
+        let len = desk.read(share).len();
+        desk.damage(share, len - 1);
+    }
+    let ran = desk.exits(3, "distdup verify t0 t1");
+    assert!(ran.text().contains("together"), "{ran:?}");
+}
+
+#[test]
+fn a_comparison_that_is_stopped_says_so() {
+    let set = set(100);
+    let (common, _) = inspect(MemorySource::file(0, set[0].clone()))
+        .unwrap()
+        .claims
+        .unwrap();
+    let open = |place: usize| Some(MemorySource::file(place, set[place].clone()));
+    let (control, canceller) = Control::new();
+    let compare = || {
+        agreement(
+            &common,
+            &[0, 1, 2],
+            open,
+            &DecodeOptions::default(),
+            &control,
+        )
+    };
+    assert!(compare().unwrap().unwrap().is_full());
+    canceller.cancel();
+    assert!(is_cancelled(&compare().unwrap_err()));
+}
+
+#[test]
+fn shares_of_a_pipe_or_a_command_that_is_named_as_zfecs_files_are_read() {
+    let desk = forger();
+    desk.exits(0, "distdup verify 'exec:cat p0 # .fec'");
+    for command in ["verify", "why"] {
+        let fifo = format!("mkfifo {command}.fec; cat p0 > {command}.fec &");
+        let ran = desk.sh(&format!("{fifo} distdup {command} {command}.fec p1 p2"));
+        assert_eq!(ran.code, Some(0), "{ran:?}");
+        desk.write("a.fec", b"zfec");
+        desk.complains(2, &format!("distdup {command} a.fec p0"), &["zfec"]);
+    }
 }

@@ -57,15 +57,13 @@ Duplicity decides what is new since the last backup. It encrypts with GnuPG, by 
 environment or the configuration, or asks for it.";
 
 impl Backup {
-    /// The hosts that the arguments name, or those that go with the source unless a profile says.
-    pub fn hosts(&self, selection: &Selection) -> Vec<OsString> {
-        if !self.store.output.is_empty() || selection.is_given() {
-            return self.store.output.clone();
-        }
-        let plan = |source: &PathBuf| Plan::new(source, None).ok();
-        let plan = self.source.as_ref().and_then(plan);
-        let names = plan.map(|plan| plan.layout.names()).unwrap_or_default();
-        names.into_iter().map(OsString::from).collect()
+    /// Its hosts, for a command line.
+    pub fn hosts(&self, selection: &Selection) -> Option<String> {
+        selection.host_words(&self.store.output, |settings| {
+            let set = settings.source.as_ref().map(|source| &source.value);
+            let plan = Plan::new(self.source.as_ref().or(set)?, None).ok()?;
+            Some(plan.layout)
+        })
     }
 
     pub fn run(self, console: Console, selection: &Selection) -> anyhow::Result<Outcome> {
@@ -140,8 +138,17 @@ impl Backup {
         if standing.objects == 0 {
             return Err(Unwell::StoredNothing).context("there is no backup");
         }
-        let restore = plan.restore_command(&selection.words());
-        print(console, &plan, &target, &ended, standing, &restore)
+        let restore = selection
+            .words()
+            .and_then(|words| plan.restore_command(&words));
+        print(
+            console,
+            &plan,
+            &target,
+            &ended,
+            standing,
+            restore.as_deref(),
+        )
     }
 }
 
@@ -161,7 +168,7 @@ fn print(
     target: &Target,
     ended: &Ended,
     standing: Standing,
-    restore: &str,
+    restore: Option<&str>,
 ) -> anyhow::Result<Outcome> {
     let geometry = target.code.geometry();
     let n = geometry.n();
@@ -196,14 +203,18 @@ fn print(
     if unsure && tally.is_good() {
         warn("a host took the place of a lost one, and cannot tell what there was before it");
     }
-    let text = format!(
-        "{} is backed up to {}, {} {geometry}: {}.\n{}.\nTo restore it: {restore}",
+    let mut text = format!(
+        "{} is backed up to {}, {} {geometry}: {}.\n{}.",
         quote_path(&plan.source),
         plan.layout.names().join(" "),
         target.code.id(),
         in_words(losses, standing, n),
         tally.sum(ended.took),
     );
+    if let Some(restore) = restore {
+        text += "\nTo restore it: ";
+        text += restore;
+    }
     let mut json = json!({
         "status": outcome.status(),
         "codec": target.code.id(),

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use super::console::{Console, warn};
 use super::session::{self, HostArgs};
-use super::settings::Selection;
+use super::settings::{Selection, host_command};
 use super::{Outcome, report};
 
 /// Where nobody can tell whether a writer lives, what it began so long ago is left.
@@ -51,7 +51,8 @@ struct Found {
 
 impl Cleanup {
     pub fn run(self, console: Console, selection: &Selection) -> anyhow::Result<Outcome> {
-        let words = selection.host_words(&self.hosts);
+        let words = selection.host_words(&self.hosts, |_| None);
+        let remove = host_command("cleanup --force", words.as_deref());
         let layout = selection.layout(console, self.hosts)?;
         let (control, _) = Control::new();
         let no_store = |error| session::no_store(error, "nothing was looked at");
@@ -85,7 +86,7 @@ impl Cleanup {
         let count = report::count(found.len(), "leftover");
         lines.push(match (found.is_empty(), self.force, failed.is_empty()) {
             (true, ..) => "nothing is left over".to_owned(),
-            (_, false, _) => format!("{count}; to remove them: distdup cleanup --force {words}"),
+            (_, false, _) => format!("{count}; to remove them: {remove}"),
             (_, true, true) => format!("{count} removed"),
             (_, true, false) => format!("not all of {count} removed"),
         });

@@ -130,7 +130,7 @@ fn check(console: Console, selection: &Selection) -> anyhow::Result<Exit> {
     let mut lines = vec![format!("{shown} can be read")];
     let mut profiles = Vec::new();
     let mut count = 0;
-    for settings in checked(&file, selection)? {
+    for settings in checked(file, selection)? {
         let problems = settings.problems();
         let called = match &settings.profile {
             Some(name) => format!("profile {name}: "),

@@ -7,11 +7,12 @@ use std::fmt;
 
 use clap::CommandFactory;
 use clap::error::{ContextValue, ErrorKind};
+use distdup::agreement::is_cancelled;
 use distdup::catalogue::{Catalogued, Chapter, Entry, catalogue, entry_of};
 use distdup::decode::GatherError;
 use distdup::duplicity::hosts::{HostsError, host_of};
 use distdup::encode::EncodeError;
-use distdup::quote::{name_for_shell, quote};
+use distdup::quote::{quote, shell_word};
 use distdup::repair::RepairError;
 use distdup::store::HostError;
 use serde_json::{Value, json};
@@ -54,6 +55,12 @@ pub enum Finding {
     /// By why, of shares that end before their stream does.
     #[error(transparent)]
     Incomplete(GatherError),
+    /// By verify, of shares that are whole.
+    #[error(
+        "{}",
+        if is_cancelled(.0) { "stopped by a signal" } else { "the shares could not be held against each other" }
+    )]
+    NotHeld(#[source] RepairError),
     /// By a salvage.
     #[error(
         "the stream is not whole: {missing} of its bytes are missing{}",
@@ -79,7 +86,10 @@ catalogue! {
             "What was had is in its place in the output, and zeros are where the rest should be."
             "Keep the shares: with further ones the rest may come back. Which, says distdup why SHARE...";
     }
-    passing { Self::Incomplete(error) => error; }
+    passing {
+        Self::NotHeld(error) => error;
+        Self::Incomplete(error) => error;
+    }
 }
 
 /// What no catalogue tells of.
@@ -209,7 +219,11 @@ pub fn misspoken(mut error: clap::Error) -> Exit {
     if env::args_os().any(|argument| argument == "--json") {
         let error = Misspoken::of(&error);
         let entry = error.entry().unwrap_or(&USAGE[0]);
-        let next = About::default().fill(entry.next);
+        let about = About {
+            command: guessed_command(),
+            ..About::default()
+        };
+        let next = about.fill(entry.next);
         let json = to_json(&[error.to_string()], entry, &next);
         print_json(Console::FOR_PROGRAMS, &json);
     }
@@ -238,6 +252,8 @@ fn quote_context(error: &mut clap::Error) {
 /// What a command was given, for what is to be done next.
 #[derive(Debug, Default)]
 pub struct About {
+    /// Its name.
+    pub command: Option<String>,
     /// Shares that it reads, or outputs.
     pub shares: Vec<OsString>,
     /// Hosts, or where they are set, in words of a command line; `None` if nobody knows.
@@ -251,8 +267,11 @@ impl About {
     fn fill(&self, next: &str) -> String {
         let mut next = next.to_owned();
         if !self.shares.is_empty() {
-            let names: Vec<_> = self.shares.iter().map(name_for_shell).collect();
-            next = next.replace("SHARE...", &names.join(" "));
+            let name = |share: &OsString| shell_word(share.as_encoded_bytes());
+            // With one that cannot be printed the place stays open.
+            if let Some(names) = self.shares.iter().map(name).collect::<Option<Vec<_>>>() {
+                next = next.replace("SHARE...", &names.join(" "));
+            }
         }
         if let Some(hosts) = &self.hosts {
             next = next.replace(" HOSTS", &format!(" {hosts}"));
@@ -261,13 +280,13 @@ impl About {
         if !self.settings.is_empty() && next.ends_with(check) {
             next = format!("{next} {}", self.settings);
         }
-        let command = command_name().map(|name| format!(" {name}"));
-        next.replace(" COMMAND", &command.unwrap_or_default())
+        let command = self.command.iter().map(|name| format!(" {name}"));
+        next.replace(" COMMAND", &command.collect::<String>())
     }
 }
 
-/// The command that was given, if it is one, with its own command: `config init`.
-fn command_name() -> Option<String> {
+/// The command that seems to be meant by a command line which cannot be read.
+fn guessed_command() -> Option<String> {
     let cli = Cli::command();
     let mut command = &cli;
     let mut names = Vec::new();

@@ -1,11 +1,12 @@
 //! Commands, flags and exit codes.
 
+use std::env;
 use std::ffi::OsString;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use signal_hook::consts::SIGXFSZ;
 
 mod availability;
@@ -52,6 +53,9 @@ pub struct Cli {
     command: Command,
     #[command(flatten)]
     globals: Globals,
+    /// The command's name.
+    #[arg(skip)]
+    name: Option<String>,
 }
 
 const AFTER_HELP: &str = "\
@@ -207,24 +211,40 @@ impl Command {
         }
     }
 
-    /// The hosts that it is about, for a command line: as they were given, or where they are set. Where
-    /// neither is said, the settings are those that are found without saying so.
+    /// The hosts that it is about, for a command line.
     fn hosts(&self, selection: &Selection) -> Option<String> {
         let named = match self {
-            Self::Backup(command) => command.hosts(selection),
-            Self::Restore(command) => command.hosts(selection),
-            Self::Duplicity(command) => command.hosts.clone(),
-            Self::Status(command) => command.hosts.clone(),
-            Self::Heal(command) => command.hosts.clone(),
-            Self::Cleanup(command) => command.hosts.clone(),
+            Self::Backup(command) => return command.hosts(selection),
+            Self::Restore(command) => return command.hosts(selection),
+            Self::Duplicity(command) => &command.hosts,
+            Self::Status(command) => &command.hosts,
+            Self::Heal(command) => &command.hosts,
+            Self::Cleanup(command) => &command.hosts,
             _ => return None,
         };
-        let words = selection.host_words(&named);
-        (!words.is_empty()).then_some(words)
+        selection.host_words(named, |_| None)
     }
 }
 
+/// The command that was given, with its own command: `config init`.
+fn command_path(matches: &clap::ArgMatches) -> Option<String> {
+    let (name, matches) = matches.subcommand()?;
+    let own = command_path(matches).map(|own| format!(" {own}"));
+    Some(name.to_owned() + &own.unwrap_or_default())
+}
+
 impl Cli {
+    /// What the command line asks for.
+    pub fn read() -> Result<Self, clap::Error> {
+        let mut parser = Self::command();
+        let matches = parser.try_get_matches_from_mut(env::args_os())?;
+        let cli = Self::from_arg_matches(&matches).map_err(|error| error.format(&mut parser))?;
+        Ok(Self {
+            name: command_path(&matches),
+            ..cli
+        })
+    }
+
     /// Does what was asked for, and reports how it ended.
     pub fn run(self) -> Exit {
         let Globals {
@@ -247,9 +267,14 @@ impl Cli {
         // be had, it is that.
         let _ = signal_hook::flag::register(SIGXFSZ, Arc::new(AtomicBool::new(false)));
         let about = About {
+            command: self.name,
             shares: self.command.shares(),
-            hosts: self.command.hosts(&selection),
-            settings: selection.words().join(" "),
+            // Where they are in a file that is found without saying so, nothing is to be said.
+            hosts: self
+                .command
+                .hosts(&selection)
+                .filter(|words| !words.is_empty()),
+            settings: selection.words().unwrap_or_default().join(" "),
         };
         if selection.is_given() && !self.command.has_settings() {
             let error = Usage::say(
@@ -265,8 +290,6 @@ impl Cli {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
     use super::*;
 
     #[test]

@@ -320,6 +320,13 @@ mod tests {
     use super::*;
 
     #[test]
+    fn commands_have_the_names_that_were_given() {
+        let shares = [quote("we\\ird"), quote("a\nb")];
+        let command = command("repair", shares, [quote("\x1b")]);
+        assert_eq!(command, r"distdup repair 'we\ird' SHARE -o OUT");
+    }
+
+    #[test]
     fn commands_can_be_pasted() {
         let command = command("repair", ["s0", "a b"], ["exec:echo 'x'"]);
         assert_eq!(command, r"distdup repair s0 'a b' -o 'exec:echo '\''x'\'''");

@@ -79,6 +79,7 @@ fn open(path: &Path) -> anyhow::Result<(Store, Guard<'static>)> {
 
 /// The store of a profile; made, if there is none yet.
 fn open_profile(selection: &Selection, dry_run: bool) -> anyhow::Result<(Store, Guard<'static>)> {
+    Runtime::sweep(); // a plain Duplicity does not
     let settings = selection.settings(Console::FOR_PROGRAMS)?;
     let layout = settings.layout()?.context("the settings name no hosts")?;
     let (control, _) = Control::new();

@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use super::console::{Console, warn};
 use super::low_disk::{self, LowDisk};
 use super::session::{self, DuplicityArgs, HostArgs, Unwell};
-use super::settings::{Selection, hosts};
+use super::settings::{Selection, host_command, hosts};
 use super::{Outcome, Usage};
 
 /// Restore what Duplicity backed up, from enough of the hosts
@@ -52,20 +52,13 @@ Examples:
 What is restored has another name, ending in .partial, until it is whole.";
 
 impl Restore {
-    /// The hosts that the arguments name, or those that go with the target unless a profile says.
-    pub fn hosts(&self, selection: &Selection) -> Vec<OsString> {
-        if !self.from.is_empty() || selection.is_given() {
-            return self.from.clone();
-        }
-        let names = layout(&self.target).map(|layout| layout.names());
-        names.into_iter().flatten().map(OsString::from).collect()
+    /// Its hosts, for a command line.
+    pub fn hosts(&self, selection: &Selection) -> Option<String> {
+        selection.host_words(&self.from, |_| layout(&self.target).ok())
     }
 
     pub fn run(self, console: Console, selection: &Selection) -> anyhow::Result<Outcome> {
-        let heal = format!(
-            "distdup heal {}",
-            selection.host_words(&self.hosts(selection))
-        );
+        let heal = host_command("heal", self.hosts(selection).as_deref());
         let arguments = Settings {
             hosts: hosts(self.from),
             low_disk: self.low_disk.setting(),
@@ -134,7 +127,7 @@ impl Restore {
             ));
             let silent = target.status.silent().count();
             let lacks = tally.bad_hosts(&target).len() > silent;
-            session::advise(&target, heal.trim_end(), lacks);
+            session::advise(&target, &heal, lacks);
         }
         let text = format!(
             "{} is restored from {}.\n{}.",

@@ -7,11 +7,11 @@ use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
 use std::process::ExitStatus;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use clap::Args;
-use crossbeam_channel::{Receiver, never, select, tick, unbounded};
+use crossbeam_channel::{Receiver, after, never, select, tick, unbounded};
 use distdup::catalogue::catalogue;
 use distdup::config::{Setting, Settings};
 use distdup::duplicity::environment::Environment;
@@ -21,12 +21,12 @@ use distdup::duplicity::log::{Level, Record};
 use distdup::duplicity::options;
 use distdup::duplicity::passphrase;
 use distdup::duplicity::protocol::Event;
-use distdup::duplicity::session::{News, Output, Session};
+use distdup::duplicity::session::{News, Output, Running, Session};
 use distdup::quote::with_causes;
 use distdup::store::Stale;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::json;
-use signal_hook::consts::{SIGINT, SIGUSR1};
+use signal_hook::consts::SIGUSR1;
 use signal_hook::iterator::exfiltrator::WithRawSiginfo;
 use signal_hook::iterator::{Handle, SignalsInfo};
 
@@ -196,7 +196,7 @@ pub fn run(
             "no folder in memory was found: pipes are in {folder}"
         ));
     }
-    let child = i32::try_from(running.id()).ok().and_then(Pid::from_raw);
+    let mut end = End::of(&running);
     let ticks = if console.shows_progress() && !talks {
         tick(REDRAW)
     } else {
@@ -215,6 +215,9 @@ pub fn run(
                 Ok(News::Report(report)) => tally.report(target, report),
                 Ok(News::Record(record)) => {
                     tally.record(&record);
+                    if record.gives_up() {
+                        end.expect();
+                    }
                     if !talks && is_told(console, &record) {
                         clear(&mut drawn);
                         tell(console, &record);
@@ -227,15 +230,16 @@ pub fn run(
                 Ok(Caught { signal, to_us }) => {
                     stopped = true;
                     // An interrupt at a terminal reaches Duplicity by itself.
-                    if (to_us || signal != SIGINT)
-                        && let (Some(child), Some(signal)) = (child, Signal::from_named_raw(signal))
+                    if let Some(signal) = Signal::from_named_raw(signal)
+                        && (to_us || signal != Signal::INT)
                     {
-                        // It has not been waited for, so that the number is still its own.
-                        let _ = kill_process(child, signal);
+                        end.send(signal);
                     }
+                    end.expect();
                 }
                 Err(_) => {}
             },
+            recv(end.overdue) -> _ => end.insist(),
             // Not before there is something, since it may be asking for a passphrase.
             recv(ticks) -> _ => if tally.has_begun() {
                 redraw(&tally.line());
@@ -298,13 +302,13 @@ pub enum Unwell {
 catalogue! {
     Unwell {
         Self::Stopped => "duplicity-stopped":
-            "What was asked for is not complete. What was backed up before is as it was."
+            "What was asked for is not complete. What was backed up before is as it was, unless the command was to remove some of it."
             "Run the same command again: Duplicity goes on where it can.";
         Self::Failed { .. } => "duplicity-failed":
-            "What was asked for is not complete. What was backed up before is as it was."
+            "What was asked for is not complete. What was backed up before is as it was, unless the command was to remove some of it."
             "Mend what Duplicity says above (-v tells more), and run the same command again.";
         Self::Killed { .. } => "duplicity-killed":
-            "What was asked for is not complete. What was backed up before is as it was."
+            "What was asked for is not complete. What was backed up before is as it was, unless the command was to remove some of it."
             "See who or what ended it (memory, perhaps: dmesg), and run the same command again.";
         Self::StoredNothing => "duplicity-stored-nothing":
             "There is no backup."
@@ -315,6 +319,44 @@ catalogue! {
         Self::Unfinished { .. } => "restored-unfinished":
             "By its archive Duplicity knows of a backup that was stopped midway, and restored what there is of it."
             "Remove what is named first, DEST.partial. Back up again, which goes on where it can, and restore then; or restore what was before it: -- --time TIME.";
+    }
+}
+
+/// Duplicity ends soon when it is told to, or has given up. But 0.8 may then wait for gpg, which waits for
+/// somebody to read what it writes: after so long it is ended, and after as long again killed.
+const LAST_WORDS: Duration = Duration::from_secs(10);
+
+/// Sees to it that Duplicity ends once that is due.
+struct End {
+    child: Option<Pid>,
+    overdue: Receiver<Instant>,
+    last_word: Signal,
+}
+
+impl End {
+    fn of(running: &Running) -> Self {
+        Self {
+            child: i32::try_from(running.id()).ok().and_then(Pid::from_raw),
+            overdue: never(),
+            last_word: Signal::TERM,
+        }
+    }
+
+    fn send(&self, signal: Signal) {
+        if let Some(child) = self.child {
+            // It has not been waited for, so that the number is still its own.
+            let _ = kill_process(child, signal);
+        }
+    }
+
+    fn expect(&mut self) {
+        self.overdue = after(LAST_WORDS);
+    }
+
+    fn insist(&mut self) {
+        self.send(self.last_word);
+        self.last_word = Signal::KILL;
+        self.expect();
     }
 }
 

@@ -1,12 +1,13 @@
 //! What is set for a command: by its arguments, over a configuration file.
 
+use std::cell::OnceCell;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::Args;
 use distdup::config::{Config, Hosts, Setting, Settings};
 use distdup::duplicity::hosts::Layout;
-use distdup::quote::{for_shell, name_for_shell, quote_path};
+use distdup::quote::{quote_path, shell_word};
 
 use super::Usage;
 use super::console::Console;
@@ -20,6 +21,9 @@ pub struct Selection {
     /// Which of the file's profiles
     #[arg(short = 'P', long, global = true, value_name = "NAME")]
     profile: Option<String>,
+    /// The file as it was read: a pipe can be read but once.
+    #[arg(skip)]
+    read: OnceCell<Config>,
 }
 
 /// What a backup is told about its hosts.
@@ -58,23 +62,27 @@ impl Selection {
     }
 
     /// The file, which must be there.
-    pub fn need(&self, console: Console) -> anyhow::Result<Config> {
-        let config = Config::need(self.config.as_deref()).map_err(Usage::new)?;
+    pub fn need(&self, console: Console) -> anyhow::Result<&Config> {
+        let config = if let Some(config) = self.read.get() {
+            config
+        } else {
+            let config = Config::need(self.config.as_deref()).map_err(Usage::new)?;
+            self.read.get_or_init(|| config)
+        };
         console.detail(format!("settings are from {}", quote_path(config.file())));
         Ok(config)
     }
 
     /// The file, if there is one.
-    pub fn config(&self, console: Console) -> anyhow::Result<Option<Config>> {
+    pub fn config(&self, console: Console) -> anyhow::Result<Option<&Config>> {
         // Whoever asks for a profile counts on it.
-        if self.is_given() {
-            return self.need(console).map(Some);
+        if !self.is_given() && self.read.get().is_none() {
+            let Some(config) = Config::find(None).map_err(Usage::new)? else {
+                return Ok(None);
+            };
+            self.read.get_or_init(|| config);
         }
-        let config = Config::find(None).map_err(Usage::new)?;
-        if let Some(config) = &config {
-            console.detail(format!("settings are from {}", quote_path(config.file())));
-        }
-        Ok(config)
+        self.need(console).map(Some)
     }
 
     /// The profile of a file, or its only settings.
@@ -85,7 +93,7 @@ impl Selection {
     /// The profile of the file, or its only settings; nothing if there is no file.
     pub fn settings(&self, console: Console) -> anyhow::Result<Settings> {
         match self.config(console)? {
-            Some(config) => self.of(&config),
+            Some(config) => self.of(config),
             None => Ok(Settings::default()),
         }
     }
@@ -101,24 +109,50 @@ impl Selection {
         layout.ok_or_else(|| Usage::say("say where the hosts are, here or in distdup.toml"))
     }
 
-    /// The hosts that arguments name, or where they are set, for a command line.
-    pub fn host_words(&self, names: &[OsString]) -> String {
-        let words = self.words().into_iter();
-        let words = words.chain(names.iter().map(name_for_shell));
-        words.collect::<Vec<_>>().join(" ")
+    /// What tells a command line the hosts that arguments name, or else those that are set, or else the
+    /// `usual` ones. Of those in a file that is found without saying so, that is nothing at all. `None` if
+    /// there are none, or their names cannot be written down.
+    pub fn host_words(
+        &self,
+        given: &[OsString],
+        usual: impl FnOnce(&Settings) -> Option<Layout>,
+    ) -> Option<String> {
+        let mut names = given.to_vec();
+        if names.is_empty() {
+            // What is wrong with the file tells whoever needs it.
+            let settings = self.settings(Console::FOR_PROGRAMS).ok()?;
+            if settings.hosts.is_none() {
+                names = match usual(&settings)? {
+                    Layout::In(folder) => vec![folder.join("distdup{i}").into()],
+                    Layout::Named(names) => names,
+                    Layout::Listed { .. } => Vec::new(),
+                };
+            }
+        }
+        let names = names.iter().map(|name| shell_word(name.as_encoded_bytes()));
+        let names: Vec<_> = names.collect::<Option<_>>()?;
+        Some([self.words()?, names].concat().join(" "))
     }
 
-    /// The file and profile, for a command line.
-    pub fn words(&self) -> Vec<String> {
-        let config = self.config.iter().flat_map(|path| {
-            let path = for_shell(path);
-            ["--config".to_owned(), path]
-        });
-        let profile = self
-            .profile
-            .iter()
-            .flat_map(|name| ["-P".to_owned(), for_shell(name)]);
-        config.chain(profile).collect()
+    /// The file and profile, for a command line; `None` if their names cannot be written down.
+    pub fn words(&self) -> Option<Vec<String>> {
+        let mut words = Vec::new();
+        if let Some(path) = &self.config {
+            let path = shell_word(path.as_os_str().as_encoded_bytes())?;
+            words.extend(["--config".into(), path]);
+        }
+        if let Some(name) = &self.profile {
+            words.extend(["-P".into(), shell_word(name)?]);
+        }
+        Some(words)
+    }
+}
+
+/// A command about hosts that [`Selection::host_words`] tells.
+pub fn host_command(command: &str, hosts: Option<&str>) -> String {
+    match hosts {
+        Some("") => format!("distdup {command}"),
+        hosts => format!("distdup {command} {}", hosts.unwrap_or("HOSTS")),
     }
 }
 

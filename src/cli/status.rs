@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use super::backup::{in_words, losses};
 use super::console::{Console, warn};
 use super::session::{self, HostArgs};
-use super::settings::Selection;
+use super::settings::{Selection, host_command};
 use super::tally;
 use super::{Outcome, report};
 
@@ -38,8 +38,10 @@ It goes by names: whether shares are good, `distdup heal` says, which reads them
 
 impl Status {
     pub fn run(self, console: Console, selection: &Selection) -> anyhow::Result<Outcome> {
-        let words = selection.host_words(&self.hosts);
-        let heal = format!("distdup heal {words}");
+        let heal = host_command(
+            "heal",
+            selection.host_words(&self.hosts, |_| None).as_deref(),
+        );
         let layout = selection.layout(console, self.hosts)?;
         let (control, _) = Control::new();
         let target = layout
@@ -90,7 +92,7 @@ impl Status {
         }
         let outcome = Outcome::degraded_if(!whole || lacks || standing.lacking > 0);
         if outcome == Outcome::Degraded {
-            session::advise(&target, heal.trim_end(), lacks);
+            session::advise(&target, &heal, lacks);
         }
         let json = json!({
             "status": outcome.status(),

@@ -6,13 +6,12 @@ use std::path::Path;
 
 use anyhow::Context;
 use clap::Args;
-use distdup::agreement::disputed;
-use distdup::catalogue::Catalogued;
+use distdup::agreement::{Agreement, agreement};
 use distdup::control::Control;
-use distdup::decode::{DecodeOptions, try_out};
-use distdup::encode::SinkOutcome;
+use distdup::decode::{DecodeError, DecodeOptions, GatherError, try_out};
 use distdup::format::Common;
 use distdup::quote::with_causes;
+use distdup::repair::RepairError;
 use distdup::source;
 use distdup::verify::{Subset, Verdict, verify_subset};
 use distdup_codecs::ShardSet;
@@ -57,12 +56,19 @@ Examples:
   distdup verify host2/home.share
   distdup verify host*/home.share     also says what the set can still lose
   distdup verify --subset 5% s*       a sample, other stripes each time: what is rare it may miss
+  distdup verify --parity s*          also finds shares that were forged with right digests
 
 Exits 0 if every share is whole, 3 if some are not and the stream can be restored from the good
-ones, 1 otherwise.";
+ones, 1 otherwise. With --parity, 0 is only for shares that agree: 3 is also for whole shares that
+do not, or of whose stream none can be spared to compare.";
 
 impl Verify {
     pub fn run(self, console: Console) -> anyhow::Result<Outcome> {
+        if self.parity && !self.are_files() {
+            return Err(Usage::say(
+                "--parity reads shares a second time: give files, and no pipes or commands",
+            ));
+        }
         super::zfec::refuse_shares(&self.shares)?;
         let sources = names::sources(&self.shares)?;
         let watch = Watch::start(console, None, "share")?;
@@ -71,38 +77,41 @@ impl Verify {
             verify_subset(sources, subset, &watch.control).context("stopped by a signal")?;
         let sets = Sets::of(&verdicts);
         let whole = verdicts.iter().filter(|verdict| verdict.is_whole()).count();
+        // Nobody is asked how much memory this may take: as much as the shares do.
+        let options = sets
+            .0
+            .iter()
+            .fold(DecodeOptions::default(), |options, (common, _)| {
+                options.suiting(common, verdicts.len())
+            });
         let restorable = if sets.suffice() {
             Restorable::FromWholeShares
         } else if verdicts.len() > 1 && self.are_files() {
             // Shares that are damaged in different places may have every stripe between them.
             let sources = names::sources(&self.shares)?;
-            match try_out(sources, &DecodeOptions::default(), &watch.control) {
+            match try_out(sources, &options, &watch.control) {
                 Ok(_) => Restorable::FromAllTogether,
+                Err(error @ DecodeError::Gather(GatherError::Cancelled)) => {
+                    return Err(error).context("stopped by a signal");
+                }
                 Err(_) => Restorable::No,
             }
         } else {
             Restorable::No
         };
-        let disputes = if self.parity {
-            self.disputes(&verdicts, &sets, &watch.control)?
+        let held = if self.parity {
+            self.hold(&verdicts, &sets, &options, &watch.control)
         } else {
             Vec::new()
         };
         drop(watch);
 
-        let agree = disputes.is_empty();
-        let finding = Finding::NotWhole {
-            bad: verdicts.len() - whole,
-            all: verdicts.len(),
-        };
-        let mut json = sets.json(&verdicts, whole == verdicts.len() && agree, restorable);
-        if self.parity {
-            json["disagree"] = report::sinks_json(&disputes);
+        let agree = held.iter().all(Parity::is_good);
+        let mut json = sets.json(&verdicts, restorable);
+        for (at, parity) in held.iter().enumerate() {
+            json["streams"][at]["parity"] = parity.json();
         }
         json["seed"] = json!(subset.map(|subset| subset.seed));
-        if restorable == Restorable::No && whole < verdicts.len() {
-            json["code"] = json!(finding.entry().map(|entry| entry.code));
-        }
         let mut text = text(&verdicts, &sets);
         if restorable == Restorable::FromAllTogether {
             text += "\ntogether, damaged ones included, they give the stream back";
@@ -112,28 +121,31 @@ impl Verify {
                 let _ = write!(text, "\nrepair: {command}");
             }
         }
-        for SinkOutcome {
-            index,
-            name,
-            failure,
-            ..
-        } in &disputes
-        {
-            let why = failure.as_ref().map(|failure| with_causes(failure));
-            let why = why.unwrap_or_default();
-            let _ = write!(text, "\nshare {index}, {name}: DISAGREES: {why}");
+        for (parity, (common, _)) in held.iter().zip(&sets.0) {
+            let _ = write!(text, "\nstream {}: {}", common.stream(), parity.text());
         }
-        if self.parity && agree && sets.suffice() {
-            text += "\nthe whole shares agree with one another";
+        let failed = held.into_iter().find_map(|parity| parity.came.err());
+        let outcome = match (failed, verdicts.len() - whole) {
+            (Some(error), _) => Err(Finding::NotHeld(error)),
+            (None, 0) => Ok(Outcome::degraded_if(!agree)),
+            (None, _) if restorable != Restorable::No => Ok(Outcome::Degraded),
+            (None, bad) => Err(Finding::NotWhole {
+                bad,
+                all: verdicts.len(),
+            }),
+        };
+        json["status"] = json!(
+            outcome
+                .as_ref()
+                .map_or("failed", |outcome| outcome.status())
+        );
+        if let Err(finding) = &outcome {
+            json["code"] = json!(report::code_of(finding));
         }
         console
             .result(text, &json)
             .context("cannot print the result")?;
-        match verdicts.len() - whole {
-            0 => Ok(Outcome::degraded_if(!agree)),
-            _ if restorable != Restorable::No => Ok(Outcome::Degraded),
-            _ => Err(finding.into()),
-        }
+        Ok(outcome?)
     }
 
     /// What gives each stream all of its shares.
@@ -160,34 +172,32 @@ impl Verify {
             .collect()
     }
 
-    /// The whole shares that are not what the others give.
-    fn disputes(
+    /// Holds the whole shares of each stream against each other.
+    fn hold(
         &self,
         verdicts: &[Verdict],
         sets: &Sets<'_>,
+        options: &DecodeOptions,
         control: &Control,
-    ) -> anyhow::Result<Vec<SinkOutcome>> {
-        if !self.are_files() {
-            return Err(Usage::say(
-                "--parity reads shares a second time: give files, and no pipes or commands",
-            ));
-        }
-        let mut disputes = Vec::new();
-        for (common, whole) in &sets.0 {
-            let open = |index: usize| {
-                let is_it = |verdict: &Verdict| {
-                    let of_it = verdict.common.as_deref() == Some(*common);
-                    of_it && verdict.is_whole() && verdict.outcome.index == Some(index)
-                };
-                source::parse(&self.shares[verdicts.iter().position(is_it)?]).ok()
+    ) -> Vec<Parity> {
+        let hold = |(common, _): &(&Common, ShardSet)| {
+            let of_it = |verdict: &Verdict| {
+                let is_of_it = verdict.is_whole() && verdict.common.as_deref() == Some(*common);
+                verdict.outcome.index.filter(|_| is_of_it)
             };
-            let options = DecodeOptions::default();
-            disputes.extend(
-                disputed(common, *whole, open, &options, control)
-                    .context("the shares do not agree with one another")?,
-            );
-        }
-        Ok(disputes)
+            let lanes = verdicts.iter().enumerate();
+            let (lanes, indices): (Vec<_>, Vec<_>) = lanes
+                .filter_map(|(lane, verdict)| Some((lane, of_it(verdict)?)))
+                .unzip();
+            let open = |place: usize| source::parse(&self.shares[lanes[place]]).ok();
+            let came = agreement(common, &indices, open, options, control);
+            let title = |lane: &usize| report::title(&verdicts[*lane].outcome);
+            Parity {
+                shares: lanes.iter().map(title).collect(),
+                came,
+            }
+        };
+        sets.0.iter().map(hold).collect()
     }
 
     fn subset(&self) -> anyhow::Result<Option<Subset>> {
@@ -201,10 +211,81 @@ impl Verify {
         Ok(Some(Subset { per_million, seed }))
     }
 
-    /// Whether all of them can be read a second time.
+    /// Whether all of them that are there can be read a second time.
     fn are_files(&self) -> bool {
-        let is_file = |name: &OsString| source::is_path(name) && Path::new(name).is_file();
+        let is_file = |name: &OsString| {
+            let found = Path::new(name).metadata();
+            source::is_path(name) && found.map_or(true, |it| it.is_file())
+        };
         self.shares.iter().all(is_file)
+    }
+}
+
+/// What came of holding the whole shares of a stream against each other.
+struct Parity {
+    /// What each is called.
+    shares: Vec<String>,
+    came: Result<Option<Agreement>, RepairError>,
+}
+
+impl Parity {
+    fn is_good(&self) -> bool {
+        let is_full = |it: &Option<Agreement>| it.as_ref().is_some_and(Agreement::is_full);
+        self.came.as_ref().is_ok_and(is_full)
+    }
+
+    fn names(&self, places: &[usize]) -> Vec<&str> {
+        places.iter().map(|at| self.shares[*at].as_str()).collect()
+    }
+
+    fn text(&self) -> String {
+        let found = match &self.came {
+            Ok(Some(found)) => found,
+            Ok(None) => {
+                return "NOT COMPARED: no share to spare; give more whole shares than it takes to \
+                        restore it"
+                    .into();
+            }
+            Err(error) => return format!("NOT COMPARED: {}", with_causes(error)),
+        };
+        if found.is_full() {
+            return "the whole shares agree with one another".into();
+        }
+        let mut text = String::from(
+            "the whole shares DISAGREE; those of a set agree, and nothing tells which are true",
+        );
+        for (number, set) in (1..).zip(&found.sets) {
+            let _ = write!(text, "\n  set {number}: {}", self.names(set).join("; "));
+        }
+        if !found.apart.is_empty() {
+            let apart = self.names(&found.apart).join("; ");
+            let _ = write!(text, "\n  in no set: {apart}");
+        }
+        for share in &found.differ {
+            let (index, name) = (share.index, &share.name);
+            let failure = share.failure.as_ref().map(|failure| with_causes(failure));
+            let failure = failure.unwrap_or_default();
+            let _ = write!(text, "\n  against set 1: share {index}, {name}: {failure}");
+        }
+        text
+    }
+
+    fn json(&self) -> Value {
+        match &self.came {
+            Ok(Some(found)) => json!({
+                "compared": true,
+                "agree": found.is_full(),
+                "sets": found.sets.iter().map(|set| json!(self.names(set))).collect::<Value>(),
+                "apart": self.names(&found.apart),
+                "differ": report::sinks_json(&found.differ),
+            }),
+            Ok(None) => json!({ "compared": false }),
+            Err(error) => json!({
+                "compared": false,
+                "error": with_causes(error),
+                "code": report::code_of(error),
+            }),
+        }
     }
 }
 
@@ -246,12 +327,7 @@ impl<'a> Sets<'a> {
         self.0.iter().any(suffices)
     }
 
-    fn json(&self, verdicts: &[Verdict], all_whole: bool, restorable: Restorable) -> Value {
-        let status = match restorable {
-            _ if all_whole => Outcome::Done.status(),
-            Restorable::No => "failed",
-            _ => Outcome::Degraded.status(),
-        };
+    fn json(&self, verdicts: &[Verdict], restorable: Restorable) -> Value {
         let share = |verdict: &Verdict| {
             let mut share = report::source_json(&verdict.outcome);
             share["stream"] = json!(verdict.common.as_ref().map(|it| it.stream().to_string()));
@@ -283,7 +359,6 @@ impl<'a> Sets<'a> {
             Value::from(object)
         };
         json!({
-            "status": status,
             "restorable": restorable != Restorable::No,
             "shares": verdicts.iter().map(share).collect::<Value>(),
             "streams": self.0.iter().map(stream).collect::<Value>(),

@@ -1,13 +1,14 @@
 //! zfec's shares on the command line: the other format of `encode` and `decode`.
 
 use std::ffi::OsString;
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::Read;
 use std::time::Duration;
 
 use anyhow::Context;
 use clap::ValueEnum;
 use distdup::quote::quote;
+use distdup::source;
 use distdup::zfec::{DecodeReport, ZfecError};
 use serde_json::{Map, Value, json};
 
@@ -52,9 +53,13 @@ impl Format {
     }
 }
 
-/// Refuses shares of zfec's, as their names tell them, where they are of no use.
+/// Refuses shares of zfec's, as the names of files tell them, where they are of no use.
 pub fn refuse_shares(names: &[OsString]) -> anyhow::Result<()> {
-    let is_fec = |name: &&OsString| name.as_encoded_bytes().ends_with(b".fec");
+    let is_fec = |name: &OsString| {
+        let is_named_so = name.as_encoded_bytes().ends_with(b".fec") && source::is_path(name);
+        // Whatever can be read but once is left to whoever reads it.
+        is_named_so && fs::metadata(name).is_ok_and(|it| it.is_file())
+    };
     let begins = |name: &OsString| {
         let mut start = Vec::new();
         let read = File::open(name).and_then(|file| file.take(3).read_to_end(&mut start));

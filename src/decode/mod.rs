@@ -50,6 +50,19 @@ impl Default for DecodeOptions {
     }
 }
 
+impl DecodeOptions {
+    /// The same, with at least the memory that so many sources of shares which say `common` take.
+    #[must_use]
+    pub fn suiting(self, common: &Common, sources: usize) -> Self {
+        let (code, workers) = (&**common.code(), self.workers.max(1));
+        let least = budget::least_decode_memory(code, common.shard_len(), sources, workers);
+        Self {
+            memory: self.memory.max(least),
+            ..self
+        }
+    }
+}
+
 /// What a decode did.
 #[derive(Debug)]
 pub struct DecodeReport {

@@ -275,28 +275,53 @@ class Fifo(object):
     """A fresh named pipe. Its name goes once both ends are open, or at the end of a `with`.
 
     It is in `folder`, or, without one, in a folder of its own: in memory if there is such a place, and
-    named so that distdup removes what a killed process left.
+    named so that distdup removes what a killed process left, but locked as long as this one lives: whoever
+    shares the place may not see our process.
     """
 
     numbers = itertools.count()
 
     def __init__(self, folder):
-        self.folder = None
+        self.folder = self.lock = None
         if folder is None:
             parents = [os.environ.get("XDG_RUNTIME_DIR"), "/dev/shm", tempfile.gettempdir()]
             parent = next(each for each in parents if each and os.access(each, os.W_OK))
-            name = "distdup-%d-%s" % (os.getpid(), os.urandom(8).hex())
-            folder = self.folder = os.fsencode(os.path.join(parent, name))
-            os.mkdir(folder, 0o700)
+            folder = self.make_folder(os.fsencode(parent))
         self.path = os.path.join(folder, b"pipe-%d-%d" % (os.getpid(), next(self.numbers)))
-        os.mkfifo(self.path, 0o600)
+        try:
+            os.mkfifo(self.path, 0o600)
+        except BaseException:
+            self.remove()
+            raise
+
+    def make_folder(self, parent):
+        """As src/duplicity/private.rs does: by another name until it is locked."""
+        name = b"distdup-%d-%s" % (os.getpid(), os.urandom(8).hex().encode("ascii"))
+        self.folder = os.path.join(parent, b"." + name)
+        os.mkdir(self.folder, 0o700)
+        try:
+            self.lock = os.open(self.folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            with contextlib.suppress(OSError):  # where nobody can lock it, nobody removes it
+                fcntl.flock(self.lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            os.rename(self.folder, os.path.join(parent, name))
+        except BaseException:
+            self.remove_folder()
+            raise
+        self.folder = os.path.join(parent, name)
+        return self.folder
+
+    def remove_folder(self):
+        if self.folder is not None:
+            with contextlib.suppress(OSError):
+                os.rmdir(self.folder)
+        if self.lock is not None:
+            os.close(self.lock)
+        self.folder = self.lock = None
 
     def remove(self):
         with contextlib.suppress(OSError):
             os.unlink(self.path)
-        if self.folder is not None:
-            with contextlib.suppress(OSError):
-                os.rmdir(self.folder)
+        self.remove_folder()
 
     def __enter__(self):
         return self

@@ -4,6 +4,7 @@
 //! `". "`, then an empty line. Codes never change, as Duplicity promises; messages are for people.
 
 use std::io::{self, BufRead};
+use std::ops::Range;
 
 /// Ends a log that others could still write to. No text.
 pub const END: u8 = 0;
@@ -13,6 +14,8 @@ const PROGRESS: u32 = 2;
 /// Warnings that a file, or a folder, was left out: it could not be listed, looked at, read, or
 /// processed, or was skipped.
 const LEFT_OUT: [u32; 5] = [8, 9, 10, 12, 13];
+/// Errors of a backend, which it no longer tries to get over.
+const OF_BACKEND: Range<u32> = 50..70;
 const RECORD_LIMIT: usize = 1 << 16;
 
 /// A record.
@@ -60,6 +63,11 @@ impl Record {
     /// Whether it says that something was left out. Duplicity calls such a run a good one.
     pub fn leaves_out(&self) -> bool {
         self.level == Level::Warning && LEFT_OUT.contains(&self.code)
+    }
+
+    /// Whether it says that a backend failed for good. Duplicity ends then.
+    pub fn gives_up(&self) -> bool {
+        self.level == Level::Error && OF_BACKEND.contains(&self.code)
     }
 
     /// How many volumes there are, where it says of one that it is done, and of how many.
@@ -150,6 +158,8 @@ mod tests {
         assert_eq!(restored[0].volumes_in_all(), Some(3));
         let none: Vec<_> = records.iter().map(Record::volumes_in_all).collect();
         assert_eq!(none, [None; 6]);
+        let last: Vec<_> = records.iter().map(Record::gives_up).collect();
+        assert_eq!(last, [false, false, false, false, false, true]);
 
         let log = "WARNING 12\n. Error patching a\n\nWARNING 1\n. x\n\nINFO 12\n. x\n\n";
         let left: Vec<_> = super::tests::records(log)

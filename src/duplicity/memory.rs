@@ -15,11 +15,15 @@ use rustix::mount::{
 
 /// Folders that are in memory, of those that systems have for it.
 pub fn folders() -> impl Iterator<Item = PathBuf> {
+    usual().filter(|path| is_in_memory(path))
+}
+
+/// Folders that systems have for it; whether they are is another matter.
+pub fn usual() -> impl Iterator<Item = PathBuf> {
     env::var_os("XDG_RUNTIME_DIR")
         .map(PathBuf::from)
         .into_iter()
         .chain([PathBuf::from("/dev/shm")])
-        .filter(|path| is_in_memory(path))
 }
 
 /// Whether it is on a tmpfs or ramfs.

@@ -75,7 +75,7 @@ fn lock(folder: &Path) -> io::Result<OwnedFd> {
 }
 
 /// Removes our folders in `parent` that no process has any more.
-fn sweep(parent: &Path) {
+pub(super) fn sweep(parent: &Path) {
     let ours = rustix::process::geteuid().as_raw();
     for entry in fs::read_dir(parent).into_iter().flatten().flatten() {
         let (name, path) = (entry.file_name(), entry.path());

@@ -5,7 +5,7 @@ use std::io;
 use std::path::Path;
 
 use super::memory;
-use super::private::PrivateFolder;
+use super::private::{PrivateFolder, sweep};
 
 /// A private folder that goes when this does.
 #[derive(Debug)]
@@ -34,6 +34,13 @@ impl Runtime {
             folder: PrivateFolder::create_in(&parent)?,
             in_memory: memory::is_in_memory(&parent),
         })
+    }
+
+    /// Removes what killed processes left, wherever such folders are made: the backend makes its own in a
+    /// plain Duplicity.
+    pub fn sweep() {
+        let places = memory::usual().chain([std::env::temp_dir()]);
+        places.for_each(|parent| sweep(&parent));
     }
 
     /// Where it is.

@@ -58,7 +58,8 @@ impl Stored {
 
 /// Whether an object is a volume of a backup, by its name.
 pub fn is_volume(name: &[u8]) -> bool {
-    name.split(|&byte| byte == b'.').any(|part| {
+    let own = own_name(name).unwrap_or_default();
+    own.split(|&byte| byte == b'.').any(|part| {
         let number = part.strip_prefix(b"vol").unwrap_or_default();
         !number.is_empty() && number.iter().all(u8::is_ascii_digit)
     })
@@ -79,18 +80,25 @@ pub fn unfinished<'a>(
     backups
 }
 
-/// A user may have had things put before it, other ones for manifests than for volumes.
 fn backup_of<'a>(name: &'a [u8], what: &[u8]) -> Option<&'a [u8]> {
-    let begin = memmem::find(name, b"duplicity-")?;
-    let end = memmem::find(name, what)?;
-    name.get(begin..end)
+    let own = own_name(name)?;
+    own.get(..memmem::find(own, what)?)
+}
+
+/// What Duplicity calls it, without what a user had put before that (`--file-prefix-manifest`): whatever
+/// it likes, and for manifests not the same as for volumes. Duplicity says its own name but once.
+fn own_name(name: &[u8]) -> Option<&[u8]> {
+    name.get(memmem::rfind(name, b"duplicity-")?..)
 }
 
 /// How many times as large as in the store something may be in the archive, where signatures are
 /// compressed, too, but manifests are not.
 fn growth(name: &[u8]) -> u64 {
-    let is_manifest = name.windows(8).any(|part| part == b"manifest");
-    if is_manifest { 4 } else { 1 }
+    if backup_of(name, b".manifest").is_some() {
+        4
+    } else {
+        1
+    }
 }
 
 /// Sorts Duplicity's names into chains, by the times in them:
@@ -99,10 +107,11 @@ fn growth(name: &[u8]) -> u64 {
 fn chains<'a>(names: impl Iterator<Item = &'a [u8]>) -> Vec<Chain<'a>> {
     let mut backups: BTreeMap<(&[u8], bool), Chain<'a>> = BTreeMap::new();
     for name in names {
-        let mut parts = name.split(|&byte| byte == b'.');
+        let mut parts = own_name(name)
+            .unwrap_or_default()
+            .split(|&byte| byte == b'.');
         let Some(kind) = parts.next() else { continue };
-        let full =
-            kind.ends_with(b"duplicity-full") || kind.ends_with(b"duplicity-full-signatures");
+        let full = kind == b"duplicity-full" || kind == b"duplicity-full-signatures";
         let mut parts = parts.skip(if full { 0 } else { 2 });
         let (Some(time), Some(what)) = (parts.next(), parts.next()) else {
             continue;
@@ -158,6 +167,22 @@ mod tests {
         assert_eq!(found[0].volumes[0], names[4].as_bytes());
         let volumes = names.iter().filter(|name| is_volume(name.as_bytes()));
         assert_eq!(volumes.count(), 5);
+
+        // Whatever a user has put before them.
+        let own = &names[..10];
+        let prefixed = own
+            .iter()
+            .map(|name| format!("duplicity-manifest.vol1.{name}"));
+        let prefixed: Vec<_> = prefixed.collect();
+        let again = chains(prefixed.iter().map(String::as_bytes));
+        let again = again
+            .iter()
+            .map(|chain| (chain.volumes.len(), chain.metadata.len()));
+        assert_eq!(again.collect::<Vec<_>>(), counts);
+        let volumes = prefixed.iter().filter(|name| is_volume(name.as_bytes()));
+        assert_eq!(volumes.count(), 5);
+        let grown = prefixed.iter().filter(|name| growth(name.as_bytes()) > 1);
+        assert_eq!(grown.count(), 2);
     }
 
     #[test]
@@ -166,7 +191,7 @@ mod tests {
             "duplicity-full.20260101T000000Z.vol1.difftar.gpg",
             "duplicity-inc.20260101T000000Z.to.20260102T000000Z.vol1.difftar.gpg",
             "duplicity-inc.20260101T000000Z.to.20260102T000000Z.vol2.difftar.gpg",
-            "oddly named.vol1.difftar",
+            "oddly prefixed.vol1.difftar",
         ];
         let stored = [
             "duplicity-full-signatures.20260101T000000Z.sigtar.gpg",
@@ -176,5 +201,25 @@ mod tests {
         let found = unfinished(volumes.iter().map(|name| name.as_bytes()), all);
         let inc: &[u8] = b"duplicity-inc.20260101T000000Z.to.20260102T000000Z";
         assert_eq!(found.into_iter().collect::<Vec<_>>(), [inc]);
+    }
+
+    #[test]
+    fn prefixes_are_no_part_of_a_backups_name() {
+        const FULL: &str = "duplicity-full.20260101T000000Z";
+        for prefix in [
+            "",
+            "duplicity-",
+            "a.vol1.b-",
+            "x.manifest",
+            "duplicity-full.vol.",
+        ] {
+            let volume = format!("{prefix}arch-{FULL}.vol1.difftar.gz");
+            let manifest = format!("{prefix}mani-{FULL}.manifest");
+            let volumes = || [volume.as_bytes()].into_iter();
+            let killed: Vec<_> = unfinished(volumes(), volumes()).into_iter().collect();
+            assert_eq!(killed, [FULL.as_bytes()], "{prefix}");
+            let ended = unfinished(volumes(), volumes().chain([manifest.as_bytes()]));
+            assert!(ended.is_empty(), "{prefix}");
+        }
     }
 }

@@ -98,6 +98,17 @@ pub(crate) fn encode_memory(
     stripes * buffer + (workers * code.scratch_bytes(len)) as u64
 }
 
+/// The least that a decode works with.
+pub(crate) fn least_decode_memory(
+    code: &dyn Code,
+    shard_len: usize,
+    sources: usize,
+    workers: usize,
+) -> u64 {
+    let (stripe, scratch) = decode_parts(code, shard_len, sources, workers);
+    scratch + stripe * (BEING_WRITTEN + 1)
+}
+
 /// How many stripes a decode may have under way, within `memory`.
 pub(crate) fn decode_window(
     code: &dyn Code,
@@ -109,10 +120,9 @@ pub(crate) fn decode_window(
     let (stripe, scratch) = decode_parts(code, shard_len, sources, workers);
     let window = memory.saturating_sub(scratch) / stripe;
     if window <= BEING_WRITTEN {
-        let needed = scratch + stripe * (BEING_WRITTEN + 1);
         return Err(TooLittleMemory {
             allowed: memory,
-            needed,
+            needed: least_decode_memory(code, shard_len, sources, workers),
             shard_len: shard_len as u64,
         });
     }

@@ -3,12 +3,14 @@
 Run by an interpreter that has Duplicity: python3 -m unittest discover tests/python
 """
 
+import fcntl
 import json
 import os
 import random
 import sys
 import tempfile
 import unittest
+from unittest import mock
 
 TESTS = os.path.dirname(os.path.abspath(__file__))
 SOURCE = os.path.join(TESTS, "..", "..", "src", "duplicity")
@@ -91,20 +93,48 @@ class Backend(unittest.TestCase):
         os.environ["XDG_RUNTIME_DIR"] = place
         self.addCleanup(os.environ.pop, "XDG_RUNTIME_DIR")
         made, left = [], []
-        mkdir, report = backend.os.mkdir, backend.progress.report_transfer
-        backend.os.mkdir = lambda *args: (made.append(args[0]), mkdir(*args))
+        mkfifo, report = backend.os.mkfifo, backend.progress.report_transfer
+
+        def make(fifo, mode):
+            folder = os.path.dirname(fifo)
+            made.append(folder)
+            other = os.open(folder, os.O_RDONLY)
+            try:
+                with self.assertRaises(BlockingIOError):  # or others would take it for a leftover
+                    fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            finally:
+                os.close(other)
+            mkfifo(fifo, mode)
+
+        backend.os.mkfifo = make
         backend.progress.report_transfer = lambda sent, _: sent and left.extend(os.listdir(place))
         try:
             store._put(self.file(BIG), NAME)
             store._get(NAME, self.target())
         finally:
-            backend.os.mkdir, backend.progress.report_transfer = mkdir, report
+            backend.os.mkfifo, backend.progress.report_transfer = mkfifo, report
         self.assertEqual(len(made), 2)
         for folder in made:  # as src/duplicity/private.rs looks for what killed processes left
             self.assertRegex(os.fsdecode(folder), "^%s/distdup-%d-[0-9a-f]{16}$" % (place, os.getpid()))
         self.assertEqual(left + os.listdir(place), [])
         with open(self.target().name, "rb") as got:
             self.assertEqual(got.read(), BIG)
+
+    def test_what_is_not_made_leaves_nothing(self):
+        store, place = self.backend(), self.folder("place")
+        store.runtime = None
+        os.environ["XDG_RUNTIME_DIR"] = place
+        self.addCleanup(os.environ.pop, "XDG_RUNTIME_DIR")
+        opened = len(os.listdir("/proc/self/fd"))
+
+        def fail(*_):
+            raise OSError(28, "No space left on device")
+
+        for call in ("mkfifo", "rename"):
+            with self.subTest(call=call), mock.patch.object(backend.os, call, fail):
+                self.assert_raises_code(53, store._put, self.file(b"x"), NAME)
+            self.assertEqual(os.listdir(place), [])
+        self.assertEqual(len(os.listdir("/proc/self/fd")), opened)
 
     def test_names_are_bytes(self):
         store = self.backend()

@@ -13,10 +13,30 @@ use crate::format::Common;
 use crate::format::ending::TRAILER_MAGIC;
 use crate::format::frame::{self, Checked, HEAD_LEN, MAGIC_LEN};
 
-/// As many beginnings of frames or trailers are looked into, one after another, in the length of one frame;
-/// then only the last there is. Damage makes a few; without a limit, whoever can forge a share could have
-/// each byte of it read as often as a frame is long.
+/// As many beginnings of frames, and of trailers, are looked into, one after another, in the length of one
+/// frame; then only the last there is. Damage makes a few, and a payload may hold many small shares' trailers;
+/// without a limit, whoever can forge a share could have each byte of it read as often as a frame is long.
 const MOST_BEGINNINGS: u32 = 64;
+
+/// Beginnings that were looked into since an offset.
+#[derive(Debug, Default)]
+struct LookedInto {
+    since: u64,
+    frames: u32,
+    trailers: u32,
+}
+
+impl LookedInto {
+    /// Begins anew where a frame's length lies behind.
+    fn go_on_to(&mut self, offset: u64, frame_len: usize) {
+        if offset.saturating_sub(self.since) > frame_len as u64 {
+            *self = Self {
+                since: offset,
+                ..Self::default()
+            };
+        }
+    }
+}
 
 /// Reads the frames of one share.
 #[derive(Debug)]
@@ -172,7 +192,7 @@ impl FrameReader {
         let mut bad = None;
         // Whether a frame should begin here, rather than be looked for.
         let mut aligned = true;
-        let mut looked_into = (self.feed.at, 0);
+        let mut looked_into = LookedInto::default();
         loop {
             let offset = self.feed.at;
             let mut filled = self.feed.fill(buffer)?;
@@ -315,32 +335,30 @@ impl FrameReader {
         }
     }
 
-    /// The next place to look at, or the last one where there were too many. `looked_into` is how many there
-    /// were since which offset.
+    /// Where a frame of the stream or a trailer may begin next.
     fn next_beginning(
         &self,
         bytes: &[u8],
         offset: u64,
-        looked_into: &mut (u64, u32),
+        looked_into: &mut LookedInto,
     ) -> Option<usize> {
-        let (since, count) = looked_into;
-        if offset.saturating_sub(*since) > bytes.len() as u64 {
-            (*since, *count) = (offset, 0);
-        }
-        *count += 1;
-        if *count < MOST_BEGINNINGS {
-            self.next_magic(bytes)
+        looked_into.go_on_to(offset, bytes.len());
+        let frame = if looked_into.frames < MOST_BEGINNINGS {
+            self.magic.find(bytes)
         } else {
             memmem::rfind(bytes, self.magic.needle())
-        }
-    }
-
-    fn next_magic(&self, bytes: &[u8]) -> Option<usize> {
-        let frame = self.magic.find(bytes);
+        };
         let until = frame.map_or(bytes.len(), |at| {
             (at + TRAILER_MAGIC.len()).min(bytes.len())
         });
-        memmem::find(&bytes[..until], &TRAILER_MAGIC).or(frame)
+        let trailer = if looked_into.trailers < MOST_BEGINNINGS {
+            memmem::find(&bytes[..until], &TRAILER_MAGIC)
+        } else {
+            memmem::rfind(&bytes[..until], &TRAILER_MAGIC)
+        };
+        looked_into.frames += u32::from(trailer.is_none() && frame.is_some());
+        looked_into.trailers += u32::from(trailer.is_some());
+        trailer.or(frame)
     }
 
     fn what_is(&self, bytes: &[u8], checked: Option<Checked>) -> FaultKind {

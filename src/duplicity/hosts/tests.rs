@@ -1,0 +1,214 @@
+//! Stores that are found, made, and refused.
+
+use super::*;
+
+fn layout(names: &[&str]) -> Layout {
+    Layout::named(names.iter().map(OsString::from).collect()).unwrap()
+}
+
+#[test]
+fn the_url_is_stable() {
+    let url = |layout: &Layout| layout.url().unwrap();
+    assert_eq!(
+        url(&Layout::In("/a/backup_test/".into())),
+        "distdup:///a/backup_test"
+    );
+    assert_eq!(
+        url(&Layout::In("/a b/ü@:%\n".into())),
+        "distdup:///a%20b/%C3%BC%40%3A%25%0A"
+    );
+    assert_eq!(
+        url(&layout(&["/h/b", "/h/a"])),
+        url(&layout(&["/h/a", "/h/b"]))
+    );
+    assert_eq!(url(&layout(&["/h{i}/b"])), "distdup:///h%7Bi%7D/b");
+    assert_ne!(url(&layout(&["/h/a{i}"])), url(&layout(&["/h/b{i}"])));
+}
+
+#[test]
+fn only_folders_are_hosts() {
+    for name in ["exec:cat", "fd:3", "sftp://h/x", "-"] {
+        let error = Layout::named(vec![name.into()]).unwrap_err();
+        assert!(matches!(error, HostsError::NotAFolder { .. }), "{name}");
+    }
+}
+
+fn wish(k: usize, n: usize) -> Wish {
+    Wish {
+        k: Some(k),
+        n: Some(n),
+        ..Wish::default()
+    }
+}
+
+#[test]
+fn a_store_is_made_once_and_a_lost_host_only_when_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let layout = Layout::In(folder.path().join("backup_x"));
+    let (control, _) = Control::new();
+    assert!(matches!(
+        layout.existing(Access::default(), &control),
+        Err(HostsError::None { .. })
+    ));
+    let target = layout.existing_or_new(&Wish::default(), &control).unwrap();
+    assert_eq!((target.made.len(), target.status.silent().count()), (3, 0));
+    assert_eq!(target.spec.open().unwrap().shape().k, 2);
+    assert!(matches!(
+        layout.existing(Access::default(), &control),
+        Err(HostsError::Empty { .. })
+    ));
+
+    // Without a share nobody knows whether it is new.
+    let lost = folder.path().join("backup_x/distdup1");
+    fs::remove_dir_all(&lost).unwrap();
+    let error = layout
+        .existing_or_new(&Wish::default(), &control)
+        .unwrap_err();
+    assert!(matches!(error, HostsError::HalfMade { .. }), "{error}");
+
+    let input = crate::input::ReaderInput(io::Cursor::new(b"data"));
+    let store = target.spec.open().unwrap();
+    store
+        .put(b"object", Box::new(input), None, &control)
+        .unwrap();
+    drop((store, target)); // they hold the hosts
+    let target = layout.existing_or_new(&wish(2, 3), &control).unwrap();
+    assert_eq!((target.made.len(), target.status.silent().count()), (0, 1));
+    assert!(!lost.exists());
+    drop(target);
+    let error = layout.existing_or_new(&wish(3, 5), &control).unwrap_err();
+    assert!(
+        error.to_string().contains("k = 2, and 3 is asked for"),
+        "{error}"
+    );
+
+    let again = Wish {
+        replace: true,
+        ..Wish::default()
+    };
+    let target = layout.existing_or_new(&again, &control).unwrap();
+    assert_eq!((target.made.len(), target.status.silent().count()), (1, 0));
+    assert_eq!(
+        layout
+            .existing(Access::default(), &control)
+            .unwrap()
+            .status
+            .silent()
+            .count(),
+        0
+    );
+}
+
+/// What a codec's name stands for by default may change, and a store stays what it is.
+#[test]
+fn a_store_keeps_its_code() {
+    let folder = tempfile::tempdir().unwrap();
+    let layout = Layout::In(folder.path().join("backup_x"));
+    let (control, _) = Control::new();
+    let said = |codec: &str, equations: Option<&str>| Wish {
+        codec: (!codec.is_empty()).then(|| codec.to_owned()),
+        equations: equations.map(str::to_owned),
+        ..Wish::default()
+    };
+    let target = layout
+        .existing_or_new(&said("xor:matland", None), &control)
+        .unwrap();
+    assert_eq!((target.spec.k, target.spec.n), (6, 10));
+    let input = crate::input::ReaderInput(io::Cursor::new(b"data"));
+    let store = target.spec.open().unwrap();
+    store
+        .put(b"object", Box::new(input), None, &control)
+        .unwrap();
+    drop((store, target)); // they hold the hosts
+
+    let matland = "3^5^6,2^4^6,1^4^5,1^2^3";
+    for wish in [
+        said("", None),
+        said("xor", None),
+        said("xor:matland", None),
+        said("", Some("6^5^3, 2^4^6, 1^4^5, 1^2^3")),
+    ] {
+        let target = layout.existing_or_new(&wish, &control).unwrap();
+        assert_eq!(target.code.params(), matland);
+    }
+    for (wish, texts) in [
+        (
+            said("rs", None),
+            ["has codec xor 3^5^6,2", "and rs is asked"],
+        ),
+        (
+            said("", Some("1^2^3,4^5^6,1^4,2^5")),
+            ["has codec xor 3^5^6,2", "and xor 1^2^3,4^5^6,1^4,2^5 is"],
+        ),
+        (
+            said("xor", Some("1^2^3,1,2,3")),
+            ["data shard 4 is in no equation", "1^2^3,1,2,3"],
+        ),
+    ] {
+        let error = layout.existing_or_new(&wish, &control).unwrap_err();
+        let error = error.to_string();
+        assert!(texts.iter().all(|text| error.contains(text)), "{error}");
+    }
+}
+
+#[test]
+fn as_many_hosts_are_named_as_there_are() {
+    let folder = tempfile::tempdir().unwrap();
+    let place = folder.path().join("backup_x");
+    let (control, _) = Control::new();
+    let target = Layout::In(place.clone())
+        .existing_or_new(&Wish::default(), &control)
+        .unwrap();
+
+    // No share is there yet, nor the first host.
+    fs::remove_dir_all(place.join("distdup0")).unwrap();
+    let left = Layout::In(place.clone())
+        .existing_or_empty(Access::default(), &control)
+        .unwrap();
+    let folders: Vec<_> = left.hosts.iter().map(|host| &host.folder).collect();
+    assert_eq!(folders, [&place.join("distdup1"), &place.join("distdup2")]);
+
+    let input = crate::input::ReaderInput(io::Cursor::new(b"data"));
+    target
+        .store()
+        .put(b"object", Box::new(input), None, &control)
+        .unwrap();
+    drop(target);
+    let hosts: Vec<NamedFolder> = (0..4)
+        .map(|i| place.join(format!("distdup{i}")).into())
+        .collect();
+    let names = hosts.iter().map(|host| host.folder.clone().into());
+    for layout in [
+        Layout::named(names.collect()).unwrap(),
+        Layout::Listed {
+            profile: None,
+            hosts,
+        },
+    ] {
+        for error in [
+            layout.existing(Access::default(), &control).unwrap_err(),
+            layout
+                .existing_or_new(&Wish::default(), &control)
+                .unwrap_err(),
+        ] {
+            let text = error.to_string();
+            assert!(text.contains("has 3 hosts, 4 are named"), "{text}");
+            assert!(error.is_usage());
+        }
+    }
+    assert!(HostsError::Count { n: 4, hosts: 3 }.is_usage());
+}
+
+#[test]
+fn a_folder_with_something_in_it_is_not_made_a_host() {
+    let folder = tempfile::tempdir().unwrap();
+    let layout = Layout::In(folder.path().into());
+    fs::create_dir(folder.path().join("distdup2")).unwrap();
+    fs::write(folder.path().join("distdup2/letter"), "").unwrap();
+    let (control, _) = Control::new();
+    let error = layout
+        .existing_or_new(&Wish::default(), &control)
+        .unwrap_err();
+    assert!(matches!(error, HostsError::InUse { .. }), "{error}");
+    assert!(!folder.path().join("distdup0").exists());
+}
