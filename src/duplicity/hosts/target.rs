@@ -63,7 +63,7 @@ impl Target {
     }
 
     /// Keeps other writers away for as long as the target is there, and until the processes that were
-    /// started meanwhile have ended. `force` as in [`FolderHost::lock`].
+    /// started meanwhile have ended. `force` as in [`FolderHost::lock`](crate::store::FolderHost::lock).
     ///
     /// # Errors
     /// Another one writes to one of the hosts.
