@@ -85,7 +85,7 @@ pub fn shown_for_shell(shown: &str) -> Option<String> {
     let parts: Vec<&str> = shown.split("\\\\").collect();
     let is_cut = shown.ends_with(" bytes)") && shown.contains("… (");
     let is_whole = !is_cut && !parts.iter().any(|part| part.contains('\\'));
-    is_whole.then(|| for_shell(&parts.join("\\")))
+    is_whole.then(|| for_shell(parts.join("\\")))
 }
 
 /// An error and its causes, in a line.
