@@ -129,7 +129,7 @@ fn commands_to_be_pasted_are_about_the_hosts_that_are_used() {
     let found = format!("{options}[hosts]\n{}", hosts.concat());
     let heals = |line: &str, command: &str| {
         let ran = run(&desk, 3, &format!("rm -rf restore_tree; {line}"));
-        let end = format!("to write them again: {command}\n");
+        let end = format!("is made anew by: {command} --replace-lost\n");
         assert!(ran.err.contains(&end), "{line}\n{}", ran.err);
     };
 
