@@ -80,14 +80,6 @@ pub fn shell_word(name: impl AsRef<[u8]>) -> Option<String> {
     name.chars().all(is_shown).then(|| for_shell(name))
 }
 
-/// The same of a name as [`quote`] shows it; nothing if that does not tell the whole of it.
-pub fn shown_for_shell(shown: &str) -> Option<String> {
-    let parts: Vec<&str> = shown.split("\\\\").collect();
-    let is_cut = shown.ends_with(" bytes)") && shown.contains("… (");
-    let is_whole = !is_cut && !parts.iter().any(|part| part.contains('\\'));
-    is_whole.then(|| for_shell(parts.join("\\")))
-}
-
 /// An error and its causes, in a line.
 pub fn with_causes(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
@@ -164,12 +156,8 @@ mod tests {
             (long.as_str(), Some(long.as_str())),
         ] {
             assert_eq!(shell_word(name).as_deref(), word, "{name}");
-            let shown = shown_for_shell(&quote(name));
-            let word = word.filter(|word| word.len() < 5000);
-            assert_eq!(shown.as_deref(), word, "{name}");
         }
         assert_eq!(shell_word(b"caf\xe9"), None);
-        assert_eq!(shown_for_shell(&quote(b"caf\xe9")), None);
     }
 
     #[test]

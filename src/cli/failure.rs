@@ -12,7 +12,7 @@ use distdup::catalogue::{Catalogued, Chapter, Entry, catalogue, entry_of};
 use distdup::decode::GatherError;
 use distdup::duplicity::hosts::{HostsError, host_of};
 use distdup::encode::EncodeError;
-use distdup::quote::{quote, shell_word};
+use distdup::quote::{name_for_shell, quote};
 use distdup::repair::RepairError;
 use distdup::store::HostError;
 use serde_json::{Value, json};
@@ -267,11 +267,8 @@ impl About {
     fn fill(&self, next: &str) -> String {
         let mut next = next.to_owned();
         if !self.shares.is_empty() {
-            let name = |share: &OsString| shell_word(share.as_encoded_bytes());
-            // With one that cannot be printed the place stays open.
-            if let Some(names) = self.shares.iter().map(name).collect::<Option<Vec<_>>>() {
-                next = next.replace("SHARE...", &names.join(" "));
-            }
+            let names: Vec<_> = self.shares.iter().map(name_for_shell).collect();
+            next = next.replace("SHARE...", &names.join(" "));
         }
         if let Some(hosts) = &self.hosts {
             next = next.replace(" HOSTS", &format!(" {hosts}"));

@@ -321,9 +321,11 @@ mod tests {
 
     #[test]
     fn commands_have_the_names_that_were_given() {
-        let shares = [quote("we\\ird"), quote("a\nb")];
-        let command = command("repair", shares, [quote("\x1b")]);
-        assert_eq!(command, r"distdup repair 'we\ird' SHARE -o OUT");
+        let command = command("repair", ["we\\ird", "a\nb", "-s"], ["\x1b"]);
+        assert_eq!(
+            command,
+            r"distdup repair 'we\ird' $'a\012b' ./-s -o $'\033'"
+        );
     }
 
     #[test]

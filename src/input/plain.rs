@@ -136,7 +136,10 @@ mod tests {
     fn a_folder_and_nothing_are_refused_at_once() {
         let folder = tempfile::tempdir().unwrap();
         let error = FileInput::new(folder.path().to_owned()).unwrap_err();
-        assert_eq!(error.to_string(), "it is a folder, not a file");
+        assert_eq!(
+            error.to_string(),
+            "it is a folder, not a file: name the files in it"
+        );
         let error = FileInput::new(folder.path().join("missing")).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::NotFound);
     }

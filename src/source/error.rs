@@ -9,7 +9,7 @@ use crate::descriptor::DescriptorError;
 #[derive(Debug, thiserror::Error)]
 pub enum SourceError {
     /// A folder stands there.
-    #[error("it is a folder, not a file: name the shares in it")]
+    #[error("it is a folder, not a file: name the files in it")]
     Folder,
     /// A socket or the like.
     #[error("it is no file, named pipe or device, and cannot be read")]

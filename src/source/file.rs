@@ -138,7 +138,10 @@ mod tests {
     fn what_is_no_file_says_so() {
         let folder = tempfile::tempdir().unwrap();
         let error = open(folder.path().to_owned()).err().unwrap();
-        assert_eq!(error.to_string(), "it is a folder, not a file");
+        assert_eq!(
+            error.to_string(),
+            "it is a folder, not a file: name the files in it"
+        );
         let error = open(folder.path().join("missing")).err().unwrap();
         assert_eq!(error.kind(), io::ErrorKind::NotFound);
         let path = folder.path().join("socket");
