@@ -139,7 +139,11 @@ fn commands_to_be_pasted_are_about_the_hosts_that_are_used() {
     run(&desk, 0, "distdup backup tree && rm hosts/b/*");
     heals("distdup restore restore_tree", "distdup heal");
     let ran = run(&desk, 3, "distdup status");
-    assert!(ran.err.ends_with("lack: distdup heal\n"), "{}", ran.err);
+    assert!(
+        ran.err.ends_with("anew by: distdup heal --replace-lost\n"),
+        "{}",
+        ran.err
+    );
 
     // In one that can be read but once.
     desk.write("distdup.toml", found.as_bytes());
@@ -148,7 +152,7 @@ fn commands_to_be_pasted_are_about_the_hosts_that_are_used() {
         3,
         "mkfifo pipe; cat distdup.toml > pipe & distdup status --config pipe",
     );
-    let heal = "distdup heal --config pipe\n";
+    let heal = "distdup heal --config pipe --replace-lost\n";
     assert!(ran.err.ends_with(heal), "{}", ran.err);
     let ran = run(
         &desk,
