@@ -529,7 +529,10 @@ fn what_the_code_can_save_can_be_restored_even_if_it_may_be_stale() {
                 let output = heal.output().unwrap();
                 assert_exit(&output, 1);
                 let said = stderr(&output);
-                assert!(said.contains("restore --allow-stale"), "{said}");
+                assert!(
+                    said.contains("restore DEST --from HOST --from HOST --allow-stale"),
+                    "{said}"
+                );
                 assert!(lost.iter().all(|&host| !world.host(host).exists()));
                 let stale = ["restore", "restore_test", "--allow-stale"];
                 let output = world.run(&[&stale, PLAIN].concat());
