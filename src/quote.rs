@@ -43,10 +43,9 @@ pub fn quote_path(path: impl AsRef<Path>) -> String {
 pub fn for_shell(word: impl AsRef<OsStr>) -> String {
     let bytes = word.as_ref().as_encoded_bytes();
     let plain = |c: char| c.is_alphanumeric() || "_./:@%+=,-".contains(c);
-    let shown = |c: char| matches!(c, '\'' | '"' | '\\') || c.escape_debug().len() == 1;
     match str::from_utf8(bytes) {
         Ok(word) if !word.is_empty() && word.chars().all(plain) => word.to_owned(),
-        Ok(word) if word.chars().all(shown) => format!("'{}'", word.replace('\'', "'\\''")),
+        Ok(word) if word.chars().all(is_shown) => format!("'{}'", word.replace('\'', "'\\''")),
         _ => format!(
             "$'{}'",
             bytes.iter().copied().map(escaped).collect::<String>()
@@ -64,6 +63,11 @@ pub fn name_for_shell(name: impl AsRef<OsStr>) -> String {
     }
 }
 
+/// Whether a terminal does no more than show it.
+fn is_shown(c: char) -> bool {
+    matches!(c, '\'' | '"' | '\\') || c.escape_debug().eq([c])
+}
+
 /// A byte between `$'` and `'`.
 fn escaped(byte: u8) -> String {
     match byte {
@@ -76,7 +80,6 @@ fn escaped(byte: u8) -> String {
 /// A name as a shell reads it; nothing if a terminal would do more than show it, or it is not text.
 pub fn shell_word(name: impl AsRef<[u8]>) -> Option<String> {
     let name = std::str::from_utf8(name.as_ref()).ok()?;
-    let is_shown = |c: char| matches!(c, '\'' | '"' | '\\') || c.escape_debug().eq([c]);
     name.chars().all(is_shown).then(|| for_shell(name))
 }
 
