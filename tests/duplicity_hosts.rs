@@ -155,21 +155,27 @@ fn a_host_that_fills_up_or_turns_read_only_degrades_a_backup() {
     }
 }
 
+/// A backup of 10 MB that is at work, with volumes on the hosts already; it waits two seconds for a host.
+fn backup_midway(world: &World) -> Child {
+    fs::write(world.path("test/big"), random(10_000_000)).unwrap();
+    let arguments = ["--json", "backup", "--host-timeout", "2", "test"];
+    let child = world
+        .command(&[&arguments, SMALL_VOLUMES].concat())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    wait_until("volumes are stored", || world.shares(1, "vol").len() >= 2);
+    child
+}
+
 #[test]
 fn a_host_that_goes_or_hangs_while_a_backup_runs_degrades_it() {
     for (world, hangs) in World::each()
         .zip([true, true])
         .chain([(World::new(None), false)])
     {
-        fs::write(world.path("test/big"), random(10_000_000)).unwrap();
-        let arguments = ["--json", "backup", "--host-timeout", "2", "test"];
-        let child = world
-            .command(&[&arguments, SMALL_VOLUMES].concat())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        wait_until("volumes are stored", || world.shares(1, "vol").len() >= 2);
+        let child = backup_midway(&world);
         if hangs {
             hang(&world.host(1));
         } else {
@@ -230,15 +236,7 @@ fn a_host_that_is_slow_is_waited_for() {
 #[test]
 fn a_host_that_is_too_slow_degrades_a_backup_and_may_come_back() {
     let world = World::each().next().unwrap();
-    fs::write(world.path("test/big"), random(10_000_000)).unwrap();
-    let arguments = ["--json", "backup", "--host-timeout", "2", "test"];
-    let child = world
-        .command(&[&arguments, SMALL_VOLUMES].concat())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    wait_until("volumes are stored", || world.shares(1, "vol").len() >= 2);
+    let child = backup_midway(&world);
     let slow = Slow::new(&world.host(1), "6");
     let output = child.wait_with_output().unwrap();
     assert_exit(&output, 3);
