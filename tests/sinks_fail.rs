@@ -805,6 +805,8 @@ fn no_failure_leaves_a_thread_or_a_descriptor() {
         return assert!(status.unwrap().success());
     }
     let mut tally = Tally::of("threads and descriptors left after each failure");
+    // Counted before the first run: for a moment after a thread was joined, /proc still lists it.
+    let before = held();
     let folder = tempfile::tempdir().unwrap();
     let data = noise(2 * 2 * SHARD + 7, 1);
     let options = encoding(2, 4, 2);
@@ -838,8 +840,6 @@ fn no_failure_leaves_a_thread_or_a_descriptor() {
         let file = distdup::source::parse(path.as_os_str()).unwrap();
         decode_from(vec![Box::new(hurt), file], &DecodeOptions::default()).is_ok()
     };
-    encode_beside(Op::Finish, &Fault::Os(5), 1);
-    let before = held();
     for op in operations(&data, &options) {
         for fault in faults(op) {
             for failing in [1, 3] {
