@@ -195,7 +195,12 @@ impl Case {
                 |(index, sink): &(usize, Output)| (*index, Box::new(sink.clone()) as Box<dyn Sink>);
             Ok(written.iter().map(boxed).collect())
         };
-        match repair(self.sources(), sinks, &self.options, &Control::new().0) {
+        match repair(
+            self.sources(),
+            sinks,
+            &self.options.clone().into(),
+            &Control::new().0,
+        ) {
             Ok(report) => {
                 are_fit_to_print(&report.sources);
                 for (index, share) in written {
