@@ -21,8 +21,6 @@ use crate::kit::golden::{GOLDEN, Golden};
 
 /// What the operations are allowed.
 const MEMORY: usize = 1 << 20;
-/// A full frame at most: what one share is read into by an operation that is not told how much to take.
-const FRAME: usize = (64 << 20) + 80;
 /// Threads, lists of messages, what serde reserves for a list.
 const REST: usize = 16 << 20;
 
@@ -89,7 +87,7 @@ pub fn check(bytes: &[u8]) {
         0 => within(limit, || case.decodes()),
         1 => within(limit, || case.salvages()),
         2 => within(limit, || case.repairs()),
-        _ => within(limit + FRAME * case.shares.len(), || case.examines()),
+        _ => within(limit, || case.examines()),
     }
 }
 
