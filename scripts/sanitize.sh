@@ -5,7 +5,7 @@
 #
 #   threads    ThreadSanitizer over tests/schedules.rs and tests/sinks_fail.rs: data races
 #   addresses  AddressSanitizer over the codecs' tests, all kernels that this processor has
-#   miri       Miri over the plain kernel of rs8 (the others need instructions that it is not told of)
+#   miri       Miri over rs8 and xor, by their plain kernels (the others need instructions that it is not told of)
 #
 # Needs a nightly toolchain with its sources and Miri:
 #   rustup toolchain install nightly --component rust-src --component miri
@@ -37,7 +37,7 @@ for what; do
         ;;
     miri)
         CARGO_TARGET_DIR=$target/miri MIRIFLAGS=-Zmiri-disable-isolation \
-            cargo +nightly miri test --locked -p distdup-codecs --lib -- rs8::kernel
+            cargo +nightly miri test --locked -p distdup-codecs --lib -- rs8:: xor::kernel xor::solve
         ;;
     *)
         sed -n '2,13s/^# \{0,1\}//p' "$0" >&2 && exit 2

@@ -54,10 +54,10 @@ impl Store {
             let (mut parties, mut members) = parties(&answers);
             if parties.len() > 1 && parties[0].hosts.len() == parties[1].hosts.len() {
                 // Before there were ids, such hosts were taken for those of one store.
-                return match parties.iter().any(|party| party.store.is_some()) {
-                    true => Err(self.different(parties.into_iter().map(|party| party.hosts))),
-                    false => Ok(false),
-                };
+                if parties.iter().all(|party| party.store.is_none()) {
+                    return Ok(false);
+                }
+                return Err(self.different(parties.into_iter().map(|party| party.hosts)));
             }
             let mut store = None;
             if !parties.is_empty() {
