@@ -5,8 +5,8 @@
 #
 #   threads    ThreadSanitizer over tests/schedules.rs and tests/sinks_fail.rs: data races
 #   addresses  AddressSanitizer over the codecs' tests, all kernels that this processor has
-#   miri       Miri over the kernels of rs8, those with SSSE3, AVX2, GFNI and AVX-512, too: it carries these
-#              instructions out itself, as documented, whatever the processor has
+#   miri       Miri over rs8 and xor by their plain kernels; and every product by rs8's others for x86, GFNI and AVX-512
+#              among them: it carries their instructions out as they are documented, whatever the processor has
 #   foreign    the codecs' tests on 64-bit ARM, NEON included, in qemu
 #
 # Needs a nightly toolchain with its sources and Miri:
@@ -41,10 +41,10 @@ for what; do
         under address -p distdup-codecs --lib --test codes
         ;;
     miri)
-        kernels=
-        [ "${host%%-*}" != x86_64 ] || kernels="-C target-feature=+ssse3,+avx2,+gfni,+avx512f"
-        RUSTFLAGS=$kernels CARGO_TARGET_DIR=$target/miri MIRIFLAGS=-Zmiri-disable-isolation \
-            cargo +nightly miri test --locked -p distdup-codecs --lib -- rs8::kernel
+        miri() { CARGO_TARGET_DIR=$target/miri MIRIFLAGS=-Zmiri-disable-isolation cargo +nightly miri test --locked "$@"; }
+        miri -p distdup-codecs --lib -- rs8:: xor::kernel xor::solve
+        RUSTFLAGS="-C target-feature=+ssse3,+avx2,+gfni,+avx512f" miri --target x86_64-unknown-linux-gnu \
+            -p distdup-codecs --lib -- rs8::kernel::tests::every_product
         ;;
     foreign)
         CARGO_TARGET_DIR=$target/foreign CARGO_PROFILE_DEV_OPT_LEVEL=2 \

@@ -188,7 +188,7 @@ impl<O: Fn(usize) -> Option<Box<dyn Source>>> Bench<'_, O> {
             Ok((self.shares[*place], Box::new(Held(source))))
         };
         let sinks = |_: &Common, _| others.iter().map(sink).collect();
-        let held = match repair(sources, sinks, self.options, self.control) {
+        let held = match repair(sources, sinks, &self.options.clone().into(), self.control) {
             Ok(report) => report.sinks,
             Err(RepairError::AllFailed { sinks }) => sinks,
             Err(error) => return Err(error),

@@ -9,6 +9,13 @@ impl Dice {
         Self(seed ^ number.wrapping_mul(0xd134_2543_de82_ef95))
     }
 
+    /// Those that belong to a stripe of a stream.
+    pub(crate) fn of_stripe(stream: [u8; 16], stripe: u64) -> Self {
+        let upper = u128::from_be_bytes(stream) >> 64;
+        let seed = u64::try_from(upper).expect("the upper half");
+        Self::new(seed, stripe)
+    }
+
     /// The next, any.
     pub(crate) fn any(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);

@@ -3,6 +3,7 @@
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use distdup_codecs::ShardSet;
 
@@ -18,6 +19,30 @@ use crate::quote::lines;
 use crate::sink::Sink;
 use crate::source::{Source, SourceReader};
 use crate::verify::{Seen, examine};
+
+/// What `repair` is told.
+#[derive(Debug, Clone)]
+pub struct RepairOptions {
+    /// How the others are read.
+    pub decode: DecodeOptions,
+    /// A sink that takes no byte for so long while one waits for it is dropped.
+    pub sink_timeout: Duration,
+}
+
+impl Default for RepairOptions {
+    fn default() -> Self {
+        DecodeOptions::default().into()
+    }
+}
+
+impl From<DecodeOptions> for RepairOptions {
+    fn from(decode: DecodeOptions) -> Self {
+        Self {
+            decode,
+            sink_timeout: DEFAULT_TIMEOUT,
+        }
+    }
+}
 
 /// What a repair did.
 #[derive(Debug)]
@@ -79,7 +104,7 @@ catalogue! {
 pub fn repair<F>(
     sources: Vec<Box<dyn Source>>,
     sinks: F,
-    options: &DecodeOptions,
+    options: &RepairOptions,
     control: &Control,
 ) -> Result<RepairReport, RepairError>
 where
@@ -90,7 +115,7 @@ where
         chosen = sinks(common, present);
         chosen.iter().flatten().map(|(index, _)| *index).collect()
     };
-    let (common, mut gather) = gather(sources, choose, options, control)?;
+    let (common, mut gather) = gather(sources, choose, &options.decode, control)?;
     let sinks = chosen.map_err(RepairError::Sinks)?;
     if sinks.is_empty() {
         return Err(RepairError::NothingMissing {
@@ -100,7 +125,7 @@ where
     let rule = Rule {
         least: 1,
         recoverable: false,
-        timeout: DEFAULT_TIMEOUT,
+        timeout: options.sink_timeout,
         check: Some(Arc::new(read_back)),
     };
     let mut spread = Spread::open(sinks, &common, rule, SINK_QUEUE, None, control);

@@ -250,7 +250,7 @@ struct Reading<F> {
 
 impl<F: FnMut(Option<usize>, Seen)> Reading<F> {
     fn run(&mut self) -> Result<End, SourceFailure> {
-        let mut buffer = vec![0; self.frames.frame_len()];
+        let mut buffer = self.frames.buffer().map_err(SourceFailure::Read)?;
         if self.outcome.index.is_none() {
             self.outcome.index = self
                 .frames

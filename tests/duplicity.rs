@@ -14,7 +14,8 @@ use std::time::Duration;
 
 use distdup::duplicity::protocol::Hex;
 use distdup::store::{FolderHost, Origin};
-use rustix::fs::{CWD, Mode, mkfifoat};
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::fs::{CWD, Mode, OFlags, mkfifoat};
 use serde_json::{Value, json};
 
 mod world;
@@ -884,6 +885,7 @@ fn hex(bytes: &[u8]) -> String {
     Hex(bytes.to_vec()).into()
 }
 
+/// A new one, as the backend makes for each object: whoever read or wrote the last may still hold it.
 fn pipe(folder: &Path) -> (PathBuf, String) {
     let path = folder.join("pipe");
     let _ = fs::remove_file(&path);
@@ -892,10 +894,23 @@ fn pipe(folder: &Path) -> (PathBuf, String) {
     (path, name)
 }
 
+/// Opens `path` at once, as who asks for an object must have it open, and reads it meanwhile.
+fn read_on(path: &Path) -> thread::JoinHandle<Vec<u8>> {
+    let how = OFlags::RDONLY | OFlags::NONBLOCK;
+    let mut pipe = fs::File::from(rustix::fs::open(path, how, Mode::empty()).unwrap());
+    thread::spawn(move || {
+        // Before it is written to, it would read as ended.
+        rustix::fs::fcntl_setfl(&pipe, OFlags::empty()).unwrap();
+        poll(&mut [PollFd::new(&pipe, PollFlags::IN)], None).unwrap();
+        let mut data = Vec::new();
+        pipe.read_to_end(&mut data).unwrap();
+        data
+    })
+}
+
 #[test]
 fn a_put_counts_only_when_its_commit_has_the_right_size() {
     let folder = tempfile::tempdir().unwrap();
-    let (path, fifo) = pipe(folder.path());
     let mut resident = Resident::start(folder.path());
     let name = hex(b"caf\xe9");
     let data = random(3_000_000);
@@ -912,6 +927,7 @@ fn a_put_counts_only_when_its_commit_has_the_right_size() {
         ),
         (3, json!({ "id": 3, "op": "abort" })),
     ] {
+        let (path, fifo) = pipe(folder.path());
         resident
             .say(&json!({ "id": id, "op": "put", "name": name, "size": data.len(), "fifo": fifo }));
         fs::write(&path, &data).unwrap();
@@ -924,12 +940,16 @@ fn a_put_counts_only_when_its_commit_has_the_right_size() {
         assert_eq!(resident.ask(&query)["size"], -1);
     }
     // The pipe is never opened, and Duplicity gives up.
+    let (_, fifo) = pipe(folder.path());
     resident.say(&json!({ "id": 4, "op": "put", "name": name, "size": 1, "fifo": fifo }));
     assert_eq!(
         resident.ask(&json!({ "id": 4, "op": "abort" }))["ok"],
         false
     );
 
+    // By another name: the thread that opens the last one may only now get as far.
+    let second = tempfile::tempdir().unwrap();
+    let (path, fifo) = pipe(second.path());
     resident.say(&json!({ "id": 5, "op": "put", "name": name, "size": 0, "fifo": fifo }));
     fs::write(&path, &data).unwrap();
     let answer = resident.ask(&json!({ "id": 5, "op": "commit", "size": data.len() }));
@@ -944,7 +964,8 @@ fn a_put_counts_only_when_its_commit_has_the_right_size() {
         json!({ "id": 6, "ok": true, "objects": [{ "name": name }] })
     );
 
-    let reading = thread::spawn(move || fs::read(path).unwrap());
+    let (path, fifo) = pipe(folder.path());
+    let reading = read_on(&path);
     let answer = resident.ask(&json!({ "id": 7, "op": "get", "name": name, "fifo": fifo }));
     assert_eq!(answer, json!({ "id": 7, "ok": true, "size": data.len() }));
     assert_eq!(reading.join().unwrap(), data);
@@ -1014,6 +1035,7 @@ fn a_list_is_whole_or_an_error() {
         resident.ask(&json!({ "id": 2, "op": "list" }))["objects"],
         json!([{ "name": "61" }])
     );
+    let (path, fifo) = pipe(folder.path());
     let put = json!({ "id": 3, "op": "put", "name": "62", "size": 4, "fifo": fifo });
     resident.say(&put);
     fs::write(&path, "data").unwrap();

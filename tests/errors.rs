@@ -264,6 +264,21 @@ const EXAMPLES: &[(&str, &str, &str)] = &[
         "distdup status 'backup_test/distdup{i}'",
     ),
     (
+        "host-of-another",
+        "distdup -q backup test -o 'other{i}' -- --no-encryption",
+        "distdup status backup_test/distdup0 other1 backup_test/distdup2",
+    ),
+    (
+        "host-not-joined",
+        "distdup -q backup test -o 'other{i}' -- --no-encryption; sed -i 4d other1/distdup-host",
+        "distdup backup test -o backup_test/distdup0 -o other1 -o backup_test/distdup2 -- --no-encryption --allow-source-mismatch",
+    ),
+    (
+        "hosts-of-different-backups",
+        "distdup -q backup test -o 'other{i}' -- --no-encryption; mv backup_test/distdup2 .",
+        "distdup heal backup_test/distdup0 other1 backup_test/distdup2",
+    ),
+    (
         "hosts-number",
         "mkdir other",
         "distdup status backup_test/* other",
@@ -568,6 +583,10 @@ const NOT_MET: &[(&str, &str)] = &[
     (
         "encoded-wrong",
         "a machine that computes wrong: tests/encode_verify.rs",
+    ),
+    (
+        "rebuilt-wrong",
+        "a machine that computes wrong: src/pipeline/rebuild.rs",
     ),
     ("encode-stopped", "a signal: tests/cli_signals.rs"),
     ("decode-stopped", "a signal: tests/cli_signals.rs"),

@@ -10,12 +10,18 @@ use std::fs;
 use std::panic;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use checks::memory::within;
 use checks::{TARGETS, Target};
 use crossbeam_channel::{RecvTimeoutError, bounded};
+use distdup::control::Control;
+use distdup::diagnosis::diagnose;
+use distdup::format::{Common, header};
+use distdup::verify::verify;
 use kit::tally::Tally;
-use kit::{full, lots};
+use kit::{MemorySource, code, full, lots, options};
 
 /// How long one input may take on a machine that does much else.
 const SOON: Duration = Duration::from_secs(60);
@@ -63,8 +69,42 @@ fn mutated(inputs: &[Vec<u8>], number: u64) -> Vec<u8> {
 /// Panics on any thread, since those of a worker are caught there.
 static PANICS: AtomicUsize = AtomicUsize::new(0);
 
+/// Tests that count memory go one after another.
+static ALONE: Mutex<()> = Mutex::new(());
+
+#[test]
+fn a_header_that_claims_huge_shards_reserves_none() {
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+    let shard_len = 64 << 20; // the most there may be
+    let options = options(code("copy", 1, 2), shard_len);
+    let identity = options.identity.unwrap();
+    let common = Common::new(&identity, options.code, shard_len, 1).unwrap();
+    let shares = [0, 1].map(|index| {
+        let mut share = header::encode(&common, index);
+        share.resize(1000, 0xee);
+        share
+    });
+    for source in [MemorySource::file, MemorySource::pipe] {
+        let sources = || {
+            shares
+                .iter()
+                .map(|share| source(0, share.clone()))
+                .collect()
+        };
+        within(4 << 20, || {
+            let verdicts = verify(sources(), &Control::new().0).unwrap();
+            assert!(verdicts.iter().all(|verdict| !verdict.is_whole()));
+        });
+        within(4 << 20, || {
+            let found = diagnose(sources(), None, SOON, &Control::new().0).unwrap();
+            assert!(!found.streams[0].is_recoverable());
+        });
+    }
+}
+
 #[test]
 fn what_fuzzers_found_holds() {
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
     let usual = panic::take_hook();
     panic::set_hook(Box::new(move |what| {
         PANICS.fetch_add(1, Ordering::SeqCst);

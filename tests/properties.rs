@@ -12,7 +12,7 @@ use std::sync::Arc;
 use distdup::control::Control;
 use distdup::decode::{DecodeError, DecodeOptions};
 use distdup::encode::EncodeError;
-use distdup::repair::{RepairError, repair};
+use distdup::repair::{RepairError, RepairOptions, repair};
 use distdup::sink::Sink;
 use distdup::source::Source;
 use distdup_codecs::{Code, ShardSet};
@@ -175,7 +175,7 @@ fn repaired(
             };
             Ok(written.iter().map(boxed).collect())
         },
-        options,
+        &options.clone().into(),
         &Control::new().0,
     )?;
     assert!(report.sinks.iter().all(|sink| sink.failure.is_none()));
@@ -229,7 +229,7 @@ fn a_repair_that_cannot_bring_all_back_completes_nothing() {
                 MemorySource::file(1, hurt),
             ],
             |_, _| Ok(vec![(3, Box::new(sink.clone()) as Box<dyn Sink>)]),
-            &DecodeOptions::default(),
+            &RepairOptions::default(),
             &Control::new().0,
         )
         .unwrap_err();

@@ -11,9 +11,8 @@ use std::io::{self, Cursor, Write};
 
 use desk::Desk;
 use distdup::control::Control;
-use distdup::decode::DecodeOptions;
 use distdup::encode::SinkFailure;
-use distdup::repair::{RepairError, RepairReport, repair};
+use distdup::repair::{RepairError, RepairOptions, RepairReport, repair};
 use distdup::sink::{Sink, SinkWriter};
 use distdup::source::SourceReader;
 use kit::anatomy::{flip, splice};
@@ -72,7 +71,7 @@ fn repaired(len: usize, kept: Kept) -> (Result<RepairReport, RepairError>, bool)
     let result = repair(
         files(&shares, [0, 2]),
         |_, _| Ok(vec![(1, sink)]),
-        &DecodeOptions::default(),
+        &RepairOptions::default(),
         &Control::new().0,
     );
     let taken = inner.0.lock().unwrap().clone();

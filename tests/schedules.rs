@@ -20,7 +20,7 @@ use distdup::control::{Canceller, Control};
 use distdup::decode::{DecodeOptions, decode};
 use distdup::encode::{EncodeOptions, encode};
 use distdup::input::{Input, ReaderInput};
-use distdup::repair::repair;
+use distdup::repair::{RepairOptions, repair};
 use distdup::sink::{Sink, SinkWriter};
 use distdup::source::{Source, SourceReader};
 use distdup::verify::verify;
@@ -320,7 +320,7 @@ impl Schedule {
         (part, died)
     }
 
-    /// What waits as long as it takes is stopped: sinks and sources that have no time-out, and pipes that are
+    /// What waits as long as it takes is stopped: sources that have no time-out, and pipes that are
     /// silent side by side, since whoever writes to them may be waiting for something.
     fn stop_what_waits(&mut self) {
         let fates = self.world.fates.lock().unwrap().clone();
@@ -329,8 +329,8 @@ impl Schedule {
             .filter(|(_, fate)| matches!(fate, Fate::Blocks(_)));
         let waits = match self.operation {
             Operation::Encode => false,
-            Operation::Decode | Operation::Through => blocks.count() > 1,
-            Operation::Repair | Operation::Verify => blocks.count() > 0,
+            Operation::Decode | Operation::Repair | Operation::Through => blocks.count() > 1,
+            Operation::Verify => blocks.count() > 0,
         };
         if waits {
             self.stops = true;
@@ -466,7 +466,11 @@ impl Schedule {
         let (sink, sink_died) = self.sink(Box::new(memory.clone()));
         let sinks = move |_: &_, _: ShardSet| Ok(vec![(lost, sink)]);
         self.stop_what_waits();
-        let result = repair(sources, sinks, &self.decoding, &self.control);
+        let options = RepairOptions {
+            sink_timeout: self.encoding.sink_timeout,
+            ..self.decoding.clone().into()
+        };
+        let result = repair(sources, sinks, &options, &self.control);
         let taken = memory.0.lock().unwrap();
         assert!(!taken.finished || taken.bytes == self.whole[lost]);
         assert!(result.is_err() || taken.finished);

@@ -11,9 +11,10 @@ use std::time::Duration;
 
 use distdup::control::{Canceller, Control};
 use distdup::decode::{DecodeError, DecodeOptions, GatherError, SourceOutcome, decode};
-use distdup::encode::encode;
+use distdup::encode::{DEFAULT_TIMEOUT, SinkFailure, encode};
 use distdup::format::header;
 use distdup::input::Input;
+use distdup::repair::{RepairError, RepairOptions, repair};
 use distdup::sink::{Sink, SinkWriter};
 use distdup::source::{Source, SourceReader};
 use distdup::verify::inspect;
@@ -113,6 +114,35 @@ fn a_sink_that_stalls_at_the_end_takes_no_other_with_it() {
         let failed = report.sinks.iter().map(|sink| sink.failure.is_some());
         assert_eq!(failed.collect::<Vec<_>>(), [true, false, false]);
         assert!(good.iter().all(|sink| sink.0.lock().unwrap().finished));
+    }
+}
+
+#[test]
+fn a_repair_waits_for_its_sink_for_as_long_as_it_is_told() {
+    let shares = shares(&noise(3 * STRIPE, 1), &options(code("xor", 2, 3), 64));
+    let options = RepairOptions {
+        sink_timeout: Duration::from_millis(300),
+        ..RepairOptions::default()
+    };
+    for stuck in [0, 2] {
+        let sink: Box<dyn Sink> = match stuck {
+            0 => Box::new(Pausing::new(|_| 3_600_000)),
+            _ => Box::new(Pausing::new(|write| if write < 2 { 0 } else { 3_600_000 })),
+        };
+        let error = repair(
+            files(&shares, [0, 2]),
+            |_, _| Ok(vec![(1, sink)]),
+            &options,
+            &Control::new().0,
+        )
+        .unwrap_err();
+        let RepairError::AllFailed { sinks } = error else {
+            panic!("{error}");
+        };
+        let failure = sinks[0].failure.as_ref().unwrap();
+        // The time-out that is taken where none is given is two hundred times as long.
+        let in_time = matches!(failure, SinkFailure::TimedOut { waited, .. } if *waited < DEFAULT_TIMEOUT / 2);
+        assert!(in_time, "{failure}");
     }
 }
 

@@ -10,7 +10,7 @@ use clap::Args;
 use distdup::format::Common;
 use distdup::place::Place;
 use distdup::quote::quote;
-use distdup::repair::{RepairError, RepairReport, repair};
+use distdup::repair::{RepairError, RepairOptions, RepairReport, repair};
 use distdup::sink::{self, Options, Sink, SinkError, set};
 use distdup::source;
 use distdup::verify::{Verdict, verify};
@@ -19,7 +19,7 @@ use serde_json::json;
 
 use super::console::{Console, warn};
 use super::decode::{Sources, Tuning};
-use super::size::{show_size, show_time};
+use super::size::{parse_seconds, show_size, show_time};
 use super::watch::Watch;
 use super::{Outcome, names, report};
 
@@ -29,6 +29,9 @@ use super::{Outcome, names, report};
 pub struct Repair {
     #[command(flatten)]
     pub sources: Sources,
+    /// Give a sink up that takes nothing for so long [default: 60]
+    #[arg(long, value_name = "SECONDS", value_parser = parse_seconds)]
+    sink_timeout: Option<Duration>,
     #[command(flatten)]
     tuning: Tuning,
     /// Where shares go: once with {i} for the index, or as many as are to be written
@@ -64,7 +67,7 @@ impl Repair {
         let result = repair(
             sources,
             |common, present| choice.sinks(common, present),
-            &self.tuning.apply(self.sources.options()),
+            &self.options(),
             &watch.control,
         );
         let Choice { left, .. } = choice;
@@ -101,6 +104,12 @@ impl Repair {
                 Err(error).context(what)
             }
         }
+    }
+
+    fn options(&self) -> RepairOptions {
+        let mut options = RepairOptions::from(self.tuning.apply(self.sources.options()));
+        options.sink_timeout = self.sink_timeout.unwrap_or(options.sink_timeout);
+        options
     }
 
     /// What is wrong with those shares that can be read twice.

@@ -295,11 +295,15 @@ fn once(
     let sink = sink(REPAIRED);
     read.store(0, Ordering::Relaxed);
     let began = Instant::now();
-    repair(given, |_, _| Ok(vec![(REPAIRED, sink)]), &options, &control).map_err(|source| {
-        MeasureError::Repair {
-            codec: codec(),
-            source: Box::new(source),
-        }
+    repair(
+        given,
+        |_, _| Ok(vec![(REPAIRED, sink)]),
+        &options.into(),
+        &control,
+    )
+    .map_err(|source| MeasureError::Repair {
+        codec: codec(),
+        source: Box::new(source),
     })?;
     let repaired = began.elapsed();
     let reads = of_length(read.load(Ordering::Relaxed)) / of_length(shares[0].1.len() as u64);

@@ -53,9 +53,7 @@ impl Proof {
 
     /// As many shares as are enough, in an order that stream and stripe determine.
     fn draw(&self, stripe: u64) -> ShardSet {
-        let seed = u128::from_be_bytes(self.common.stream().0) >> 64;
-        let seed = u64::try_from(seed).expect("the upper half");
-        let mut dice = Dice::new(seed, stripe);
+        let mut dice = Dice::of_stripe(self.common.stream().0, stripe);
         let mut left: Vec<usize> = (0..self.common.geometry().n()).collect();
         let mut drawn = ShardSet::new();
         while !self.common.code().is_recoverable(drawn) {

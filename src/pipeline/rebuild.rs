@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use distdup_codecs::{Coder, Shard, ShardSet};
+use distdup_codecs::{Code, Coder, Geometry, Shard, ShardSet};
 
 use super::pool::{Buffer, Pool};
+use crate::dice::Dice;
 use crate::format::common::Common;
 use crate::format::digest::{self, Digest};
 use crate::format::frame::{self, Checked, Claim, HEAD_LEN, Head};
@@ -68,6 +69,8 @@ pub(crate) enum Unconfirmed {
     TooFew,
     /// Frames give two different stripes, as many the one as the other.
     Contested,
+    /// A parity shard was computed that does not give the data back.
+    Miscomputed,
 }
 
 /// What may still be spent on a stripe whose digest does not come out.
@@ -80,17 +83,26 @@ struct Budget {
 pub(crate) struct Rebuilder {
     common: Arc<Common>,
     coder: Box<dyn Coder>,
+    /// Another, so that each remembers the losses that it has to do with.
+    prover: Box<dyn Coder>,
     pool: Pool,
     wanted: ShardSet,
+    /// For each share: if it is wanted parity, the data shards that it gives with all the others.
+    ties: Vec<Vec<usize>>,
 }
 
 impl Rebuilder {
     /// `pool` has buffers of one full frame. Besides the data, the frames of `wanted` are rebuilt.
     pub(crate) fn new(common: Arc<Common>, pool: Pool, wanted: ShardSet) -> Self {
-        let coder = common.code().coder();
+        let ties = (0..common.geometry().n()).map(|share| {
+            let is_wanted = wanted.contains(share);
+            is_wanted.then(|| ties(&**common.code(), share))
+        });
         Self {
+            coder: common.code().coder(),
+            prover: common.code().coder(),
+            ties: ties.map(Option::unwrap_or_default).collect(),
             common,
-            coder,
             pool,
             wanted,
         }
@@ -228,7 +240,7 @@ impl Rebuilder {
             .intersection(geometry.data())
             .iter()
             .collect();
-        if let Ok(rebuilt) = self.reconstruct(&frames, &lost, shard_len) {
+        if let Ok(rebuilt) = reconstruct(&mut *self.coder, &self.pool, &frames, &lost, shard_len) {
             for (&share, buffer) in lost.iter().zip(rebuilt) {
                 frames[share] = Some(buffer.freeze().slice(..HEAD_LEN + shard_len));
             }
@@ -238,32 +250,31 @@ impl Rebuilder {
         frames.into_iter().map(payload).collect()
     }
 
-    /// Buffers with the payloads of `lost` in the places for them, from the frames that are there.
-    fn reconstruct(
-        &mut self,
-        frames: &[Option<Bytes>],
-        lost: &[usize],
-        shard_len: usize,
-    ) -> Result<Vec<Buffer>, Unconfirmed> {
-        let mut rebuilt: Vec<Buffer> = lost.iter().map(|_| self.pool.take()).collect();
-        if lost.is_empty() {
-            return Ok(rebuilt);
-        }
-        let mut shards: Vec<Shard<'_>> = frames
-            .iter()
-            .map(|frame| match frame {
-                Some(frame) => Shard::Present(&frame[HEAD_LEN..]),
-                None => Shard::Absent,
-            })
-            .collect();
-        for (&share, buffer) in lost.iter().zip(&mut rebuilt) {
-            let payload = &mut buffer.as_mut()[HEAD_LEN..HEAD_LEN + shard_len];
-            shards[share] = Shard::Wanted(payload);
-        }
-        self.coder
-            .reconstruct(&mut shards)
-            .map_err(|_| Unconfirmed::TooFew)?;
-        Ok(rebuilt)
+    /// Whether a parity shard that was rebuilt is right: the stripe's digest is of the data and does not tell.
+    /// With all data shards but one, drawn by lot of those it depends on, it must give that one back.
+    fn is_proved(&mut self, stripe: u64, frames: &[Option<Bytes>], parity: usize) -> bool {
+        let ties = &self.ties[parity];
+        let mut dice = Dice::of_stripe(self.common.stream().0, stripe);
+        let drawn = usize::try_from(dice.below(ties.len().max(1) as u64)).ok();
+        let drawn = drawn.and_then(|at| ties.get(at).copied());
+        let Some((data, true_frame)) = drawn.and_then(|at| Some((at, frames[at].as_ref()?))) else {
+            return false;
+        };
+        let set = one_replaced(self.common.geometry(), data, parity);
+        let kept = |(share, frame): (usize, &Option<Bytes>)| {
+            let is_kept = set.contains(share);
+            frame.clone().filter(|_| is_kept)
+        };
+        let frames: Vec<Option<Bytes>> = frames.iter().enumerate().map(kept).collect();
+        let len = true_frame.len();
+        let found = reconstruct(
+            &mut *self.prover,
+            &self.pool,
+            &frames,
+            &[data],
+            len - HEAD_LEN,
+        );
+        found.is_ok_and(|found| found[0].as_ref()[HEAD_LEN..len] == true_frame[HEAD_LEN..])
     }
 
     fn attempt(
@@ -284,7 +295,7 @@ impl Rebuilder {
         let lost: Vec<usize> = (0..n)
             .filter(|&share| frames[share].is_none() && (share < k || wanted.contains(share)))
             .collect();
-        let rebuilt = self.reconstruct(&frames, &lost, shard_len)?;
+        let rebuilt = reconstruct(&mut *self.coder, &self.pool, &frames, &lost, shard_len)?;
         for (&share, buffer) in lost.iter().zip(&rebuilt) {
             let payload = &buffer.as_ref()[HEAD_LEN..HEAD_LEN + shard_len];
             digests[share] = Some(Digest::of(payload));
@@ -318,12 +329,64 @@ impl Rebuilder {
         if !padded {
             return Err(Unconfirmed::Padding);
         }
+        for share in lost {
+            let is_due = share >= k && self.wanted.contains(share);
+            if is_due && !self.is_proved(stripe, &frames, share) {
+                return Err(Unconfirmed::Miscomputed);
+            }
+        }
         Ok(GoodStripe {
             claim,
             frames,
             false_frames: ShardSet::default(),
         })
     }
+}
+
+/// Buffers with the payloads of `lost` in the places for them, from the frames that are there.
+fn reconstruct(
+    coder: &mut dyn Coder,
+    pool: &Pool,
+    frames: &[Option<Bytes>],
+    lost: &[usize],
+    shard_len: usize,
+) -> Result<Vec<Buffer>, Unconfirmed> {
+    let mut rebuilt: Vec<Buffer> = lost.iter().map(|_| pool.take()).collect();
+    if lost.is_empty() {
+        return Ok(rebuilt);
+    }
+    let mut shards: Vec<Shard<'_>> = frames
+        .iter()
+        .map(|frame| match frame {
+            Some(frame) => Shard::Present(&frame[HEAD_LEN..]),
+            None => Shard::Absent,
+        })
+        .collect();
+    for (&share, buffer) in lost.iter().zip(&mut rebuilt) {
+        let payload = &mut buffer.as_mut()[HEAD_LEN..HEAD_LEN + shard_len];
+        shards[share] = Shard::Wanted(payload);
+    }
+    coder
+        .reconstruct(&mut shards)
+        .map_err(|_| Unconfirmed::TooFew)?;
+    Ok(rebuilt)
+}
+
+/// The data shards that a parity shard depends on: with all the others it gives each of them.
+fn ties(code: &dyn Code, parity: usize) -> Vec<usize> {
+    let geometry = code.geometry();
+    let is_tied = |&data: &usize| code.is_recoverable(one_replaced(geometry, data, parity));
+    let data = 0..geometry.k();
+    data.filter(|data| parity >= geometry.k() && is_tied(data))
+        .collect()
+}
+
+/// All data shards, with a parity shard in place of one of them.
+fn one_replaced(geometry: Geometry, data: usize, parity: usize) -> ShardSet {
+    let mut set = geometry.data();
+    set.remove(data);
+    set.insert(parity);
+    set
 }
 
 /// The claims that pieces make, and how many make each; the one that most make first.
@@ -366,7 +429,123 @@ fn next_combination(mut combination: Vec<usize>, n: usize) -> Option<Vec<usize>>
 
 #[cfg(test)]
 mod tests {
+    use distdup_codecs::CodecError;
+
     use super::*;
+    use crate::format::{Identity, StreamId};
+    use crate::pipeline::stripe::{self, Encoder};
+
+    const SHARD: usize = 16;
+
+    /// A coder that gets a bit of each parity shard which it rebuilds wrong, so many times.
+    struct Errs {
+        right: Box<dyn Coder>,
+        k: usize,
+        byte: usize,
+        times: usize,
+    }
+
+    impl Coder for Errs {
+        fn encode(&mut self, data: &[&[u8]], parity: &mut [&mut [u8]]) -> Result<(), CodecError> {
+            self.right.encode(data, parity)
+        }
+
+        fn reconstruct(&mut self, shards: &mut [Shard<'_>]) -> Result<(), CodecError> {
+            self.right.reconstruct(shards)?;
+            for shard in &mut shards[self.k..] {
+                if let Shard::Wanted(bytes) = shard
+                    && self.times > 0
+                {
+                    self.times -= 1;
+                    bytes[self.byte] ^= 1 << (self.byte % 8);
+                }
+            }
+            Ok(())
+        }
+    }
+
+    fn common(codec: &str, k: usize, n: usize) -> Arc<Common> {
+        let identity = Identity {
+            stream: StreamId(*b"0123456789abcdef"),
+            generation: 1,
+            time: 1,
+            name: None,
+        };
+        let geometry = Geometry::new(k, n).unwrap();
+        let code = distdup_codecs::resolve(codec, geometry, None).unwrap();
+        Arc::new(Common::new(&identity, code, SHARD as u64, k).unwrap())
+    }
+
+    /// A stripe's frames.
+    fn pieces(common: &Arc<Common>, number: u64) -> Vec<Piece> {
+        let mut buffer = vec![0; stripe::buffer_len(common)];
+        for (at, place) in stripe::data_places(common, &mut buffer).enumerate() {
+            for (byte, value) in place.iter_mut().zip(1u8..) {
+                *byte = value.wrapping_mul(31) ^ u8::try_from(at).unwrap();
+            }
+        }
+        let data_len = u32::try_from(common.stripe_len()).unwrap();
+        let encoded = Encoder::new(Arc::clone(common))
+            .encode(number, data_len, false, &mut buffer)
+            .unwrap();
+        let buffer = Bytes::from(buffer);
+        let piece = |share| {
+            let frame = encoded.frame(&buffer, share);
+            let checked = frame::check_frame(&frame, common).unwrap();
+            Piece { checked, frame }
+        };
+        (0..common.geometry().n()).map(piece).collect()
+    }
+
+    const CODES: [(&str, usize, usize); 6] = [
+        ("rs8", 2, 3),
+        ("rs8", 4, 6),
+        ("rs16", 4, 6),
+        ("xor", 6, 10),
+        ("xor:matland", 6, 10),
+        ("copy", 1, 3),
+    ];
+
+    #[test]
+    fn a_parity_shard_that_is_rebuilt_wrong_is_noticed_at_each_byte() {
+        for (codec, k, n) in CODES {
+            let common = common(codec, k, n);
+            for number in 0..4 {
+                let pieces = pieces(&common, number);
+                for parity in k..n {
+                    let wanted = ShardSet::from_iter([parity]);
+                    let mut others = pieces.clone();
+                    others.remove(parity);
+                    let pool = Pool::growing(HEAD_LEN + SHARD);
+                    let mut rebuilder = Rebuilder::new(Arc::clone(&common), pool, wanted);
+                    let good = rebuilder.rebuild(number, &others).unwrap();
+                    assert_eq!(good.frames[parity], Some(pieces[parity].frame.clone()));
+                    for byte in 0..SHARD {
+                        let what = format!("{codec}, share {parity}, byte {byte}");
+                        let errs = |times| {
+                            let right = common.code().coder();
+                            Box::new(Errs {
+                                right,
+                                k,
+                                byte,
+                                times,
+                            })
+                        };
+                        rebuilder.coder = errs(1);
+                        let error = rebuilder.rebuild(number, &others).unwrap_err();
+                        assert_eq!(error, Unconfirmed::Miscomputed, "{what}");
+                        // Once more, it comes out right.
+                        let good = rebuilder.search(number, &others).unwrap();
+                        assert_eq!(good.frames[parity], Some(pieces[parity].frame.clone()));
+                        assert!(good.false_frames.is_empty());
+                        rebuilder.coder = errs(usize::MAX);
+                        let error = rebuilder.search(number, &others).unwrap_err();
+                        assert_eq!(error, Unconfirmed::Miscomputed, "{what}");
+                    }
+                }
+            }
+        }
+    }
 
     #[test]
     fn without_gives_every_set_once() {

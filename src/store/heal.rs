@@ -12,7 +12,7 @@ use super::put::HostFailure;
 use crate::control::Control;
 use crate::decode::{DecodeError, DecodeOptions, GatherError};
 use crate::format::StreamId;
-use crate::repair::{RepairError, repair};
+use crate::repair::{RepairError, RepairOptions, repair};
 use crate::verify::verify;
 
 /// What was looked at, and what was written, of one object.
@@ -110,7 +110,7 @@ impl Store {
     /// those of [`delete`](Self::delete).
     pub fn heal(&self, name: &[u8], control: &Control) -> Result<HealReport, StoreError> {
         self.may_be_written()?;
-        let survey = self.survey(&Key::prefix(name)?, control)?;
+        let survey = self.survey_of_members(&Key::prefix(name)?, control)?;
         let generation = match self.verdict(&survey.catalog, name) {
             Verdict::Current(generation) => generation,
             Verdict::Absent => {
@@ -210,6 +210,10 @@ impl Store {
         let options = DecodeOptions {
             stream: Some(StreamId(id)),
             ..self.options.decode.clone()
+        };
+        let options = RepairOptions {
+            sink_timeout: self.options.encode.sink_timeout,
+            ..options.into()
         };
         let sinks = |_: &_, _| {
             let sink = |one: &Wanted| {

@@ -21,8 +21,6 @@ use crate::kit::golden::{GOLDEN, Golden};
 
 /// What the operations are allowed.
 const MEMORY: usize = 1 << 20;
-/// A full frame at most: what one share is read into by an operation that is not told how much to take.
-const FRAME: usize = (64 << 20) + 80;
 /// Threads, lists of messages, what serde reserves for a list.
 const REST: usize = 16 << 20;
 
@@ -89,7 +87,7 @@ pub fn check(bytes: &[u8]) {
         0 => within(limit, || case.decodes()),
         1 => within(limit, || case.salvages()),
         2 => within(limit, || case.repairs()),
-        _ => within(limit + FRAME * case.shares.len(), || case.examines()),
+        _ => within(limit, || case.examines()),
     }
 }
 
@@ -195,7 +193,12 @@ impl Case {
                 |(index, sink): &(usize, Output)| (*index, Box::new(sink.clone()) as Box<dyn Sink>);
             Ok(written.iter().map(boxed).collect())
         };
-        match repair(self.sources(), sinks, &self.options, &Control::new().0) {
+        match repair(
+            self.sources(),
+            sinks,
+            &self.options.clone().into(),
+            &Control::new().0,
+        ) {
             Ok(report) => {
                 are_fit_to_print(&report.sources);
                 for (index, share) in written {

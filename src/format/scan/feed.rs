@@ -110,6 +110,21 @@ impl Feed {
         result
     }
 
+    /// Reads ahead to its end, or until `most` bytes are there, in pieces that grow with what has come; says
+    /// how much is there. An error waits for its turn.
+    pub(super) fn look_ahead(&mut self, most: usize) -> io::Result<usize> {
+        while self.ahead.len() < most && self.failed.is_none() {
+            let piece = self.ahead.len().max(PIECE);
+            match self.read_ahead(piece.min(most - self.ahead.len())) {
+                Ok(0) => break,
+                Ok(_) => {}
+                Err(error) if self.ahead.is_empty() => return Err(error),
+                Err(error) => self.failed = Some(error),
+            }
+        }
+        Ok(self.ahead.len())
+    }
+
     /// Goes to `offset`. A reader that cannot be positioned stays where it is.
     pub(super) fn seek(&mut self, offset: u64) -> io::Result<()> {
         if offset != self.at

@@ -56,6 +56,8 @@ pub struct FrameReader {
     /// Stripes whose frames are known not to be in this share.
     pub(super) absent: Range<u64>,
     pub(super) seekable: bool,
+    /// Bytes of the share, where it can be positioned.
+    pub(super) len: Option<u64>,
     pub(super) ending: Option<Ending>,
 }
 
@@ -75,7 +77,7 @@ impl FrameReader {
         self.ending.as_ref()
     }
 
-    /// Bytes of a full frame: what [`FrameReader::read`] needs as buffer.
+    /// Bytes of a full frame: as much as [`FrameReader::read`] needs as buffer at most.
     pub fn frame_len(&self) -> usize {
         HEAD_LEN + self.common.shard_len()
     }
@@ -101,15 +103,30 @@ impl FrameReader {
         Ok(self.index)
     }
 
-    /// Reads the frame of `stripe` into the start of `buffer`, which is one full frame long.
+    /// A buffer for [`FrameReader::read`], to be made before the first. How long a frame is, a header
+    /// only claims: a share that is shorter gets no more than it can fill, and one byte.
+    ///
+    /// # Errors
+    /// The reader's own.
+    pub fn buffer(&mut self) -> io::Result<Vec<u8>> {
+        let most = self.frame_len();
+        let there = match self.len {
+            Some(len) => usize::try_from(len).unwrap_or(usize::MAX),
+            // As it comes; only then is it known.
+            None => self.feed.look_ahead(most)?,
+        };
+        Ok(vec![0; most.min(there.saturating_add(1))])
+    }
+
+    /// Reads the frame of `stripe` into the start of `buffer`, which is one full frame long, or longer than
+    /// all of the share.
     ///
     /// # Errors
     /// The reader's own; whatever is wrong with the bytes is a [`Found::Fault`].
     pub fn read(&mut self, stripe: u64, buffer: &mut [u8]) -> io::Result<Found> {
-        assert_eq!(
-            buffer.len(),
-            self.frame_len(),
-            "the buffer is one full frame long"
+        assert!(
+            buffer.len() <= self.frame_len(),
+            "the buffer is at most one full frame long"
         );
         if self.arithmetic {
             self.read_at(stripe, buffer)
@@ -119,7 +136,7 @@ impl FrameReader {
     }
 
     fn read_at(&mut self, stripe: u64, buffer: &mut [u8]) -> io::Result<Found> {
-        let frame_len = buffer.len() as u64;
+        let frame_len = self.frame_len() as u64;
         let offset = stripe
             .checked_mul(frame_len)
             .and_then(|by| self.start.checked_add(by));

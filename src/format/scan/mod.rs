@@ -146,6 +146,7 @@ impl OpenShare {
             next: 0,
             absent: 0..0,
             seekable,
+            len: self.len,
             ending,
             common,
             feed,

@@ -26,6 +26,14 @@ pub enum GatherError {
         /// What is wrong with each frame that could not be used.
         reasons: Vec<String>,
     },
+    /// A shard was computed wrong.
+    #[error(
+        "stripe {stripe} was rebuilt wrong: a parity shard made of it does not give its data back"
+    )]
+    Miscomputed {
+        /// Which.
+        stripe: u64,
+    },
     /// The shares end before the stream does.
     #[error(
         "the shares end after stripe {stripes} (byte {length} of the stream), and none of them \
@@ -65,6 +73,9 @@ catalogue! {
         Self::Unrecoverable { .. } => "stripe-lost":
             "The stream cannot be restored in full from these shares. They are as they were."
             "Give further shares; which would help says distdup why SHARE...; what there is gives distdup decode --salvage SHARE... -o OUT";
+        Self::Miscomputed { .. } => "rebuilt-wrong":
+            "This machine computes wrong. The shares that were read are as they were, and no share that was being written passes for complete."
+            "Test the machine's memory and processor, and run the same command on another machine.";
         Self::Incomplete { .. } => "shares-incomplete":
             "Whoever wrote these shares was stopped, so that the stream was never complete in them."
             "Take shares of an earlier or later run; what there is gives distdup decode --salvage SHARE... -o OUT";
@@ -131,6 +142,7 @@ impl Gather {
                 "of the frames of shares {have} as many say one thing as another, and each is whole: \
                  some were forged"
             ),
+            Unconfirmed::Miscomputed => return GatherError::Miscomputed { stripe },
             Unconfirmed::Padding => "bytes beyond the stream's end are not zero".into(),
         };
         let start = stripe * self.common.stripe_len() as u64;
