@@ -6,7 +6,9 @@ use distdup_codecs::Code;
 
 use super::{HostsError, NamedFolder, StoreSpec, Wish, stores};
 use crate::control::Control;
-use crate::store::{FolderLock, LockError, ObjectEntry, ObjectState, Status, Store, StoreError};
+use crate::store::{
+    FolderLock, LockError, Lost, ObjectEntry, ObjectState, Status, Store, StoreError,
+};
 
 /// A store to back up to, or to restore from.
 #[derive(Debug)]
@@ -30,13 +32,15 @@ pub struct Target {
 
 /// What the objects of a store can still lose, as far as keys tell: a share that is there may be
 /// damaged.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Standing {
     /// Objects there are.
     pub objects: usize,
     /// How many of them lack shares.
     pub lacking: usize,
-    /// Shares that the worst of them lacks; `None` if it cannot be read.
+    /// What may have been lost altogether.
+    pub lost: Vec<Lost>,
+    /// Shares that the worst of them all lacks; `None` if it cannot be read.
     pub worst: Option<usize>,
     /// How many more hosts may be lost before nobody can tell any more what objects there are.
     pub listed: usize,
@@ -138,7 +142,7 @@ impl Target {
     /// Too few hosts are left to tell.
     pub fn standing(&self, control: &Control) -> Result<Standing, HostsError> {
         let list = self.store.list(control)?;
-        Ok(Standing::of(&list.objects, list.may_fall_silent))
+        Ok(Standing::of(&list.objects, list.lost, list.may_fall_silent))
     }
 
     /// How many objects could not be read when it was opened, and why one of them cannot; `None` if all
@@ -176,7 +180,7 @@ impl Target {
 
 impl Standing {
     /// Of objects as they are listed.
-    pub fn of(objects: &[ObjectEntry], may_fall_silent: usize) -> Self {
+    pub fn of(objects: &[ObjectEntry], lost: Vec<Lost>, may_fall_silent: usize) -> Self {
         let lacks = |object: &ObjectEntry| match object.state {
             ObjectState::Readable { shares, n, .. } => Some(n.saturating_sub(shares)),
             ObjectState::Unreadable(_) => None,
@@ -187,7 +191,9 @@ impl Standing {
             lacking: lacks.iter().filter(|lacks| **lacks != Some(0)).count(),
             worst: lacks
                 .into_iter()
-                .try_fold(0, |worst, lacks| Some(worst.max(lacks?))),
+                .try_fold(0, |worst, lacks| Some(worst.max(lacks?)))
+                .filter(|_| lost.is_empty()),
+            lost,
             listed: may_fall_silent,
         }
     }
