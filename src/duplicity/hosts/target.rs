@@ -7,7 +7,7 @@ use distdup_codecs::Code;
 use super::{HostsError, NamedFolder, StoreSpec, Wish, stores};
 use crate::control::Control;
 use crate::store::{
-    FolderLock, LockError, Lost, ObjectEntry, ObjectState, Status, Store, StoreError,
+    FolderLock, HostError, LockError, Lost, ObjectEntry, ObjectState, Status, Store, StoreError,
 };
 
 /// A store to back up to, or to restore from.
@@ -49,10 +49,20 @@ pub struct Standing {
 impl Target {
     /// To write to, by nobody else.
     pub(super) fn for_writing(mut self, control: &Control) -> Result<Self, HostsError> {
+        self.has_enough(0)?;
+        self.claim(control)?;
+        Ok(self)
+    }
+
+    /// That as many hosts of one store are up as must take everything, with so many `more`.
+    pub(super) fn has_enough(&mut self, more: usize) -> Result<(), HostsError> {
+        if let Some(error) = self.status.different.take() {
+            return Err(error.into());
+        }
         let (n, least) = (self.spec.n, self.spec.min_shares);
-        let up = n - self.status.silent().count();
+        let up = n - self.status.silent().count() + more;
         if up < least {
-            let answers = self.status.hosts.into_iter();
+            let answers = std::mem::take(&mut self.status.hosts).into_iter();
             let hosts = answers.filter_map(|(_, answer)| answer.err()).collect();
             return Err(StoreError::TooFewUp {
                 up,
@@ -62,8 +72,7 @@ impl Target {
             }
             .into());
         }
-        self.claim(control)?;
-        Ok(self)
+        Ok(())
     }
 
     /// [Locks](Self::lock) it, and has its hosts [join](Store::join): before the first thing is written.
@@ -86,6 +95,12 @@ impl Target {
     pub fn lock(&mut self, force: bool) -> Result<(), HostsError> {
         self.unlocked.clear();
         let mut locks = Vec::new();
+        // Nothing is put onto a host of another store.
+        let is_other = |answer: &_| matches!(answer, Err(HostError::OfAnother { .. }));
+        let answers = self.status.hosts.iter().enumerate();
+        self.spec.others = answers
+            .filter_map(|(host, (_, answer))| is_other(answer).then_some(host))
+            .collect();
         for lock in self.spec.lock(force) {
             match lock {
                 Ok(lock) => locks.push(lock),
