@@ -69,7 +69,30 @@ fn the_walk_through_the_readme_with_gnupg() {
         }
         let output = with(&["restore", "restore_test/"], "wrong");
         assert_exit(&output, 1);
+        assert!(stderr(&output).contains("code: passphrase-wrong"));
         assert!(!world.names().iter().any(|name| name.starts_with("restore")));
+
+        // 0.8 takes no notice, since its archive has the manifest, and the chain is dead.
+        fs::write(world.path("test/more"), "more").unwrap();
+        let output = with(&["backup", "test/"], "wrong");
+        assert_exit(&output, 1);
+        let goes_on = world.duplicity.is_none();
+        let code = if goes_on {
+            "passphrase-other"
+        } else {
+            "passphrase-wrong"
+        };
+        let said = stderr(&output);
+        assert!(said.contains(&format!("code: {code}")), "{said}");
+        assert_eq!(!world.shares(0, "duplicity-inc.").is_empty(), goes_on);
+        assert_exit(&with(&["backup", "test/", "--", "full"], "secret"), 0);
+        if goes_on {
+            let mut remove = vec!["duplicity", "-o", "backup_test/distdup{i}"];
+            remove.extend(["remove-all-inc-of-but-n-full", "1", "--force"]);
+            assert_exit(&with(&remove, "secret"), 0);
+            assert!(world.shares(0, "duplicity-inc.").is_empty());
+        }
+        world.is_restored(&restore(), 0);
     }
 }
 

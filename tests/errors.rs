@@ -545,6 +545,14 @@ const NOT_MET: &[(&str, &str)] = &[
         "another program speaks: src/duplicity/protocol.rs",
     ),
     ("duplicity-stopped", "a signal: tests/duplicity_kills.rs"),
+    (
+        "passphrase-wrong",
+        "the second backup by another passphrase: tests/duplicity.rs",
+    ),
+    (
+        "passphrase-other",
+        "the same with Duplicity 0.8, which goes on: tests/duplicity.rs",
+    ),
     ("duplicity-killed", "a signal: tests/duplicity_kills.rs"),
     (
         "duplicity-stored-nothing",

@@ -120,9 +120,15 @@ impl Backup {
         let ended = session::run(console, &duplicity, &environment, &target, of, &arguments)?;
         ended.tally.warn(&target);
         if let Some(failure) = ended.failure() {
-            return Err(failure).context(
-                "the backup is not complete; the same command again goes on where Duplicity can",
-            );
+            let what = match failure {
+                Unwell::WrongPassphrase | Unwell::TwoPassphrases { .. } => {
+                    "this backup does not count"
+                }
+                _ => {
+                    "the backup is not complete; the same command again goes on where Duplicity can"
+                }
+            };
+            return Err(failure).context(what);
         }
         if dry_run {
             let mut what = "nothing was stored".to_owned();

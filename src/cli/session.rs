@@ -141,6 +141,8 @@ pub struct Ended {
     pub status: ExitStatus,
     /// Whether somebody asked it to stop.
     pub stopped: bool,
+    /// Whether what was there could not be decrypted with the passphrase.
+    pub undecrypted: bool,
     /// What it came to.
     pub tally: Tally,
     /// How long it took.
@@ -181,12 +183,12 @@ pub fn run(
         None
     };
     let verbosity = verbosity.map(OsStr::new);
-    let arguments = arguments.iter().map(OsString::as_os_str);
+    let words = arguments.iter().map(OsString::as_os_str);
 
     // Heard from here on.
     let (handle, signals) = listen()?;
     let running = session
-        .start(arguments.chain(verbosity))
+        .start(words.chain(verbosity))
         .context("cannot start Duplicity")?;
     let folder = running.runtime().path().display();
     if running.runtime().in_memory() {
@@ -253,6 +255,7 @@ pub fn run(
     Ok(Ended {
         status,
         stopped,
+        undecrypted: tally.gnupg_failed() && passphrase::is_all(arguments),
         took: tally.elapsed(),
         tally,
     })
@@ -269,6 +272,19 @@ pub enum Unwell {
     Failed {
         /// Its own.
         code: i32,
+    },
+    /// By itself, since `GnuPG` failed.
+    #[error("GnuPG cannot decrypt what was backed up before: the passphrase is another one")]
+    WrongPassphrase,
+    /// Well, as it has it, though `GnuPG` failed.
+    #[error(
+        "GnuPG cannot decrypt what was backed up before: the passphrase is another one, and {} is \
+         encrypted by that",
+        written.join(", ")
+    )]
+    TwoPassphrases {
+        /// Backups that were written.
+        written: Vec<String>,
     },
     /// By the system, or somebody.
     #[error("Duplicity was ended by signal {signal}")]
@@ -307,6 +323,12 @@ catalogue! {
         Self::Failed { .. } => "duplicity-failed":
             "What was asked for is not complete. What was backed up before is as it was, unless the command was to remove some of it."
             "Mend what Duplicity says above (-v tells more), and run the same command again.";
+        Self::WrongPassphrase => "passphrase-wrong":
+            "What was asked for is not complete. What was backed up before is as it was."
+            "Set PASSPHRASE as it was for the first backup (in the environment, or where distdup.toml says), and run the same command again. If GnuPG says above that data is damaged: distdup heal HOSTS";
+        Self::TwoPassphrases { .. } => "passphrase-other":
+            "A backup was written that needs another passphrase than those before it: neither alone restores it. What was backed up before can be restored by its own, with -- --time TIME."
+            "Set PASSPHRASE as it was before, and make a full backup: distdup backup SRC -- full. Once that is there, what was written now goes, with the other increments before it, by distdup duplicity -o HOST... remove-all-inc-of-but-n-full 1 --force";
         Self::Killed { .. } => "duplicity-killed":
             "What was asked for is not complete. What was backed up before is as it was, unless the command was to remove some of it."
             "See who or what ended it (memory, perhaps: dmesg), and run the same command again.";
@@ -479,9 +501,16 @@ pub fn advise(target: &Target, heal: &str, lacks: bool) {
 impl Ended {
     /// How it ended, if not well.
     pub fn failure(&self) -> Option<Unwell> {
+        let written = self.tally.written();
         match (self.status.code(), self.status.signal()) {
+            // Duplicity 0.8 takes no notice where its archive has the manifest.
+            (Some(0), _) if self.undecrypted && !written.is_empty() => {
+                Some(Unwell::TwoPassphrases { written })
+            }
             (Some(0), _) => None,
             _ if self.stopped => Some(Unwell::Stopped),
+            (Some(_), _) if self.undecrypted && written.is_empty() => Some(Unwell::WrongPassphrase),
+            (Some(_), _) if self.undecrypted => Some(Unwell::TwoPassphrases { written }),
             (Some(code), _) => Some(Unwell::Failed { code }),
             (None, signal) => Some(Unwell::Killed {
                 signal: signal.unwrap_or_default(),

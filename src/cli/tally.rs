@@ -35,6 +35,7 @@ pub struct Tally {
     volumes: HashSet<Vec<u8>>,
     volumes_in_all: Option<usize>,
     left_out: usize,
+    gnupg_failed: bool,
 }
 
 /// What one host did.
@@ -80,6 +81,7 @@ impl Tally {
             volumes: HashSet::new(),
             volumes_in_all: None,
             left_out: 0,
+            gnupg_failed: false,
         }
     }
 
@@ -121,11 +123,24 @@ impl Tally {
     pub fn record(&mut self, record: &Record) {
         self.volumes_in_all = record.volumes_in_all().or(self.volumes_in_all);
         self.left_out += usize::from(record.leaves_out());
+        self.gnupg_failed |= record.is_of_gnupg();
     }
 
     /// Files that Duplicity left out.
     pub fn left_out(&self) -> usize {
         self.left_out
+    }
+
+    /// Whether `GnuPG` failed, as Duplicity logged.
+    pub fn gnupg_failed(&self) -> bool {
+        self.gnupg_failed
+    }
+
+    /// Backups of which volumes were put.
+    pub fn written(&self) -> Vec<String> {
+        let puts = self.volumes.iter().filter(|_| self.of == Some(Event::Put));
+        let found = unfinished(puts.map(Vec::as_slice), [].into_iter());
+        found.into_iter().map(quote).collect()
     }
 
     /// Backups of which volumes were had, and that did not end, by what was stored at the start.

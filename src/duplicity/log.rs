@@ -70,6 +70,12 @@ impl Record {
         self.level == Level::Error && OF_BACKEND.contains(&self.code)
     }
 
+    /// Whether it passes on why `GnuPG` failed, in whichever language. Duplicity 0.8 goes on where that was of
+    /// the manifest of the last backup.
+    pub fn is_of_gnupg(&self) -> bool {
+        self.level == Level::Error && self.message.lines().any(|line| line.starts_with("gpg: "))
+    }
+
     /// How many volumes there are, where it says of one that it is done, and of how many.
     pub fn volumes_in_all(&self) -> Option<usize> {
         // Without a message it is about what was read so far.
@@ -160,6 +166,14 @@ mod tests {
         assert_eq!(none, [None; 6]);
         let last: Vec<_> = records.iter().map(Record::gives_up).collect();
         assert_eq!(last, [false, false, false, false, false, true]);
+
+        let of_gnupg = |log| super::tests::records(log)[0].is_of_gnupg();
+        assert!(of_gnupg(
+            "ERROR 1\n. Error processing remote manifest (x): GPG Failed, see log below:\n\
+             . ===== Begin GnuPG log =====\n. gpg: decryption failed: Bad session key\n\n"
+        ));
+        assert!(!of_gnupg("WARNING 1\n. gpg: is old\n\n"));
+        assert!(!of_gnupg("ERROR 1\n. not gpg: x\n\n"));
 
         let log = "WARNING 12\n. Error patching a\n\nWARNING 1\n. x\n\nINFO 12\n. x\n\n";
         let left: Vec<_> = super::tests::records(log)

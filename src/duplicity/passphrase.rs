@@ -52,6 +52,11 @@ pub fn check(options: &[OsString], environment: &Environment) -> Result<(), Miss
     }
 }
 
+/// Whether Duplicity encrypts by nothing but a passphrase.
+pub fn is_all(options: &[OsString]) -> bool {
+    !does_without(options)
+}
+
 fn does_without(options: &[OsString]) -> bool {
     options.iter().any(|option| {
         let name = option
