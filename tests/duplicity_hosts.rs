@@ -686,3 +686,33 @@ fn a_volume_that_hosts_lost_is_told_by_all_and_kept() {
         tells(&world.restores(3), 3, "duplicity-inc.");
     }
 }
+
+#[test]
+fn a_folder_that_is_no_host_is_told_so_and_not_offered_to_be_made_one() {
+    let world = World::each().next().unwrap();
+    assert_exit(&world.backup(PLAIN), 0);
+    fs::create_dir(world.path("junk")).unwrap();
+    let hosts = ["status", "backup_test/distdup0", "backup_test/distdup1"];
+    let of = |more: &[&str]| ours(&world, &[&hosts[..], more].concat());
+    let empty = of(&["junk"]);
+    assert_exit(&empty, 3);
+    let said = stderr(&empty);
+    assert!(
+        said.contains("bring back junk; what is lost for good"),
+        "{said}"
+    );
+    fs::write(world.path("junk/letter"), "").unwrap();
+    let in_use = of(&["junk"]);
+    assert_exit(&in_use, 3);
+    let said = stderr(&in_use);
+    assert!(said.contains("not empty, and no host"), "{said}");
+    assert!(!said.contains("--replace-lost"), "{said}");
+    let alone = ours(&world, &["status", "junk"]);
+    assert_exit(&alone, 1);
+    let said = stderr(&alone);
+    assert!(said.contains("error: nobody can say"), "{said}");
+    assert!(
+        said.contains("because: no hosts of distdup: junk"),
+        "{said}"
+    );
+}

@@ -249,9 +249,14 @@ const EXAMPLES: &[(&str, &str, &str)] = &[
         "distdup status 'backup_test/distdup{i}'",
     ),
     (
-        "hosts-too-many-silent",
+        "hosts-too-few-to-read",
         "mv backup_test/distdup1 backup_test/distdup2 .",
         "distdup status 'backup_test/distdup{i}'",
+    ),
+    (
+        "hosts-too-many-silent",
+        "distdup -q backup -k 2 -n 5 test -o 'b{i}' -- --no-encryption; for i in 0 1 2 3 4; do echo \"hosts.h$i = 'b$i'\"; done >distdup.toml; rm -r b[234]",
+        "distdup status",
     ),
     (
         "host-down",
@@ -734,7 +739,12 @@ fn settled(text: &str) -> String {
             out.push_str("STREAM");
             out.push_str(end);
         } else {
-            out.push_str(word);
+            let is_time =
+                |part: &&str| part.len() == 16 && part.starts_with("20") && part.ends_with('Z');
+            match body.split('.').find(is_time) {
+                Some(time) => out.push_str(&word.replace(time, "TIME")),
+                None => out.push_str(word),
+            }
         }
     }
     out

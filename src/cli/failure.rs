@@ -273,7 +273,11 @@ impl About {
         if let Some(hosts) = &self.hosts {
             // Where they are in a file that is found without saying so, nothing is to be said.
             let gap = if hosts.is_empty() { "" } else { " " };
-            next = next.replace(" HOSTS", &format!("{gap}{hosts}"));
+            let words = format!("{gap}{hosts}");
+            next = next.replace(" HOSTS", &words);
+            if *hosts == self.settings {
+                next = next.replace(" --from HOST --from HOST", &words);
+            }
         }
         let check = "distdup config check";
         if !self.settings.is_empty() && next.ends_with(check) {

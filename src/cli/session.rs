@@ -3,6 +3,7 @@
 use std::env;
 use std::ffi::{OsStr, OsString};
 use std::fmt::Display;
+use std::fs;
 use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
 use std::process::ExitStatus;
@@ -23,7 +24,7 @@ use distdup::duplicity::passphrase;
 use distdup::duplicity::protocol::Event;
 use distdup::duplicity::session::{News, Output, Running, Session};
 use distdup::quote::with_causes;
-use distdup::store::{Lost, Stale};
+use distdup::store::{HostError, Lost, Stale};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::json;
 use signal_hook::consts::SIGUSR1;
@@ -486,10 +487,23 @@ pub fn advise(target: &Target, heal: &str, lacks: bool) {
         warn(format!("to give hosts that are up what they lack: {heal}"));
     }
     let answers = target.status.hosts.iter().enumerate();
-    let silent: Vec<String> = answers
-        .filter(|(_, (_, answer))| answer.is_err())
-        .map(|(position, _)| target.shown(position))
-        .collect();
+    let silent = answers.filter(|(_, (_, answer))| answer.is_err());
+    let (in_use, silent): (Vec<_>, Vec<_>) = silent.partition(|(position, (_, answer))| {
+        let mut entries = fs::read_dir(&target.hosts[*position].folder).into_iter();
+        matches!(answer, Err(HostError::NotAHost { .. }))
+            && entries.any(|mut entries| entries.next().is_some())
+    });
+    let shown = |hosts: Vec<(usize, _)>| -> Vec<String> {
+        let hosts = hosts.into_iter();
+        hosts.map(|(position, _)| target.shown(position)).collect()
+    };
+    let (in_use, silent) = (shown(in_use), shown(silent));
+    if !in_use.is_empty() {
+        warn(format!(
+            "not empty, and no host, which is not made of it: {}; name the folder that was meant",
+            in_use.join(", ")
+        ));
+    }
     if !silent.is_empty() {
         warn(format!(
             "bring back {}; what is lost for good is made anew by: {heal} --replace-lost",

@@ -179,10 +179,13 @@ impl Catalog {
 
     /// The newest stream of all.
     pub fn newest_stream(&self) -> Option<&Generation> {
-        let streams = self.objects.values().flatten();
-        streams
-            .filter(|one| matches!(one.what, What::Stream(_)))
-            .max_by_key(|one| one.version)
+        self.streams().max_by_key(|one| one.version)
+    }
+
+    /// Every generation that is a stream.
+    pub fn streams(&self) -> impl Iterator<Item = &Generation> {
+        let generations = self.objects.values().flatten();
+        generations.filter(|one| matches!(one.what, What::Stream(_)))
     }
 
     /// What has a name on a host, by the host's position, and is no key.

@@ -79,6 +79,8 @@ pub enum StoreError {
         min_shares: usize,
         /// Hosts there should be.
         n: usize,
+        /// Whether anything can be read from those that answer.
+        readable: bool,
         /// Which of the silent ones would be enough.
         suffice: Box<Suffice>,
         /// What became of those that did not answer.
@@ -195,6 +197,9 @@ catalogue! {
         Self::TooFewUp { .. } => "hosts-too-few":
             "Nothing was written, and what was stored before is as it was."
             "Bring hosts back, and run the same command again; which are down says distdup status HOSTS";
+        Self::TooManySilent { readable: false, .. } => "hosts-too-few-to-read":
+            "Nothing was changed. From the hosts that answer nothing can be read, not even what is old."
+            "Bring hosts back that are named (mount them, or say by -o or --from where they are now). What they had is lost if they are: back up anew, to new hosts.";
         Self::TooManySilent { .. } => "hosts-too-many-silent":
             "Nothing was changed. What is stored may be older than what the silent hosts have."
             "Bring hosts back that are named (mount them, or say by -o or --from where they are now); if they are lost for good, take the newest that is left, by distdup restore DEST --from HOST --from HOST --allow-stale, and back it up to new hosts.";

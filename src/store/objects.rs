@@ -264,6 +264,8 @@ impl Store {
         let silent = survey.catalog.silent_after(0);
         if silent >= self.min_shares && !self.takes_stale() {
             let Shape { n, min_shares, .. } = self.shape();
+            let is_readable = |one: &Generation| self.is_readable(one);
+            let readable = survey.catalog.streams().any(is_readable);
             let newest = survey.catalog.newest_stream();
             let suffice = self
                 .suffice(&survey.answers, &survey.catalog, newest)
@@ -272,6 +274,7 @@ impl Store {
                 silent,
                 min_shares,
                 n,
+                readable,
                 suffice,
                 hosts: survey.errors(),
             });

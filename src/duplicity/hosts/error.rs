@@ -55,10 +55,17 @@ pub enum HostsError {
         name: String,
     },
     /// Hosts, but no share on any.
-    #[error("no share is on any of the hosts that are there ({hosts})")]
+    #[error(
+        "{}{}{}",
+        if hosts.is_empty() { String::new() } else { format!("no share is on any of the hosts that are there ({hosts})") },
+        if hosts.is_empty() || others.is_empty() { "" } else { "; " },
+        if others.is_empty() { String::new() } else { format!("no hosts of distdup: {others}") }
+    )]
     Empty {
         /// Those.
         hosts: String,
+        /// Folders that are none.
+        others: String,
     },
     /// A folder with something else in it.
     #[error(
@@ -158,7 +165,7 @@ impl HostsError {
         };
         matches!(
             error,
-            StoreError::TooManySilent { .. } | StoreError::Unknown { .. }
+            StoreError::TooManySilent { readable: true, .. } | StoreError::Unknown { .. }
         )
     }
 

@@ -199,15 +199,25 @@ impl Layout {
     /// There is none, or too little of it.
     pub fn existing(&self, access: Access, control: &Control) -> Result<Target, HostsError> {
         let patience = access.patience();
-        let found = stores(&self.found(patience)?);
+        let hosts = self.found(patience)?;
+        let (found, hosts) = (stores(&hosts), folder_hosts(&hosts));
         if found.is_empty() {
             return Err(HostsError::None {
                 name: self.names().join(" "),
             });
         }
         let Some(discovered) = Store::discover(&found, patience, control)? else {
+            let stamps = FolderHost::stamps(&hosts, patience);
+            let of = |is_host: bool| {
+                let is_one = |stamp: &_| !matches!(stamp, Err(HostError::NotAHost { .. }));
+                let found = found.iter().zip(&stamps);
+                let these = found.filter(|(_, stamp)| is_one(stamp) == is_host);
+                let these: Vec<_> = these.map(|(host, _)| Arc::clone(host)).collect();
+                names(&these)
+            };
             return Err(HostsError::Empty {
-                hosts: names(&found),
+                hosts: of(true),
+                others: of(false),
             });
         };
         self.open(discovered.code, discovered.min_shares, access, control)
