@@ -552,3 +552,65 @@ fn what_the_code_can_save_can_be_restored_even_if_it_may_be_stale() {
         }
     }
 }
+
+/// All that is in a folder.
+fn contents(folder: &Path) -> Vec<(OsString, Vec<u8>)> {
+    let files = fs::read_dir(folder).unwrap().map(Result::unwrap);
+    let mut files: Vec<_> = files
+        .map(|file| (file.file_name(), fs::read(file.path()).unwrap()))
+        .collect();
+    files.sort();
+    files
+}
+
+#[test]
+fn a_host_of_another_backup_named_by_mistake_is_left_alone() {
+    let world = World::each().next().unwrap();
+    assert_exit(&world.backup(PLAIN), 0);
+    let others = world.run(&[&["backup", "test", "-o", "other{i}"], PLAIN].concat());
+    assert_exit(&others, 0);
+    let other = world.path("other1");
+    let before = contents(&other);
+    let hosts = ["backup_test/distdup0", "other1", "backup_test/distdup2"];
+    let named = |flag| hosts.into_iter().flat_map(move |host| [flag, host]);
+    let refused = "other1 is a host of another backup than the others";
+
+    let backup: Vec<_> = ["backup", "test/"].into_iter().chain(named("-o")).collect();
+    let output = world.run(&[&backup, PLAIN].concat());
+    assert_exit(&output, 3);
+    assert!(stderr(&output).contains(refused), "{}", stderr(&output));
+    let restore = ["restore", "restore_test"].into_iter();
+    let restore: Vec<_> = restore.chain(named("--from")).collect();
+    let output = world.run(&[&restore, PLAIN].concat());
+    world.is_restored(&output, 3);
+    for command in [&["heal"][..], &["cleanup", "--force"]] {
+        let output = Command::new(DISTDUP)
+            .args(command)
+            .args(hosts)
+            .current_dir(world.path(""))
+            .output()
+            .unwrap();
+        assert_exit(&output, 3);
+        assert!(stderr(&output).contains(refused), "{}", stderr(&output));
+    }
+    assert!(
+        contents(&other) == before,
+        "the other backup's host changed"
+    );
+
+    // Taken over on purpose, as it says.
+    fs::remove_dir_all(&other).unwrap();
+    fs::create_dir(&other).unwrap();
+    let heal = ["heal", "--replace-lost"];
+    let healed = Command::new(DISTDUP)
+        .args(heal)
+        .args(hosts)
+        .current_dir(world.path(""))
+        .output()
+        .unwrap();
+    assert_exit(&healed, 0);
+    world.without(&[0], || {
+        let output = world.run(&[&restore, PLAIN].concat());
+        world.is_restored(&output, 3);
+    });
+}

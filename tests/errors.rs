@@ -264,6 +264,21 @@ const EXAMPLES: &[(&str, &str, &str)] = &[
         "distdup status 'backup_test/distdup{i}'",
     ),
     (
+        "host-of-another",
+        "distdup -q backup test -o 'other{i}' -- --no-encryption",
+        "distdup status backup_test/distdup0 other1 backup_test/distdup2",
+    ),
+    (
+        "host-not-joined",
+        "distdup -q backup test -o 'other{i}' -- --no-encryption; sed -i 4d other1/distdup-host",
+        "distdup backup test -o backup_test/distdup0 -o other1 -o backup_test/distdup2 -- --no-encryption --allow-source-mismatch",
+    ),
+    (
+        "hosts-of-different-backups",
+        "distdup -q backup test -o 'other{i}' -- --no-encryption; mv backup_test/distdup2 .",
+        "distdup heal backup_test/distdup0 other1 backup_test/distdup2",
+    ),
+    (
         "hosts-number",
         "mkdir other",
         "distdup status backup_test/* other",

@@ -511,6 +511,13 @@ fn a_heal_killed_at_every_change() {
         }
         desk.exits(0, &format!("{line} && distdup status -q h0 h1 h2"));
         assert_eq!(shares_of(&desk, 1).len(), 2, "{what}");
+        // Killed among the hosts that join the store, it left some without its id.
+        let ids = [0, 1, 2].map(|host| {
+            let stamp = desk.read(&format!("h{host}/distdup-host"));
+            let stamp = String::from_utf8(stamp).unwrap();
+            stamp.lines().nth(3).unwrap().to_owned()
+        });
+        assert!(ids.iter().all(|id| *id == ids[0]), "{what}: {ids:?}");
     };
     let run = |kill: &str| tampered(&desk, kill, None, line);
     killed_at_every_change(&desk, run, &mut check);

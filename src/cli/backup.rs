@@ -138,17 +138,8 @@ impl Backup {
         if standing.objects == 0 {
             return Err(Unwell::StoredNothing).context("there is no backup");
         }
-        let restore = selection
-            .words()
-            .and_then(|words| plan.restore_command(&words));
-        print(
-            console,
-            &plan,
-            &target,
-            &ended,
-            standing,
-            restore.as_deref(),
-        )
+        let restore = plan.restore_command(&selection.words());
+        print(console, &plan, &target, &ended, standing, &restore)
     }
 }
 
@@ -168,7 +159,7 @@ fn print(
     target: &Target,
     ended: &Ended,
     standing: Standing,
-    restore: Option<&str>,
+    restore: &str,
 ) -> anyhow::Result<Outcome> {
     let geometry = target.code.geometry();
     let n = geometry.n();
@@ -203,18 +194,14 @@ fn print(
     if unsure && tally.is_good() {
         warn("a host took the place of a lost one, and cannot tell what there was before it");
     }
-    let mut text = format!(
-        "{} is backed up to {}, {} {geometry}: {}.\n{}.",
+    let text = format!(
+        "{} is backed up to {}, {} {geometry}: {}.\n{}.\nTo restore it: {restore}",
         quote_path(&plan.source),
         plan.layout.names().join(" "),
         target.code.id(),
         in_words(losses, standing, n),
         tally.sum(ended.took),
     );
-    if let Some(restore) = restore {
-        text += "\nTo restore it: ";
-        text += restore;
-    }
     let mut json = json!({
         "status": outcome.status(),
         "codec": target.code.id(),

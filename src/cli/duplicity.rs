@@ -100,7 +100,7 @@ impl Duplicity {
             let target = layout.existing(Access::default(), &control);
             target.and_then(|mut target| {
                 if command.changes() {
-                    target.lock(false)?;
+                    target.claim(&control)?;
                 }
                 Ok(target)
             })

@@ -272,7 +272,9 @@ impl About {
             next = next.replace("SHARE...", &names.join(" "));
         }
         if let Some(hosts) = &self.hosts {
-            next = next.replace(" HOSTS", &format!(" {hosts}"));
+            // Where they are in a file that is found without saying so, nothing is to be said.
+            let gap = if hosts.is_empty() { "" } else { " " };
+            next = next.replace(" HOSTS", &format!("{gap}{hosts}"));
         }
         let check = "distdup config check";
         if !self.settings.is_empty() && next.ends_with(check) {

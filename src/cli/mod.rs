@@ -269,12 +269,8 @@ impl Cli {
         let about = About {
             command: self.name,
             shares: self.command.shares(),
-            // Where they are in a file that is found without saying so, nothing is to be said.
-            hosts: self
-                .command
-                .hosts(&selection)
-                .filter(|words| !words.is_empty()),
-            settings: selection.words().unwrap_or_default().join(" "),
+            hosts: self.command.hosts(&selection),
+            settings: selection.words().join(" "),
         };
         if selection.is_given() && !self.command.has_settings() {
             let error = Usage::say(

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use clap::Args;
 use distdup::config::{Config, Hosts, Setting, Settings};
 use distdup::duplicity::hosts::Layout;
-use distdup::quote::{quote_path, shell_word};
+use distdup::quote::{for_shell, name_for_shell, quote_path};
 
 use super::Usage;
 use super::console::Console;
@@ -129,22 +129,20 @@ impl Selection {
                 };
             }
         }
-        let names = names.iter().map(|name| shell_word(name.as_encoded_bytes()));
-        let names: Vec<_> = names.collect::<Option<_>>()?;
-        Some([self.words()?, names].concat().join(" "))
+        let names = names.iter().map(name_for_shell).collect();
+        Some([self.words(), names].concat().join(" "))
     }
 
-    /// The file and profile, for a command line; `None` if their names cannot be written down.
-    pub fn words(&self) -> Option<Vec<String>> {
+    /// The file and profile, for a command line.
+    pub fn words(&self) -> Vec<String> {
         let mut words = Vec::new();
         if let Some(path) = &self.config {
-            let path = shell_word(path.as_os_str().as_encoded_bytes())?;
-            words.extend(["--config".into(), path]);
+            words.extend(["--config".into(), name_for_shell(path)]);
         }
         if let Some(name) = &self.profile {
-            words.extend(["-P".into(), shell_word(name)?]);
+            words.extend(["-P".into(), for_shell(name)]);
         }
-        Some(words)
+        words
     }
 }
 

@@ -9,7 +9,7 @@ use super::launch::Version;
 use super::options;
 use super::passphrase;
 use crate::catalogue::catalogue;
-use crate::quote::{quote_path, shell_word};
+use crate::quote::{name_for_shell, quote_path};
 
 /// Words that a user may put first among Duplicity's options, to say what is to be done.
 pub const ACTIONS: &[&str] = &["backup", "full", "incr", "inc", "incremental"];
@@ -159,9 +159,8 @@ impl Plan {
         Ok(arguments)
     }
 
-    /// The command that restores it, from here, if it can be written down; `selection` are the words that
-    /// choose settings.
-    pub fn restore_command(&self, selection: &[String]) -> Option<String> {
+    /// The command that restores it, from here; `selection` are the words that choose settings.
+    pub fn restore_command(&self, selection: &[String]) -> String {
         let target = joined("restore_", &self.name);
         let mut command = String::from("distdup restore");
         for word in selection {
@@ -169,14 +168,14 @@ impl Plan {
             command.push_str(word);
         }
         command.push(' ');
-        command.push_str(&shell_word(target.as_encoded_bytes())?);
+        command.push_str(&name_for_shell(target));
         if let Layout::Named(names) = &self.layout {
             for name in names {
                 command.push_str(" --from ");
-                command.push_str(&shell_word(name.as_encoded_bytes())?);
+                command.push_str(&name_for_shell(name));
             }
         }
-        Some(command)
+        command
     }
 }
 
@@ -204,22 +203,25 @@ mod tests {
             let plan = Plan::new(&folder.path().join(name), None).unwrap();
             assert_eq!(plan.layout, Layout::In("backup_it's".into()), "{name}");
             assert_eq!(
-                plan.restore_command(&[]).as_deref(),
-                Some("distdup restore 'restore_it'\\''s'")
+                plan.restore_command(&[]),
+                "distdup restore 'restore_it'\\''s'"
             );
         }
         let plan = Plan::new(&source, named("h{i}/b")).unwrap();
         assert_eq!(
-            plan.restore_command(&[]).as_deref(),
-            Some("distdup restore 'restore_it'\\''s' --from 'h{i}/b'")
+            plan.restore_command(&[]),
+            "distdup restore 'restore_it'\\''s' --from 'h{i}/b'"
         );
         let plan = Plan::new(&source, named("we\\ird{i}")).unwrap();
         assert_eq!(
-            plan.restore_command(&[]).as_deref(),
-            Some("distdup restore 'restore_it'\\''s' --from 'we\\ird{i}'")
+            plan.restore_command(&[]),
+            "distdup restore 'restore_it'\\''s' --from 'we\\ird{i}'"
         );
         let plan = Plan::new(&source, named("a\x1b[31m{i}")).unwrap();
-        assert_eq!(plan.restore_command(&[]), None);
+        assert_eq!(
+            plan.restore_command(&[]),
+            "distdup restore 'restore_it'\\''s' --from $'a\\033[31m{i}'"
+        );
         assert!(matches!(
             Plan::new(Path::new("/"), None),
             Err(BackupError::Nameless { .. })

@@ -138,4 +138,10 @@ pub fn suite(host: &dyn Host) {
     host.settle().unwrap();
     let settled = host.list("").unwrap().stamp;
     assert_eq!((settled.id, settled.since), (stamp.id, 0));
+    assert_eq!(settled.store, None);
+    host.join([7; 16]).unwrap();
+    let joined = host.list("").unwrap().stamp;
+    assert_eq!((joined.id, joined.store), (stamp.id, Some([7; 16])));
+    host.settle().unwrap();
+    assert_eq!(host.list("").unwrap().stamp, joined);
 }

@@ -129,7 +129,7 @@ impl Store {
         // Asked again, since a put may have ended in between.
         let Ok(survey) = Key::prefix(name)
             .map_err(StoreError::from)
-            .and_then(|prefix| self.survey(&prefix, control))
+            .and_then(|prefix| self.survey_of_members(&prefix, control))
         else {
             return false;
         };

@@ -43,6 +43,15 @@ pub enum StoreError {
         /// The second.
         second: String,
     },
+    /// Hosts of several stores, of which none has the most.
+    #[error(
+        "the hosts are of different backups: {}",
+        stores.iter().map(|hosts| hosts.join(", ")).collect::<Vec<_>>().join(" of one, ") + " of another"
+    )]
+    DifferentStores {
+        /// The hosts of each.
+        stores: Vec<Vec<String>>,
+    },
     /// Not a name that can be stored.
     #[error(transparent)]
     Name(#[from] NameError),
@@ -180,6 +189,9 @@ catalogue! {
         Self::SameHost { .. } => "hosts-same":
             "Nothing was written: two shares on one host would be lost together."
             "Name another host in place of one of the two; of a copied one, empty the copy.";
+        Self::DifferentStores { .. } => "hosts-of-different-backups":
+            "Nothing was written, and what was stored before is as it was."
+            "Name the hosts of one backup; bring those of it back that are down.";
         Self::TooFewUp { .. } => "hosts-too-few":
             "Nothing was written, and what was stored before is as it was."
             "Bring hosts back, and run the same command again; which are down says distdup status HOSTS";

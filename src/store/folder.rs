@@ -11,7 +11,7 @@ use rustix::fs::{Dir, FlockOperation, Mode, OFlags, openat};
 use rustix::io::Errno;
 
 use super::ask::{Member, ask};
-use super::host::{Host, HostError, Leftover, Listing, Stamp};
+use super::host::{Host, HostError, Leftover, Listing, Stamp, StoreId};
 use super::key::Key;
 use super::lock::LOCK;
 use crate::quote::quote;
@@ -96,7 +96,8 @@ impl FolderHost {
                 .and_then(|now| u64::try_from(now.as_nanos()).ok())
                 .unwrap_or(u64::MAX),
         };
-        self.write_stamp(Stamp { id, since }, WRITE_ONCE)?;
+        let store = None; // It joins when it is there.
+        self.write_stamp(Stamp { id, since, store }, WRITE_ONCE)?;
         // The folder's own name is durable once its parent is.
         match self.path.canonicalize()?.parent().map(sync_folder) {
             // One that we may pass through and not open, such as /home, did not get its name from us.
@@ -109,6 +110,12 @@ impl FolderHost {
         let mut writer = Box::new(FileSink::new(self.path.join(STAMP), options)?).open()?;
         writer.write_all(render_stamp(stamp).as_bytes())?;
         writer.finish()
+    }
+
+    fn restamp(&self, change: impl FnOnce(Stamp) -> Stamp) -> Result<(), HostError> {
+        let stamp = change(self.stamp()?);
+        self.write_stamp(stamp, REPLACE)
+            .map_err(|source| self.failed("write the stamp of", source))
     }
 
     /// The folder itself, whatever is mounted over it or unmounted from under it meanwhile.
@@ -248,9 +255,12 @@ impl Host for FolderHost {
     }
 
     fn settle(&self) -> Result<(), HostError> {
-        let stamp = self.stamp()?;
-        self.write_stamp(Stamp { since: 0, ..stamp }, REPLACE)
-            .map_err(|source| self.failed("write the stamp of", source))
+        self.restamp(|stamp| Stamp { since: 0, ..stamp })
+    }
+
+    fn join(&self, store: StoreId) -> Result<(), HostError> {
+        let store = Some(store);
+        self.restamp(|stamp| Stamp { store, ..stamp })
     }
 
     fn leftovers(&self) -> Result<Vec<Leftover>, HostError> {
@@ -296,11 +306,10 @@ fn look_at_part(path: &Path, key: Key) -> io::Result<Leftover> {
     })
 }
 
-fn render_stamp(Stamp { id, since }: Stamp) -> String {
-    format!(
-        "distdup host 1\nid {:032x}\nsince {since}\n",
-        u128::from_be_bytes(id)
-    )
+fn render_stamp(Stamp { id, since, store }: Stamp) -> String {
+    let hex = |id| format!("{:032x}", u128::from_be_bytes(id));
+    let store = store.map_or_else(String::new, |store| format!("store {}\n", hex(store)));
+    format!("distdup host 1\nid {}\nsince {since}\n{store}", hex(id))
 }
 
 fn parse_stamp(text: &str) -> Option<Stamp> {
@@ -308,11 +317,20 @@ fn parse_stamp(text: &str) -> Option<Stamp> {
     let first = lines.next()?;
     let id = lines.next()?.strip_prefix("id ")?;
     let since = lines.next()?.strip_prefix("since ")?;
+    let store = lines.next().and_then(|line| line.strip_prefix("store "));
     let stamp = Stamp {
-        id: u128::from_str_radix(id, 16).ok()?.to_be_bytes(),
+        id: parse_id(id)?,
         since: since.parse().ok()?,
+        // Damaged, it is as good as none: the host is one all the same.
+        store: store.and_then(parse_id),
     };
-    (first == "distdup host 1" && id.len() == 32).then_some(stamp)
+    (first == "distdup host 1").then_some(stamp)
+}
+
+fn parse_id(hex: &str) -> Option<[u8; 16]> {
+    let is_hex = hex.len() == 32 && hex.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let id = is_hex.then(|| u128::from_str_radix(hex, 16).ok())??;
+    Some(id.to_be_bytes())
 }
 
 #[derive(Debug)]
@@ -437,6 +455,7 @@ mod tests {
         let stamp = Stamp {
             id: [0x0a; 16],
             since: u64::MAX,
+            store: None,
         };
         let text = render_stamp(stamp);
         assert_eq!(parse_stamp(&text), Some(stamp));
@@ -450,6 +469,18 @@ mod tests {
         for end in 0..text.len() - 20 {
             assert_eq!(parse_stamp(&text[..end]), None, "{end}");
         }
+        let joined = Stamp {
+            store: Some([0x0b; 16]),
+            ..stamp
+        };
+        let longer = render_stamp(joined);
+        assert_eq!(longer, format!("{text}store {}\n", "0b".repeat(16)));
+        assert_eq!(parse_stamp(&longer), Some(joined));
+        // Cut short or spoilt, what is left is a host without a store.
+        for end in text.len()..longer.len() - 1 {
+            assert_eq!(parse_stamp(&longer[..end]), Some(stamp), "{end}");
+        }
+        assert_eq!(parse_stamp(&longer.replace("0b0b", "+b0b")), Some(stamp));
     }
 
     #[test]

@@ -110,7 +110,7 @@ impl Store {
     /// those of [`delete`](Self::delete).
     pub fn heal(&self, name: &[u8], control: &Control) -> Result<HealReport, StoreError> {
         self.may_be_written()?;
-        let survey = self.survey(&Key::prefix(name)?, control)?;
+        let survey = self.survey_of_members(&Key::prefix(name)?, control)?;
         let generation = match self.verdict(&survey.catalog, name) {
             Verdict::Current(generation) => generation,
             Verdict::Absent => {

@@ -51,6 +51,13 @@ pub trait Host: Send + Sync + Debug {
     /// As [`list`](Host::list).
     fn settle(&self) -> Result<(), HostError>;
 
+    /// Makes it a host of that store: its stamp says so from now on, and is otherwise as it was. It is
+    /// the caller's judgement that it belongs there.
+    ///
+    /// # Errors
+    /// As [`list`](Host::list).
+    fn join(&self, store: StoreId) -> Result<(), HostError>;
+
     /// What writers that ended without finishing left behind, and what others are writing now.
     ///
     /// # Errors
@@ -73,6 +80,9 @@ pub struct Listing {
     pub keys: Vec<String>,
 }
 
+/// What the hosts of one store have in common: 16 bytes that no other store's have.
+pub type StoreId = [u8; 16];
+
 /// Who a host is: written when the host is made, and moved along with it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Stamp {
@@ -82,6 +92,9 @@ pub struct Stamp {
     /// ones: that it lacks one of those says nothing about whether it was committed. 0 for a host that
     /// was there from the beginning.
     pub since: u64,
+    /// The store that it [joined](Host::join); `None` until it is written to by one that gives its
+    /// hosts an id.
+    pub store: Option<StoreId>,
 }
 
 /// What is on a host but not under a key, because its writer has not finished, or never will.
@@ -116,6 +129,21 @@ pub enum HostError {
         host: String,
         /// What was looked for.
         stamp: &'static str,
+    },
+    /// A host in order, of another store than the others that were named with it.
+    #[error("{host} is a host of another backup than the others")]
+    OfAnother {
+        /// The host's name.
+        host: String,
+    },
+    /// A host in order that did not join the others.
+    #[error(
+        "{host} has not joined the others' backup: nothing that is on it is of that one, or its \
+         distdup-host cannot be written"
+    )]
+    NotJoined {
+        /// The host's name.
+        host: String,
     },
     /// The host is in order, and has nothing under this key.
     #[error("host {host} has no {key}")]
@@ -155,6 +183,12 @@ catalogue! {
         Self::NotAHost { .. } => "host-unknown":
             "Nothing was written there: it may be the mount point of a disk that is not mounted."
             "Mount it. If the host is lost for good, let a new one take its place: distdup heal HOSTS --replace-lost";
+        Self::OfAnother { .. } => "host-of-another":
+            "Nothing was read from it or written to it; it counts as down."
+            "Name the folder that was meant. If this one is to serve this backup, and what is on it may go: empty it, and distdup heal HOSTS --replace-lost";
+        Self::NotJoined { .. } => "host-not-joined":
+            "Nothing was written to it; it counts as down."
+            "Name the folder that was meant, or make its disk writable. If this one is to serve this backup, and what is on it may go: empty it, and distdup heal HOSTS --replace-lost";
         Self::NoSuchKey { .. } => "host-lacks-share":
             "That host's share is gone; others may have theirs."
             "Write it again from the others: distdup heal HOSTS";

@@ -20,6 +20,7 @@ pub mod folder;
 mod get;
 mod heal;
 pub mod host;
+mod join;
 pub mod key;
 mod lock;
 pub mod marker;
@@ -37,7 +38,7 @@ pub use error::{Reason, StoreError};
 pub use folder::{FolderHost, Origin};
 pub use get::{GetReport, HostShare, ShareState, Stale};
 pub use heal::{HealReport, Healed};
-pub use host::{Host, HostError};
+pub use host::{Host, HostError, StoreId};
 pub use key::{NameError, Version};
 pub use lock::{FolderLock, Holder, LockError};
 pub use objects::{

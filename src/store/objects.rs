@@ -12,6 +12,7 @@ use super::claim::{Claim, look};
 use super::error::{Reason, StoreError};
 use super::get::Stale;
 use super::host::{Host, HostError};
+use super::join::turn_away;
 use super::key::{Key, Kind, Shape, Version};
 use super::survey::{Answers, Survey, errors, list_all};
 use crate::control::Control;
@@ -149,7 +150,8 @@ impl Store {
         control: &Control,
     ) -> Result<Option<Discovered>, StoreError> {
         let hosts: Vec<_> = hosts.iter().cloned().map(Member::new).collect();
-        let answers = list_all(&hosts, "", host_timeout, control)?;
+        let mut answers = list_all(&hosts, "", host_timeout, control)?;
+        turn_away(&mut answers, &hosts);
         let mut shares: Vec<_> = answers
             .iter()
             .zip(&hosts)

@@ -198,7 +198,7 @@ impl Store {
         control: &Control,
     ) -> Result<Survey, StoreError> {
         self.may_be_written()?;
-        let survey = self.survey(&Key::prefix(name)?, control)?;
+        let survey = self.survey_of_members(&Key::prefix(name)?, control)?;
         let up = survey.up().len();
         if up < self.min_shares {
             let Shape { n, min_shares, .. } = self.shape();

@@ -34,9 +34,9 @@ impl Store {
     /// since someone may still be writing it; a replaced generation has no such grace.
     ///
     /// # Errors
-    /// [`StoreError::SameHost`], [`StoreError::Cancelled`].
+    /// [`StoreError::SameHost`], [`StoreError::DifferentStores`], [`StoreError::Cancelled`].
     pub fn find_remains(&self, age: Duration, control: &Control) -> Result<Remains, StoreError> {
-        let survey = self.survey("", control)?;
+        let survey = self.survey_of_members("", control)?;
         let before = SystemTime::now().checked_sub(age).unwrap_or(UNIX_EPOCH);
         let since_1970 = before.duration_since(UNIX_EPOCH).unwrap_or_default();
         let before_generation = u64::try_from(since_1970.as_nanos()).unwrap_or(u64::MAX);

@@ -7,6 +7,7 @@ use super::ask::{Cancelled, Member, ask};
 use super::catalog::Catalog;
 use super::error::StoreError;
 use super::host::{Host, HostError, Listing};
+use super::join::turn_away;
 use super::key::{Key, Version};
 use super::objects::Store;
 use crate::control::Control;
@@ -71,7 +72,27 @@ impl Survey {
 impl Store {
     /// Asks all hosts for their keys.
     pub(super) fn survey(&self, prefix: &str, control: &Control) -> Result<Survey, StoreError> {
-        let answers = list_all(&self.hosts, prefix, self.options.host_timeout, control)?;
+        self.show(self.answers(prefix, control)?)
+    }
+
+    /// The same, of hosts that may be written to.
+    pub(super) fn survey_of_members(
+        &self,
+        prefix: &str,
+        control: &Control,
+    ) -> Result<Survey, StoreError> {
+        let mut answers = self.answers(prefix, control)?;
+        self.only_members(&mut answers)?;
+        self.show(answers)
+    }
+
+    fn answers(&self, prefix: &str, control: &Control) -> Result<Answers, StoreError> {
+        let mut answers = list_all(&self.hosts, prefix, self.options.host_timeout, control)?;
+        turn_away(&mut answers, &self.hosts);
+        Ok(answers)
+    }
+
+    fn show(&self, answers: Answers) -> Result<Survey, StoreError> {
         let mut stamps = BTreeMap::new();
         for (answer, host) in answers.iter().zip(&self.hosts) {
             let Ok(Listing { stamp, .. }) = answer else {

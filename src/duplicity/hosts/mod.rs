@@ -253,7 +253,7 @@ impl Layout {
                 Vec::new()
             };
             let target = self.open(discovered.code, discovered.min_shares, access, control)?;
-            return Target { made, ..target }.for_writing();
+            return Target { made, ..target }.for_writing(control);
         }
 
         // Before anything is made.
@@ -261,7 +261,7 @@ impl Layout {
         let made = make(&design.to_make(patience)?, Origin::NewStore)?;
         let Design { code, least, .. } = design;
         let target = self.open(code, least, access, control)?;
-        Target { made, ..target }.for_writing()
+        Target { made, ..target }.for_writing(control)
     }
 
     /// The store that is there, or an empty one in the folder `scratch`, to try what would be written:
@@ -421,6 +421,8 @@ pub fn host_of(error: &HostError) -> &str {
     match error {
         HostError::Down { host, .. }
         | HostError::NotAHost { host, .. }
+        | HostError::OfAnother { host }
+        | HostError::NotJoined { host }
         | HostError::NoSuchKey { host, .. }
         | HostError::Failed { host, .. }
         | HostError::Hung { host, .. } => host,

@@ -44,7 +44,7 @@ pub struct Standing {
 
 impl Target {
     /// To write to, by nobody else.
-    pub(super) fn for_writing(mut self) -> Result<Self, HostsError> {
+    pub(super) fn for_writing(mut self, control: &Control) -> Result<Self, HostsError> {
         let (n, least) = (self.spec.n, self.spec.min_shares);
         let up = n - self.status.silent().count();
         if up < least {
@@ -58,8 +58,20 @@ impl Target {
             }
             .into());
         }
-        self.lock(false)?;
+        self.claim(control)?;
         Ok(self)
+    }
+
+    /// [Locks](Self::lock) it, and has its hosts [join](Store::join): before the first thing is written.
+    ///
+    /// # Errors
+    /// Another one writes to one of the hosts, or they are of different stores.
+    pub fn claim(&mut self, control: &Control) -> Result<(), HostsError> {
+        self.lock(false)?;
+        if self.store.join(control)? {
+            self.status = self.store.status(control)?;
+        }
+        Ok(())
     }
 
     /// Keeps other writers away for as long as the target is there, and until the processes that were
@@ -101,7 +113,7 @@ impl Target {
             return Ok(());
         }
         wish.agrees_with(&*self.code, self.spec.min_shares)?;
-        self.lock(false)
+        self.claim(&Control::new().0)
     }
 
     /// Its store.

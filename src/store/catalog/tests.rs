@@ -37,7 +37,11 @@ fn marker(generation: u64, Shape { n, min_shares, .. }: Shape) -> Key {
 }
 
 fn listing(since: u64, keys: &[Key]) -> Listing {
-    let stamp = Stamp { id: [0; 16], since };
+    let stamp = Stamp {
+        id: [0; 16],
+        since,
+        store: None,
+    };
     Listing {
         stamp,
         keys: keys.iter().map(Key::to_string).collect(),

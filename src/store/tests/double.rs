@@ -10,7 +10,7 @@ use crossbeam_channel::Receiver;
 use crate::input::Input;
 use crate::sink::{Sink, SinkWriter};
 use crate::source::{Source, SourceReader};
-use crate::store::host::{Host, HostError, Leftover, Listing, Stamp};
+use crate::store::host::{Host, HostError, Leftover, Listing, Stamp, StoreId};
 use crate::store::key::Key;
 
 /// A host in memory. Clones are the same host.
@@ -21,6 +21,7 @@ pub struct MemoryHost(Arc<State>);
 struct State {
     number: u8,
     since: AtomicI64,
+    store: Mutex<Option<StoreId>>,
     files: Mutex<BTreeMap<String, Vec<u8>>>,
     down: AtomicBool,
     /// Lists what it has, and opens none of it.
@@ -43,6 +44,7 @@ impl MemoryHost {
             Self(Arc::new(State {
                 number: u8::try_from(number).unwrap(),
                 since: AtomicI64::new(0),
+                store: Mutex::default(),
                 files: Mutex::default(),
                 down: AtomicBool::new(false),
                 mute: AtomicBool::new(false),
@@ -78,7 +80,16 @@ impl MemoryHost {
     /// Loses everything, as of generation `since`.
     pub fn replace(&self, since: i64) {
         self.files().clear();
+        self.set_store(None);
         self.0.since.store(since, Ordering::SeqCst);
+    }
+
+    pub fn store(&self) -> Option<StoreId> {
+        *self.0.store.lock().unwrap()
+    }
+
+    pub fn set_store(&self, store: Option<StoreId>) {
+        *self.0.store.lock().unwrap() = store;
     }
 
     pub fn files(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, Vec<u8>>> {
@@ -131,7 +142,11 @@ impl Host for MemoryHost {
             .cloned()
             .collect();
         Ok(Listing {
-            stamp: Stamp { id, since },
+            stamp: Stamp {
+                id,
+                since,
+                store: self.store(),
+            },
             keys,
         })
     }
@@ -155,6 +170,12 @@ impl Host for MemoryHost {
     fn settle(&self) -> Result<(), HostError> {
         self.change().map_err(|error| self.down(error))?;
         self.0.since.store(0, Ordering::SeqCst);
+        Ok(())
+    }
+
+    fn join(&self, store: StoreId) -> Result<(), HostError> {
+        self.change().map_err(|error| self.down(error))?;
+        self.set_store(Some(store));
         Ok(())
     }
 

@@ -4,6 +4,7 @@ mod crash;
 mod double;
 mod folders;
 mod heal;
+mod join;
 #[path = "../../../tests/kit/tally.rs"]
 mod tally;
 
