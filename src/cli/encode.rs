@@ -329,9 +329,12 @@ fn sources(done: &EncodeReport, good: ShardSet) -> Vec<String> {
     } else {
         good
     };
-    let name = |index| match files.contains(index) {
-        true => done.sinks[index].name.clone(),
-        false => format!("SHARE{index}"),
+    let name = |index| {
+        if files.contains(index) {
+            done.sinks[index].name.clone()
+        } else {
+            format!("SHARE{index}")
+        }
     };
     taken.iter().map(name).collect()
 }
