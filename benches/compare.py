@@ -45,7 +45,6 @@ class Scale:
         self.sizes = sorted(size for size in every if size <= self.size or not options.size)
         self.par2 = (64 * MIB, 1) if quick else (self.size, 3)
         self.pipes = [64 * MIB, 256 * MIB, GIB, (4 if quick else 32) * GIB]
-        self.places = ["tmpfs"] if quick else ["tmpfs", "disk"]
         self.starts = 31
 
 
@@ -108,13 +107,15 @@ class Contestant:
         return statistics.median(getattr(run, what) for run in self.runs)
 
 
-def race(contestants, folder, runs, syncs=False, keeps=True):
-    """Runs all in turn, after one turn to warm up."""
+def race(contestants, folder, runs, syncs=False, keeps=True, checks=False):
+    """Runs all in turn, after one turn to warm up, in which each must give the input back if it `checks`."""
     for turn in range(runs + 1):
         for each in contestants:
             run = each.run(folder, syncs)
             if turn:
                 each.runs.append(run)
+            elif checks and not filecmp.cmp(folder / "in", folder / each.leaves[0], shallow=False):
+                sys.exit(f"compare: {each.leaves[0]} differs from the input")
             if not keeps:
                 each.clear(folder)
 
@@ -183,7 +184,10 @@ class Contests:
     def folder(self, place, size, need):
         """An empty folder but for `in`, of random bytes; `None` where there is no room."""
         folder = Path(self.folders[place]) / "race"
-        if shutil.disk_usage(folder.parent).free < need * size + GIB:
+        room = shutil.disk_usage(folder.parent).free
+        if place == "tmpfs":
+            room = min(room, memory_available())
+        if room < need * size + GIB:
             self.table.notes.append(f"{size / 1e6:.0f} MB on {place} was left out: {need * size / 1e9:.0f} GB are needed.")
             yield None
             return
@@ -220,18 +224,20 @@ class Contests:
         name = f"decode ({k},{n}), {left[0]} lost"
         return [Contestant(f"{name}: distdup", decode, ["out"]), Contestant(f"{name}: zunfec", zdecode, ["zout"])]
 
-    def sizes(self):
-        """Encode and decode beside zfec, on every size and place; all that `speed.svg` shows."""
-        for place in self.scale.places:
-            for size in self.scale.sizes:
-                for k, n in GEOMETRIES if size == self.scale.size else GEOMETRIES[:1]:
-                    self.size(place, size, k, n)
+    def sizes(self, place="tmpfs"):
+        """Encode and decode beside zfec, on every size; on tmpfs all that `speed.svg` shows."""
+        for size in self.scale.sizes:
+            for k, n in GEOMETRIES if size == self.scale.size else GEOMETRIES[:1]:
+                self.size(place, size, k, n)
+
+    def disk(self):
+        self.sizes("disk")
 
     def size(self, place, size, k, n):
         table, is_main = self.table, place == "tmpfs" and size == self.scale.size
         syncs, where = place == "disk", f"{place}, {size / 1e6:.0f} MB"
-        # Of small inputs more runs, since they cost nothing.
-        runs = self.scale.runs * (5 if size < 64 * MIB else 1)
+        # Of small inputs more runs, since they cost nothing; of the largest fewer, since zfec takes so long.
+        runs = self.scale.runs * 5 if size < 64 * MIB else min(self.scale.runs, 3) if size > GIB else self.scale.runs
         with self.folder(place, size, 2 + n / k) as folder:
             if folder is None:
                 return
@@ -243,7 +249,7 @@ class Contests:
                 geometry = f"encode ({k},{n})"
                 table.want(f"{geometry}, file to n files", "the floor", ratios(distdup, floor), least=1.2)
                 table.want(geometry, "zfec", ratios(distdup, zfec), least=4 if k == 4 else 5)
-        with self.folder(place, size, 2 * n / k + 3) as folder:
+        with self.folder(place, size, max(1 + 2 * n / k, 4)) as folder:
             if folder is None:
                 return
             for each in encoders[1:]:
@@ -251,10 +257,7 @@ class Contests:
                 for lost in each.leaves[: min(n - k, k)]:
                     (folder / lost).unlink()
             decoders = self.decoders(k, n)
-            race(decoders, folder, runs, syncs)
-            for out in ("out", "zout"):
-                if not filecmp.cmp(folder / "in", folder / out, shallow=False):
-                    sys.exit(f"compare: {out} differs from the input")
+            race(decoders, folder, runs, syncs, keeps=False, checks=True)
             table.ran(decoders, size, where)
             if is_main:
                 lost = f"decode ({k},{n}), {min(n - k, k)} data shares lost"
@@ -413,7 +416,7 @@ class Contests:
         shutil.rmtree(folder)
 
 
-PARTS = ("start", "kernel", "fifo", "whole", "sizes", "pipes", "par2")
+PARTS = ("start", "kernel", "fifo", "whole", "sizes", "pipes", "par2", "disk")
 
 
 def names(start, count):
@@ -427,6 +430,11 @@ def fec_names(n):
 
 
 # --- What it was measured on, and where it is written
+
+
+def memory_available():
+    with open("/proc/meminfo") as file:
+        return int(re.search(r"MemAvailable: +(\d+)", file.read()).group(1)) << 10
 
 
 def conditions(scale, load):
@@ -447,6 +455,17 @@ def write(markdown):
     PAGE.write_text(f"{before}{BEGIN}\n\n{markdown}\n{END}{after}")
 
 
+def publish(contests, table, said):
+    """Table and plot of what was measured so far."""
+    picture = ""
+    if contests.lines:
+        ticks = {size: f"{size // MIB} MiB" if size < GIB else f"{size // GIB} GiB" for size in contests.scale.sizes}
+        PICTURE.write_text(plot.draw(contests.lines, "input, (4,6) on tmpfs", "MB/s", ticks))
+        picture = f"\n![MB/s by size of input]({PICTURE.name})\n"
+    write(table.markdown(said) + picture)
+    print(f"written: {PAGE}", flush=True)
+
+
 def size_in_bytes(text):
     number, unit = re.fullmatch(r"(\d+)([A-Za-z]*)", text).groups()
     return int(number) * {"": 1, "MB": 10**6, "GB": 10**9, "MiB": MIB, "GiB": GIB}[unit]
@@ -461,22 +480,21 @@ def main():
     parser.add_argument("--runs", type=int)
     parser.add_argument("--only", help=f"some parts of {','.join(PARTS)}; nothing is written")
     options = parser.parse_args()
-    parts = options.only.split(",") if options.only else PARTS
+    parts = options.only.split(",") if options.only else PARTS[:-1] if options.quick else PARTS
     if not set(parts) <= set(PARTS):
         parser.error(f"--only takes some of {', '.join(PARTS)}")
 
-    load, table = os.getloadavg()[0], Table()
+    start, load, table = time.monotonic(), os.getloadavg()[0], Table()
     contests = Contests(options, table)
+    said = conditions(contests.scale, load)
     for part in parts:
-        print(f"{part}:", flush=True)
+        print(f"{part}: (after {time.monotonic() - start:.0f} s)", flush=True)
         getattr(contests, part)()
-    if options.only:
-        return
-    ticks = {size: f"{size // MIB} MiB" if size < GIB else f"{size // GIB} GiB" for size in contests.scale.sizes}
-    PICTURE.write_text(plot.draw(contests.lines, "input, (4,6) on tmpfs", "MB/s", ticks))
-    table.notes.append(f"![MB/s by size of input]({PICTURE.name})")
-    write(table.markdown(conditions(contests.scale, load)))
-    print(f"written: {PAGE}, {PICTURE}")
+        # After each part, so that a run that is stopped leaves what it has.
+        if not options.only:
+            missing = parts[parts.index(part) + 1 :]
+            publish(contests, table, said + (f" **Stopped before: {', '.join(missing)}.**" if missing else ""))
+    print(f"done after {time.monotonic() - start:.0f} s")
 
 
 if __name__ == "__main__":

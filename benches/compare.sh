@@ -2,10 +2,11 @@
 # Speed and memory of distdup beside zfec, par2, ISA-L, reed-solomon-erasure, cat and the least that such
 # work can cost; written into docs/PERFORMANCE.md.
 #
-#   benches/compare.sh            all of it: up to 4 GiB, and 32 GiB through pipes; an hour
+#   benches/compare.sh            all of it: up to 4 GiB, and 32 GiB through pipes; three quarters of an hour
 #   benches/compare.sh --quick    512 MiB, 3 turns, no disk: some minutes
 #   benches/compare.sh --only start,fifo [--size 512MiB] [--runs 5]    some parts, printed only
 #
+# Writes what there is after each part, so that a run that is stopped is not lost; the disk comes last.
 # Installs zfec into target/, par2 and ISA-L from Debian, and builds distdup. Works in folders of its own on
 # tmpfs and in target/, which it removes. DISTDUP=PATH takes another binary instead of building.
 set -euo pipefail

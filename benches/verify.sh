@@ -3,9 +3,9 @@
 #
 #   benches/verify.sh [--size BYTES] [--runs 5]
 #
-# Works on tmpfs in a folder of its own, which it removes. Runs take turns; what is printed are medians in
-# MB/s of what is read, with the slowest and the fastest, and how much longer --verify takes. DISTDUP=PATH takes
-# another binary instead of building.
+# Works on tmpfs in a folder of its own, which it removes. Runs take turns; medians in MB/s of what is read, with
+# the slowest and the fastest, and how much longer --verify takes, are printed and written into the section
+# "Checking" of docs/PERFORMANCE.md: a minute. DISTDUP=PATH takes another binary instead of building.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -22,6 +22,7 @@ if [ -z "${DISTDUP:-}" ]; then
     cargo build --release --locked
     DISTDUP=$(realpath -m "${CARGO_TARGET_DIR:-target}")/release/distdup
 fi
+load=$(cut -d" " -f1 /proc/loadavg)
 work=$(mktemp -d /dev/shm/distdup-verify.XXXXXX)
 trap 'rm -rf "$work"' EXIT
 trap 'exit 130' INT TERM
@@ -56,20 +57,30 @@ for _ in $(seq "$runs"); do
         time_of "encode-$1-$3-$5-verify" "$size" encode --codec $code --verify "${outputs[@]}"
     done
 done
-sort "$work/times" | awk '
-    { if ($1 != name) { show(); name = $1; n = 0 } speed[n++] = $2 }
-    END {
-        show()
-        for (name in median)
-            if (name "-verify" in median)
-                printf "%-24s %6.2f times as long with --verify\n", name, median[name] / median[name "-verify"]
+sort "$work/times" | awk -v size="$size" -v runs="$runs" -v load="$load" '
+    BEGIN {
+        printf "%d MB on tmpfs, medians of %d interleaved runs, load before %s:\n\n", size / 1e6, runs, load
+        print "| | MB/s | least to most | with `--verify`, as long |\n| --- | --- | --- | --- |"
     }
-    function show(  i, j, t) {
+    { if ($1 != name) { show(); name = $1; n = 0 } speed[n++] = $2 }
+    END { show() }
+    function show(  i, j, t, longer) {
         if (!n) return
         for (i = 1; i < n; i++)
             for (j = i; j && speed[j - 1] > speed[j]; j--) {
                 t = speed[j]; speed[j] = speed[j - 1]; speed[j - 1] = t
             }
         median[name] = speed[int(n / 2)]
-        printf "%-24s %6d MB/s (%d to %d)\n", name, median[name], speed[0], speed[n - 1]
-    }'
+        plain = name
+        if (sub(/-verify$/, "", plain)) longer = sprintf("%.2f times", median[plain] / median[name])
+        printf "| %s | %d | %d to %d | %s |\n", name, median[name], speed[0], speed[n - 1], longer
+    }' | tee "$work/table"
+awk -v table="$work/table" '
+    /<!-- verify.sh writes from here -->/ {
+        print; print ""
+        while ((getline line < table) > 0) print line
+        print ""; skips = 1
+    }
+    /<!-- verify.sh writes to here -->/ { skips = 0 }
+    !skips' docs/PERFORMANCE.md >"$work/page"
+cat "$work/page" >docs/PERFORMANCE.md

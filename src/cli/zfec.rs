@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use clap::ValueEnum;
+use distdup::format::header::OPENING;
 use distdup::quote::quote;
 use distdup::source;
 use distdup::zfec::{DecodeReport, ZfecError};
@@ -16,9 +17,6 @@ use super::console::{Console, warn};
 use super::report::count;
 use super::size::{show_size, show_time};
 use super::{Outcome, Usage};
-
-/// The bytes with which every share of distdup's begins, by RFC 9277.
-const SELF_DESCRIBED: [u8; 3] = [0xd9, 0xd9, 0xf7];
 
 /// How shares are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -58,9 +56,9 @@ pub fn refuse_shares(names: &[OsString]) -> anyhow::Result<()> {
         is_named_so && fs::metadata(name).is_ok_and(|it| it.is_file())
     };
     let begins = |name: &OsString| {
-        let mut start = Vec::new();
-        let read = File::open(name).and_then(|file| file.take(3).read_to_end(&mut start));
-        read.is_ok() && start == SELF_DESCRIBED
+        let mut start = [0; OPENING.len()];
+        let read = File::open(name).and_then(|mut file| file.read_exact(&mut start));
+        read.is_ok() && start == OPENING
     };
     match names.iter().find(|name| is_fec(name) && !begins(name)) {
         None => Ok(()),

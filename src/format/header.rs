@@ -17,10 +17,11 @@ pub const VERSION: u8 = 1;
 /// Most bytes of a header.
 pub const MAX_HEADER: usize = 64 << 10;
 
-const SELF_DESCRIBED: u64 = 55_799;
+/// Tag of data that describe themselves, by RFC 9277.
+pub(crate) const SELF_DESCRIBED: u64 = 55_799;
 const TAG: u64 = 0x6464_7368; // "ddsh"
 /// Both tags, as every share begins.
-const OPENING: [u8; 8] = *b"\xd9\xd9\xf7\xdaddsh";
+pub const OPENING: [u8; 8] = *b"\xd9\xd9\xf7\xdaddsh";
 
 /// What a header says.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -10,9 +10,9 @@ use serde_bytes::{ByteArray, ByteBuf};
 use super::key::{Key, Kind, Version};
 use crate::format::Digest;
 use crate::format::digest::Hasher;
+use crate::format::header::SELF_DESCRIBED;
 
 const VERSION: u8 = 1;
-const SELF_DESCRIBED: u64 = 55_799;
 const TAG: u64 = 0x6464_646d; // "dddm"
 
 /// Says that an object was deleted.
