@@ -110,6 +110,7 @@ pub static CATALOGUE: &[Chapter] = &[
     Chapter::of::<CodecError>("Codecs"),
     Chapter::of::<crate::store::StoreError>("The store"),
     Chapter::of::<crate::store::Reason>("Why nobody knows what is current"),
+    Chapter::of::<crate::store::Lost>("What may have been lost"),
     Chapter::of::<crate::store::NameError>("Names of objects"),
     Chapter::of::<crate::store::HostFailure>("A host that is written to"),
     Chapter::of::<crate::store::HostError>("A host"),

@@ -497,6 +497,10 @@ const NOT_MET: &[(&str, &str)] = &[
     ("store-stopped", "a signal: src/store/tests"),
     ("unseen-newer", "always within object-unknown"),
     ("newest-unreadable", "always within object-unknown"),
+    (
+        "object-lost",
+        "a warning of status, heal, backup and restore, whose code is in --json",
+    ),
     ("never-committed", "always within object-unknown"),
     (
         "host-not-named",

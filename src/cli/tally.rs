@@ -16,8 +16,8 @@ use super::report::count;
 use super::size::{show_size, show_time};
 use super::watch;
 
-/// Messages about one host that are shown; the others are counted.
-const SHOWN: usize = 8;
+/// Messages about one host or matter that are shown; the others are counted.
+pub const SHOWN: usize = 8;
 
 /// What has been done so far, and what was wrong.
 #[derive(Debug)]
