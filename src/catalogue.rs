@@ -9,6 +9,8 @@ use std::io::{self, ErrorKind};
 
 use distdup_codecs::CodecError;
 
+use crate::quote::with_causes;
+
 /// What is said of an error beside what it says itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Entry {
@@ -149,6 +151,11 @@ pub fn entry_of(error: &(dyn Error + 'static), chapters: &[Chapter]) -> Option<&
 /// The code of an error, or of its outermost cause that has one.
 pub fn code_of(error: &(dyn Error + 'static)) -> Option<&'static str> {
     entry_of(error, &[]).map(|entry| entry.code)
+}
+
+/// What an error says, its causes included, and its code.
+pub fn said(error: &(dyn Error + 'static)) -> (String, Option<String>) {
+    (with_causes(error), code_of(error).map(str::to_owned))
 }
 
 const IO: &[Entry] = &[

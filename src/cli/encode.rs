@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 use std::fmt::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -304,14 +304,7 @@ fn print(console: Console, done: &EncodeReport, elapsed: Duration) -> anyhow::Re
         report::survival(&done.common, good)
     );
     if outcome == Outcome::Degraded {
-        let names = |failed: bool| {
-            let of_them = move |sink: &&_| is_failed(sink) == failed;
-            done.sinks
-                .iter()
-                .filter(of_them)
-                .map(|sink| sink.name.as_str())
-        };
-        let command = report::command("repair", names(false), names(true));
+        let command = report::command("repair", sources(done, good), failed(done));
         let _ = write!(text, "\nwrite what is missing by: {command}");
     }
     console.detail(format!(
@@ -324,6 +317,31 @@ fn print(console: Console, done: &EncodeReport, elapsed: Duration) -> anyhow::Re
         .result(text, &object.into())
         .context("cannot print the result")?;
     Ok(outcome)
+}
+
+/// Where repair finds what was written: files as they are called, if they are enough; else what went
+/// elsewhere, too, under a name that is to be filled in.
+fn sources(done: &EncodeReport, good: ShardSet) -> Vec<String> {
+    let is_file = |index: &usize| Path::new(&done.sinks[*index].name).is_file();
+    let files: ShardSet = good.iter().filter(is_file).collect();
+    let taken = if done.common.code().is_recoverable(files) {
+        files
+    } else {
+        good
+    };
+    let name = |index| {
+        if files.contains(index) {
+            done.sinks[index].name.clone()
+        } else {
+            format!("SHARE{index}")
+        }
+    };
+    taken.iter().map(name).collect()
+}
+
+fn failed(done: &EncodeReport) -> impl Iterator<Item = &str> {
+    let failed = done.sinks.iter().filter(|sink| is_failed(sink));
+    failed.map(|sink| sink.name.as_str())
 }
 
 fn is_failed(sink: &distdup::encode::SinkOutcome) -> bool {

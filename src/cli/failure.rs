@@ -8,7 +8,7 @@ use std::fmt;
 use clap::CommandFactory;
 use clap::error::{ContextValue, ErrorKind};
 use distdup::agreement::is_cancelled;
-use distdup::catalogue::{Catalogued, Chapter, Entry, catalogue, entry_of};
+use distdup::catalogue::{Catalogued, Chapter, Entry, catalogue, entry_of, said};
 use distdup::decode::GatherError;
 use distdup::duplicity::hosts::{HostsError, host_of};
 use distdup::encode::EncodeError;
@@ -17,8 +17,8 @@ use distdup::repair::RepairError;
 use distdup::store::HostError;
 use serde_json::{Value, json};
 
-use super::console::{Console, print_error};
-use super::{Cli, Exit, Outcome, report, tally};
+use super::console::{Console, print_code, print_error};
+use super::{Cli, Exit, Outcome, report};
 
 /// What the program adds to the library's catalogue.
 pub static CHAPTERS: &[Chapter] = &[
@@ -215,10 +215,11 @@ pub fn misspoken(mut error: clap::Error) -> Exit {
     }
     quote_context(&mut error);
     let _ = error.print();
+    let error = Misspoken::of(&error);
+    let entry = error.entry().unwrap_or(&USAGE[0]);
+    print_code(entry);
     // What was parsed is gone; a value that looks like the flag does no harm here.
     if env::args_os().any(|argument| argument == "--json") {
-        let error = Misspoken::of(&error);
-        let entry = error.entry().unwrap_or(&USAGE[0]);
         let about = About {
             command: guessed_command(),
             ..About::default()
@@ -341,7 +342,7 @@ fn add_parts(json: &mut Value, error: &anyhow::Error) {
             json["shares"] = report::sinks_json(sinks);
         } else if let Some(error) = cause.downcast_ref::<HostsError>() {
             let host = |error: &HostError| {
-                let (message, code) = tally::fault(error);
+                let (message, code) = said(error);
                 json!({ "host": host_of(error), "error": message, "code": code })
             };
             json["hosts"] = error.hosts().iter().map(host).collect();

@@ -5,6 +5,7 @@ use std::ffi::OsString;
 
 use anyhow::Context;
 use clap::Args;
+use distdup::catalogue::said;
 use distdup::duplicity::hosts::Wish;
 use distdup::quote::with_causes;
 use distdup::store::HealReport;
@@ -135,7 +136,7 @@ fn count(tallies: &mut BTreeMap<usize, Tally>, report: &HealReport) {
     }
     for (host, failure) in &report.failed {
         let failed = &mut tallies.entry(*host).or_default().failed;
-        *failed.entry(tally::fault(failure)).or_default() += 1;
+        *failed.entry(said(failure)).or_default() += 1;
     }
 }
 

@@ -5,6 +5,7 @@ use std::fmt::Write;
 
 use anyhow::Context;
 use clap::Args;
+use distdup::catalogue::said;
 use distdup::control::Control;
 use distdup::duplicity::hosts::Standing;
 use distdup::quote::with_causes;
@@ -15,7 +16,6 @@ use super::backup::{in_words, losses};
 use super::console::{Console, warn};
 use super::session::{self, HostArgs};
 use super::settings::{Selection, host_command};
-use super::tally;
 use super::{Outcome, report};
 
 /// Say what each host of a backup has and lacks, and what may be lost
@@ -76,7 +76,7 @@ impl Status {
                 }
                 Err(error) => {
                     whole = false;
-                    let (error, code) = tally::fault(error);
+                    let (error, code) = said(error);
                     let about = json!({ "name": shown, "error": error, "code": code });
                     (error, about)
                 }
