@@ -102,6 +102,11 @@ const EXAMPLES: &[(&str, &str, &str)] = &[
         "distdup encode -k 2 -n 4 -o a0 -o a1 -o a2 -o 'exec:cat >a3; false' in",
     ),
     (
+        "output-given-up",
+        "",
+        "distdup encode -k 2 -o a0 -o a1 -o /dev/full --min-shares 3 in",
+    ),
+    (
         "output-stalled",
         "head -c 9000000 /dev/zero >big",
         "distdup encode -k 2 -n 4 -o a0 -o a1 -o a2 -o 'exec:sleep 9 >/dev/null 2>&1' --sink-timeout 0.4 big",

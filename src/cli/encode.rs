@@ -9,7 +9,7 @@ use std::time::Duration;
 use anyhow::Context;
 use clap::Args;
 use distdup::descriptor::Descriptor;
-use distdup::encode::{EncodeError, EncodeOptions, EncodeReport, encode};
+use distdup::encode::{EncodeError, EncodeOptions, EncodeReport, default_min_shares, encode};
 use distdup::input::{FileInput, FromCommand, Input, NamedPipe, Promised, ReaderInput};
 use distdup::place::Place;
 use distdup::quote::quote;
@@ -112,11 +112,8 @@ impl Encode {
             force: self.force,
             sync: !self.no_sync,
         };
-        let sinks: anyhow::Result<Vec<_>> = outputs
-            .iter()
-            .map(|output| names::sink(output, options))
-            .collect();
-        let sinks = sinks?;
+        let spare = code.as_deref().map_or(0, |code| self.spare(code));
+        let sinks = names::sinks(&outputs, options, spare)?;
         // It is removed whatever happens below.
         let pipe = self.fifo.as_deref().map(|path| {
             NamedPipe::make(path).with_context(|| {
@@ -138,7 +135,7 @@ impl Encode {
         let stopped = watch.was_stopped();
         drop(watch);
         match result {
-            Ok(done) => print(console, &done, elapsed),
+            Ok(done) => print(console, &done, &outputs, elapsed),
             Err(
                 error @ (EncodeError::MinShares { .. }
                 | EncodeError::Memory(_)
@@ -146,7 +143,7 @@ impl Encode {
             ) => Err(Usage::new(error).into()),
             Err(error) => {
                 if let EncodeError::TooFewSinks { sinks, .. } = &error {
-                    report::sinks(console, sinks);
+                    report::too_few(console, sinks);
                 }
                 Err(error).context(if stopped {
                     "stopped by a signal"
@@ -185,6 +182,12 @@ impl Encode {
             ("--verify", self.tuning.verify),
         ])?;
         Ok(None)
+    }
+
+    /// How many sinks may be lost.
+    fn spare(&self, code: &dyn Code) -> usize {
+        let least = self.min_shares.unwrap_or_else(|| default_min_shares(code));
+        code.geometry().n().saturating_sub(least)
     }
 
     fn options(&self, code: Arc<dyn Code>) -> EncodeOptions {
@@ -276,7 +279,12 @@ fn shown(path: &std::path::Path) -> String {
     quote(path.as_os_str().as_encoded_bytes())
 }
 
-fn print(console: Console, done: &EncodeReport, elapsed: Duration) -> anyhow::Result<Outcome> {
+fn print(
+    console: Console,
+    done: &EncodeReport,
+    outputs: &[OsString],
+    elapsed: Duration,
+) -> anyhow::Result<Outcome> {
     report::sinks(console, &done.sinks);
     let good: ShardSet = done
         .sinks
@@ -309,7 +317,7 @@ fn print(console: Console, done: &EncodeReport, elapsed: Duration) -> anyhow::Re
             done.sinks
                 .iter()
                 .filter(of_them)
-                .map(|sink| sink.name.as_str())
+                .map(|sink| &outputs[sink.index])
         };
         let command = report::command("repair", names(false), names(true));
         let _ = write!(text, "\nwrite what is missing by: {command}");

@@ -9,7 +9,7 @@ use anyhow::Context;
 use distdup::format::header::{self, MAX_HEADER};
 use distdup::place::Place;
 use distdup::quote::quote;
-use distdup::sink::{self, Sink, SinkError, set};
+use distdup::sink::{self, Lost, Sink, SinkError, set};
 use distdup::source::{self, Source};
 
 use super::Usage;
@@ -35,15 +35,37 @@ pub fn places(names: &[OsString]) -> Vec<(String, Place)> {
 
 /// The sink of this name.
 pub fn sink(name: &OsStr, options: sink::Options) -> anyhow::Result<Box<dyn Sink>> {
+    opened(name, sink::parse(name, options))
+}
+
+fn opened(name: &OsStr, sink: Result<Box<dyn Sink>, SinkError>) -> anyhow::Result<Box<dyn Sink>> {
     let wrong = |error: SinkError| match error {
         SinkError::Scheme { .. } | SinkError::NoCommand | SinkError::Descriptor(_) => {
             anyhow::Error::from(Usage::new(error))
         }
         error => error.into(),
     };
-    sink::parse(name, options)
-        .map_err(wrong)
+    sink.map_err(wrong)
         .with_context(|| format!("cannot write to {}", quote(name.as_encoded_bytes())))
+}
+
+/// The sinks of these names, of which as many as `spare` may be lost: by a disk that is not mounted, or
+/// that fails. More are more likely a mistake in a name, which is better told before anything is read.
+pub fn sinks(
+    names: &[OsString],
+    options: sink::Options,
+    spare: usize,
+) -> anyhow::Result<Vec<Box<dyn Sink>>> {
+    let mut lost = 0;
+    let sink = |name: &OsString| match sink::parse(name, options) {
+        Err(error @ (SinkError::NoFolder { .. } | SinkError::Io(_))) if lost < spare => {
+            lost += 1;
+            let name = quote(name.as_encoded_bytes());
+            Ok(Box::new(Lost { name, error }) as Box<dyn Sink>)
+        }
+        sink => opened(name, sink),
+    };
+    names.iter().map(sink).collect()
 }
 
 /// Refuses outputs of which two are the same, or one is read.
