@@ -263,6 +263,16 @@ fn outputs_without_a_folder_are_dropped_as_long_as_enough_are_left() {
 }
 
 #[test]
+fn names_that_begin_with_a_dash_get_a_tip_that_works() {
+    let desk = desk();
+    let texts = ["is given as ./-name", "code: usage-option"];
+    desk.complains(2, "distdup encode -k 2 -n 3 -o '-s{i}' in", &texts);
+    let texts = ["use '-- --no-encryption'"];
+    desk.complains(2, "distdup backup in --no-encryption", &texts);
+    desk.exits(0, "distdup encode -k 2 -n 3 -o './-s{i}' in");
+}
+
+#[test]
 fn too_few_shares() {
     let desk = desk();
     let line = "distdup decode s3 -o out";

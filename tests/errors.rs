@@ -141,6 +141,11 @@ const EXAMPLES: &[(&str, &str, &str)] = &[
     ),
     ("output-command", "", "distdup decode s0 s1 -o exec:"),
     ("output-names", "", "distdup encode -k 2 -o 'a{i}' in"),
+    (
+        "output-read",
+        "",
+        "distdup encode -k 2 -o in -o a -o b --force in",
+    ),
     ("output-twice", "", "distdup encode -k 2 -o a -o a -o b in"),
     ("descriptor", "", "distdup inspect fd:77"),
     (

@@ -111,6 +111,11 @@ pub fn print_error(causes: &[String], entry: &Entry, next: &str) {
     ));
 }
 
+/// Prints the code of an error of which the rest was said in other words.
+pub fn print_code(entry: &Entry) {
+    say(format!("  code: {}", entry.code));
+}
+
 /// Whatever is said, names in it are quoted already; what comes through as another program said it,
 /// such as Duplicity or the system, is made to be only shown here.
 fn plain(text: &str) -> String {
