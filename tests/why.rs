@@ -283,7 +283,7 @@ fn a_stale_share_among_good_ones_is_told_apart() {
         "c0, a share of another stream",
         "leave what it would replace",
     ];
-    desk.complains(1, "distdup repair c? -o 'c{i}' --force", &texts);
+    desk.complains(2, "distdup repair c? -o 'c{i}' --force", &texts);
     desk.exits(
         0,
         "distdup repair c1 c2 c3 c4 c5 -o 'c{i}' --force && distdup why c?",

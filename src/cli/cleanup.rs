@@ -38,7 +38,8 @@ Examples:
   distdup cleanup 'backup_test/distdup{i}'
   distdup cleanup disk0 disk1 disk2 --force
 
-Only what no restore can need is listed. Of volumes of a backup that was cut short, Duplicity knows more:
+Only what no restore can need is listed. Of volumes of a backup that was cut short, Duplicity knows
+more:
   distdup duplicity -o 'backup_test/distdup{i}' cleanup";
 
 /// Something that can go.

@@ -240,7 +240,12 @@ pub fn misspoken(mut error: clap::Error) -> Exit {
 fn mend_tip(error: &mut clap::Error, command: Option<&str>) {
     let has_tip = error.get(ContextKind::Suggested).is_some();
     let is_option = error.kind() == ErrorKind::UnknownArgument;
-    if is_option && has_tip && !matches!(command, Some("backup" | "restore" | "duplicity")) {
+    if !is_option || !has_tip || matches!(command, Some("backup" | "restore" | "duplicity")) {
+        return;
+    }
+    if error.get(ContextKind::SuggestedArg).is_some() {
+        error.remove(ContextKind::Suggested);
+    } else {
         let tip = StyledStr::from("a name that begins with - is given as ./-name");
         error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![tip]));
     }

@@ -1,5 +1,6 @@
 //! Sources and outputs as a user names them, opened and held against each other.
 
+use std::error::Error;
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io::{self, Read};
@@ -9,7 +10,8 @@ use anyhow::Context;
 use distdup::format::header::{self, MAX_HEADER};
 use distdup::place::Place;
 use distdup::quote::quote;
-use distdup::sink::{self, Lost, Sink, SinkError, set};
+use distdup::sink::set::{self, SetError};
+use distdup::sink::{self, Lost, Sink, SinkError};
 use distdup::source::{self, Source};
 
 use super::Usage;
@@ -39,11 +41,9 @@ pub fn sink(name: &OsStr, options: sink::Options) -> anyhow::Result<Box<dyn Sink
 }
 
 fn opened(name: &OsStr, sink: Result<Box<dyn Sink>, SinkError>) -> anyhow::Result<Box<dyn Sink>> {
-    let wrong = |error: SinkError| match error {
-        SinkError::Scheme { .. } | SinkError::NoCommand | SinkError::Descriptor(_) => {
-            anyhow::Error::from(Usage::new(error))
-        }
-        error => error.into(),
+    let wrong = |error: SinkError| match is_wrong(&error) {
+        true => anyhow::Error::from(Usage::new(error)),
+        false => error.into(),
     };
     sink.map_err(wrong)
         .with_context(|| format!("cannot write to {}", quote(name.as_encoded_bytes())))
@@ -66,6 +66,26 @@ pub fn sinks(
         sink => opened(name, sink),
     };
     names.iter().map(sink).collect()
+}
+
+/// Whether it is the name that is wrong, whatever is there.
+fn is_wrong(error: &SinkError) -> bool {
+    matches!(
+        error,
+        SinkError::Scheme { .. } | SinkError::NoCommand | SinkError::Descriptor(_)
+    )
+}
+
+/// The same of what stands in an error of the system's.
+pub fn are_wrong(error: &io::Error) -> bool {
+    let mut next: Option<&(dyn Error + 'static)> = error.get_ref().map(|inner| inner as _);
+    while let Some(error) = next {
+        if error.is::<SetError>() || error.downcast_ref().is_some_and(is_wrong) {
+            return true;
+        }
+        next = error.source();
+    }
+    false
 }
 
 /// Refuses outputs of which two are the same, or one is read.

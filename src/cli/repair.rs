@@ -21,7 +21,7 @@ use super::console::{Console, warn};
 use super::decode::{Sources, Tuning};
 use super::size::{parse_seconds, show_size, show_time};
 use super::watch::Watch;
-use super::{Outcome, names, report};
+use super::{Outcome, Usage, names, report};
 
 /// Write shares that are missing or damaged, from those that are there
 #[derive(Debug, Args)]
@@ -92,6 +92,9 @@ impl Repair {
                     )
                     .context("cannot print the result")?;
                 Ok(Outcome::Done)
+            }
+            Err(RepairError::Sinks(error)) if names::are_wrong(&error) => {
+                Err(Usage::new(RepairError::Sinks(error)).into())
             }
             Err(error) => {
                 if let RepairError::AllFailed { sinks } = &error {

@@ -45,8 +45,8 @@ Every share is read to its end, all in step. The map has a line for each share a
 stripes: # good, x damaged (some or all of them), . missing, ! cannot be had. Frames are believed
 that their own digests vouch for; that none was forged, a decode tells.
 
-Exits 0 if all n shares are there and whole, 3 if the stream can be had all the same, 1 otherwise. Of
-several streams it is enough for 3 that one can be had; --stream asks about a single one.";
+Exits 0 if all n shares are there and whole, 3 if the stream can be had all the same, 1 otherwise.
+Of several streams it is enough for 3 that one can be had; --stream asks about a single one.";
 
 impl Why {
     pub fn run(self, console: Console) -> anyhow::Result<Outcome> {
