@@ -17,7 +17,7 @@
 # Builds the standard library anew, into target/sanitize: some minutes; half an hour on a busy machine.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-[ "${1:-}" != --help ] || { sed -n '2,18s/^# \{0,1\}//p' "$0"; exit; }
+[ "${1:-}" != --help ] || { sed -n '2,17s/^# \{0,1\}//p' "$0"; exit; }
 [ $# -gt 0 ] || set -- threads addresses miri foreign
 
 host=$(rustc +nightly -vV | sed -n 's/^host: //p')
@@ -53,7 +53,7 @@ for what; do
             cargo test --locked -p distdup-codecs --target aarch64-unknown-linux-gnu --lib --test codes
         ;;
     *)
-        sed -n '2,18s/^# \{0,1\}//p' "$0" >&2 && exit 2
+        sed -n '2,17s/^# \{0,1\}//p' "$0" >&2 && exit 2
         ;;
     esac
 done

@@ -9,6 +9,8 @@ use std::io::{self, ErrorKind};
 
 use distdup_codecs::CodecError;
 
+use crate::quote::with_causes;
+
 /// What is said of an error beside what it says itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Entry {
@@ -108,6 +110,7 @@ pub static CATALOGUE: &[Chapter] = &[
     Chapter::of::<CodecError>("Codecs"),
     Chapter::of::<crate::store::StoreError>("The store"),
     Chapter::of::<crate::store::Reason>("Why nobody knows what is current"),
+    Chapter::of::<crate::store::Lost>("What may have been lost"),
     Chapter::of::<crate::store::NameError>("Names of objects"),
     Chapter::of::<crate::store::HostFailure>("A host that is written to"),
     Chapter::of::<crate::store::HostError>("A host"),
@@ -148,6 +151,11 @@ pub fn entry_of(error: &(dyn Error + 'static), chapters: &[Chapter]) -> Option<&
 /// The code of an error, or of its outermost cause that has one.
 pub fn code_of(error: &(dyn Error + 'static)) -> Option<&'static str> {
     entry_of(error, &[]).map(|entry| entry.code)
+}
+
+/// What an error says, its causes included, and its code.
+pub fn said(error: &(dyn Error + 'static)) -> (String, Option<String>) {
+    (with_causes(error), code_of(error).map(str::to_owned))
 }
 
 const IO: &[Entry] = &[

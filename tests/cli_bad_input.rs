@@ -529,6 +529,19 @@ fn a_command_that_does_not_take_its_share() {
     assert!(ran.text().ends_with(advice), "{}", ran.text());
     let line = "distdup encode -k 1 -o d -o 'exec:exit 6' -o e in";
     desk.complains(3, line, &["share 1", "exit status 6"]);
+
+    // What a command took is no source: only files are, if they are enough.
+    for (outputs, sources) in [
+        ("-o f -o g -o 'exec:cat >h' -o 'exec:exit 7'", "f g"),
+        (
+            "-o j -o 'exec:cat >l' -o 'exec:exit 7' -o 'exec:cat >m'",
+            "j SHARE1 SHARE3",
+        ),
+    ] {
+        let ran = desk.exits(3, &format!("distdup encode -k 2 {outputs} in"));
+        let advice = format!("by: distdup repair {sources} -o 'exec:exit 7'\n");
+        assert!(ran.text().ends_with(&advice), "{}", ran.text());
+    }
 }
 
 #[test]

@@ -614,3 +614,75 @@ fn a_host_of_another_backup_named_by_mistake_is_left_alone() {
         world.is_restored(&output, 3);
     });
 }
+
+fn ours(world: &World, words: &[&str]) -> Output {
+    let mut command = Command::new(DISTDUP);
+    world.furnish(&mut command);
+    command.args(words).output().unwrap()
+}
+
+fn copy(from: &Path, to: &Path) {
+    let copied = Command::new("cp").arg("-r").args([from, to]).status();
+    assert!(copied.unwrap().success());
+}
+
+#[test]
+fn a_volume_that_hosts_lost_is_told_by_all_and_kept() {
+    const HOSTS: &str = "backup_test/distdup{i}";
+    for world in World::each() {
+        assert_exit(&world.backup(SMALL_VOLUMES), 0);
+        let snapshot = world.path("snapshot");
+        copy(&world.path("backup_test"), &snapshot);
+        let tells = |output: &Output, exit: i32, what: &str| {
+            assert_exit(output, exit);
+            let said = stderr(output);
+            assert!(said.contains("may have been lost"), "{said}");
+            assert!(said.contains(what), "{said}");
+        };
+        for host in [0, 1] {
+            for share in world.shares(host, ".vol1.") {
+                fs::remove_file(share).unwrap();
+            }
+        }
+        let volume = "of its 3 shares are seen";
+        for command in ["status", "heal"] {
+            let output = ours(&world, &["--json", command, HOSTS]);
+            tells(&output, 3, volume);
+            let json: Value = serde_json::from_str(&stdout(&output)).unwrap();
+            assert_eq!(json["may_be_lost"], Value::Null, "{json}");
+            let lost = json["lost"].as_array().unwrap();
+            assert_eq!((lost.len(), &lost[0]["n"]), (1, &Value::from(3)), "{json}");
+            let name = lost[0]["object"].as_str().unwrap();
+            assert!(name.contains(".vol1."), "{json}");
+            assert_eq!(lost[0]["hosts"].as_array().unwrap().len(), 1, "{json}");
+        }
+        fs::write(world.path("test/more"), "more").unwrap();
+        tells(&world.backup(SMALL_VOLUMES), 3, volume);
+        let restore = world.run(&[&["restore", "restore_test"], PLAIN].concat());
+        tells(&restore, 1, volume);
+        let kept = contents(&world.host(2));
+        let cleanup = ours(&world, &["cleanup", HOSTS, "--force"]);
+        tells(&cleanup, 0, volume);
+        assert!(stdout(&cleanup).contains("nothing is left over"));
+        assert!(contents(&world.host(2)) == kept, "cleanup took something");
+        let cleanup = ours(&world, &["cleanup", HOSTS, "--lost", "--force"]);
+        assert_exit(&cleanup, 0);
+        assert!(stdout(&cleanup).contains("left of what may have been lost"));
+        assert_exit(&ours(&world, &["status", HOSTS]), 0);
+
+        // Two hosts as they were before the last backup: what the third has of it is told.
+        fs::remove_dir_all(world.path("backup_test")).unwrap();
+        fs::rename(&snapshot, world.path("backup_test")).unwrap();
+        fs::remove_dir_all(world.path("home/.cache")).unwrap();
+        copy(&world.path("backup_test"), &snapshot);
+        assert_exit(&world.backup(SMALL_VOLUMES), 0);
+        for host in 0..2 {
+            fs::remove_dir_all(world.host(host)).unwrap();
+            let older = snapshot.join(format!("distdup{host}"));
+            fs::rename(older, world.host(host)).unwrap();
+        }
+        tells(&ours(&world, &["status", HOSTS]), 3, "duplicity-inc.");
+        fs::remove_file(world.path("test/more")).unwrap();
+        tells(&world.restores(3), 3, "duplicity-inc.");
+    }
+}

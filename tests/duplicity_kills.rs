@@ -173,9 +173,15 @@ fn run_killed(world: &World, point: Point, victim: Victim) {
     }
 
     let mut output = world.backup(SMALL_VOLUMES);
-    if world.duplicity.is_none() && stderr(&output).contains("get_sorted_chains") {
-        // 0.8 killed between two changes of its archive takes signatures for two chains, whatever it
-        // backs up to. Without its archive it begins again.
+    let said = stderr(&output);
+    let is_lost = [
+        "get_sorted_chains",
+        "Cannot set filename of remote manifest",
+    ];
+    if world.duplicity.is_none() && is_lost.iter().any(|what| said.contains(what)) {
+        // 0.8 killed between two changes of its archive takes signatures for two chains, or does not get
+        // over a manifest that is there and still called a part, whatever it backs up to. Without its
+        // archive it begins again.
         fs::remove_dir_all(world.path("home/.cache")).unwrap();
         output = world.backup(SMALL_VOLUMES);
     }

@@ -507,6 +507,10 @@ const NOT_MET: &[(&str, &str)] = &[
     ("store-stopped", "a signal: src/store/tests"),
     ("unseen-newer", "always within object-unknown"),
     ("newest-unreadable", "always within object-unknown"),
+    (
+        "object-lost",
+        "a warning of status, heal, backup and restore, whose code is in --json",
+    ),
     ("never-committed", "always within object-unknown"),
     (
         "host-not-named",
@@ -963,6 +967,7 @@ fn names_are_escaped_and_wrong_usage_is_json_in_every_command() {
         let is_obeyed = |c: char| c != '\n' && c.is_control() || c == '\u{202e}';
         assert!(!both.contains(is_obeyed), "{line}: {both:?}");
         assert!(matches!(ran.code, Some(1 | 2)), "{line}: {ran:?}");
+        assert!(ran.err.contains("\n  code: "), "{line}: {ran:?}");
         let json = ran.json();
         let mut codes = Vec::new();
         collect(&json, &mut codes);

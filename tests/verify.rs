@@ -521,6 +521,11 @@ fn what_was_found_of_each_share_is_told_if_they_cannot_be_compared() {
     let ran = desk.exits(1, "distdup verify --parity pf0 pf1 p2");
     assert_eq!(ran.text().matches("whole, of 3").count(), 3, "{ran:?}");
     assert!(ran.err.contains("could not be held against each other"));
+    let json = desk
+        .exits(1, "distdup verify --parity --json pf0 pf1 p2")
+        .json();
+    assert_eq!(json["restorable"], false, "{json}");
+    assert_eq!(json["streams"][0]["restorable"], false, "{json}");
     let ran = desk.exits(1, "distdup verify --parity --json pf0 pf1 p2");
     let json = ran.json();
     assert_eq!(

@@ -143,7 +143,7 @@ impl Backup {
             words.extend(["--duplicity".into(), name_for_shell(path)]);
         }
         let restore = plan.restore_command(&words, &self.duplicity.options);
-        print(console, &plan, &target, &ended, standing, &restore)
+        print(console, &plan, &target, &ended, &standing, &restore)
     }
 }
 
@@ -162,7 +162,7 @@ fn print(
     plan: &Plan,
     target: &Target,
     ended: &Ended,
-    standing: Standing,
+    standing: &Standing,
     restore: &str,
 ) -> anyhow::Result<Outcome> {
     let geometry = target.code.geometry();
@@ -172,7 +172,11 @@ fn print(
     // Hosts that took the place of lost ones cannot say what there was before them.
     let unsure = standing.listed + 1 < target.spec.min_shares();
     let outcome = Outcome::degraded_if(
-        !tally.is_good() || tally.left_out() > 0 || standing.lacking > 0 || unsure,
+        !tally.is_good()
+            || tally.left_out() > 0
+            || standing.lacking > 0
+            || !standing.lost.is_empty()
+            || unsure,
     );
     let lacking = tally.bad_hosts(target);
     if !lacking.is_empty() {
@@ -195,6 +199,7 @@ fn print(
             standing.lacking
         ));
     }
+    session::tell_lost(&standing.lost);
     if unsure && tally.is_good() {
         warn("a host took the place of a lost one, and cannot tell what there was before it");
     }
@@ -214,6 +219,7 @@ fn print(
         "hosts": tally.hosts_json(target, "complete"),
         "objects": standing.objects,
         "lacking_shares": standing.lacking,
+        "lost": report::lost_json(&standing.lost),
         "may_be_lost": losses,
         "restore": restore,
     });
@@ -227,7 +233,7 @@ fn print(
 }
 
 /// How many more hosts may be lost, whichever they are; `None` if not even those that are lost may.
-pub(super) fn losses(code: &dyn Code, standing: Standing) -> Option<usize> {
+pub(super) fn losses(code: &dyn Code, standing: &Standing) -> Option<usize> {
     let all = survival::of(code, (0..code.geometry().n()).collect())?;
     // Of a code that not any k shards are enough for, this is the least that can be promised.
     let losses = all.losses.checked_sub(standing.worst?)?;
@@ -235,7 +241,7 @@ pub(super) fn losses(code: &dyn Code, standing: Standing) -> Option<usize> {
     Some(losses.min(standing.listed))
 }
 
-pub(super) fn in_words(losses: Option<usize>, standing: Standing, n: usize) -> String {
+pub(super) fn in_words(losses: Option<usize>, standing: &Standing, n: usize) -> String {
     match (losses, standing.worst) {
         (Some(0), _) => "none of the hosts that are left may be lost".into(),
         (Some(losses), Some(0)) => {

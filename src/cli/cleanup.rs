@@ -9,6 +9,7 @@ use distdup::control::Control;
 use distdup::duplicity::hosts::{HostsError, Target};
 use distdup::quote::{quote, with_causes};
 use distdup::store::Remains;
+use distdup::store::key::Key;
 use serde_json::{Value, json};
 
 use super::console::{Console, warn};
@@ -29,6 +30,9 @@ pub struct Cleanup {
     /// Remove what is listed
     #[arg(long)]
     force: bool,
+    /// List shares of what may have been lost, too
+    #[arg(long)]
+    lost: bool,
     #[command(flatten)]
     args: HostArgs,
 }
@@ -38,9 +42,13 @@ Examples:
   distdup cleanup 'backup_test/distdup{i}'
   distdup cleanup disk0 disk1 disk2 --force
 
-Only what no restore can need is listed. Of volumes of a backup that was cut short, Duplicity knows
-more:
+Only what no restore can need is listed. Shares that are whole, and too few to restore anything, are
+not, but with --lost: the others may be on a disk that comes back. Of volumes of a backup that was
+cut short, Duplicity knows more:
   distdup duplicity -o 'backup_test/distdup{i}' cleanup";
+
+/// What is said of whole shares that are too few.
+const LOST: &str = "left of what may have been lost";
 
 /// Something that can go.
 struct Found {
@@ -69,11 +77,18 @@ impl Cleanup {
                 GRACE
             }
         };
-        let remains = target.store().find_remains(age, &control)?;
+        let mut remains = target.store().find_remains(age, &control)?;
         for error in &remains.silent {
             warn(with_causes(error));
         }
-        let found = listed(&remains);
+        let mut found = listed(&remains);
+        if self.lost {
+            let of_lost = |(host, key): &(usize, Key)| Found::share(*host, LOST, key);
+            found.extend(remains.lost.iter().map(of_lost));
+            remains.keys.append(&mut remains.lost);
+        } else {
+            session::tell_lost(&target.status.lost);
+        }
         let failed = if self.force {
             target.store().remove_remains(&remains)
         } else {
@@ -111,18 +126,10 @@ fn note_writer(error: &HostsError) {
 }
 
 fn listed(remains: &Remains) -> Vec<Found> {
-    let keys = remains.keys.iter().map(|(host, key)| Found {
-        host: *host,
-        what: "replaced, or never completed",
-        key: key.to_string(),
-        bytes: None,
-    });
-    let markers = remains.markers.iter().map(|(host, key)| Found {
-        host: *host,
-        what: "marker of a deletion that is done",
-        key: key.to_string(),
-        bytes: None,
-    });
+    let of = |what| move |(host, key): &(usize, Key)| Found::share(*host, what, key);
+    let keys = remains.keys.iter().map(of("replaced, or never completed"));
+    let markers = remains.markers.iter();
+    let markers = markers.map(of("marker of a deletion that is done"));
     let partials = remains.leftovers.iter().map(|(host, leftover)| Found {
         host: *host,
         what: "half written by a killed writer",
@@ -133,6 +140,16 @@ fn listed(remains: &Remains) -> Vec<Found> {
 }
 
 impl Found {
+    /// What is whole, and has its key.
+    fn share(host: usize, what: &'static str, key: &Key) -> Self {
+        Self {
+            host,
+            what,
+            key: key.to_string(),
+            bytes: None,
+        }
+    }
+
     fn to_text(&self, target: &Target) -> String {
         let bytes = self.bytes.map(|bytes| format!(", {bytes} bytes"));
         let (host, key) = (target.shown(self.host), quote(&self.key));

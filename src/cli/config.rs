@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use clap::{Args, Subcommand};
+use distdup::catalogue::said;
 use distdup::config::{Config as File, Problem, Setting, Settings, Shown, TEMPLATE};
 use distdup::quote::{quote_path, with_causes};
 use serde_json::{Value, json};
@@ -13,7 +14,7 @@ use serde_json::{Value, json};
 use super::console::{Console, warn};
 use super::session::Which;
 use super::settings::{Selection, StoreArgs};
-use super::{Exit, Outcome, Usage, report, tally};
+use super::{Exit, Outcome, Usage, report};
 
 /// Make a configuration file, check it, or tell what is set and where
 #[derive(Debug, Args)]
@@ -144,7 +145,7 @@ fn check(console: Console, selection: &Selection) -> anyhow::Result<Exit> {
         }
         count += problems.len();
         let to_json = |problem: &Problem| {
-            let (error, code) = tally::fault(problem);
+            let (error, code) = said(problem);
             json!({ "error": error, "code": code })
         };
         let problems: Value = problems.iter().map(to_json).collect();

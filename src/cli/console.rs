@@ -111,7 +111,7 @@ pub fn print_error(causes: &[String], entry: &Entry, next: &str) {
     ));
 }
 
-/// Prints the code of an error of which the rest was said in other words.
+/// The code of an error that was printed otherwise.
 pub fn print_code(entry: &Entry) {
     say(format!("  code: {}", entry.code));
 }

@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 use std::fmt::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -312,14 +312,11 @@ fn print(
         report::survival(&done.common, good)
     );
     if outcome == Outcome::Degraded {
-        let names = |failed: bool| {
-            let of_them = move |sink: &&_| is_failed(sink) == failed;
-            done.sinks
-                .iter()
-                .filter(of_them)
-                .map(|sink| &outputs[sink.index])
-        };
-        let command = report::command("repair", names(false), names(true));
+        let command = report::command(
+            "repair",
+            sources(done, outputs, good),
+            failed(done, outputs),
+        );
         let _ = write!(text, "\nwrite what is missing by: {command}");
     }
     console.detail(format!(
@@ -332,6 +329,34 @@ fn print(
         .result(text, &object.into())
         .context("cannot print the result")?;
     Ok(outcome)
+}
+
+/// Where repair finds what was written: files as they are called, if they are enough; else what went
+/// elsewhere, too, under a name that is to be filled in.
+fn sources(done: &EncodeReport, outputs: &[OsString], good: ShardSet) -> Vec<OsString> {
+    let is_file = |index: &usize| Path::new(&outputs[*index]).is_file();
+    let files: ShardSet = good.iter().filter(is_file).collect();
+    let taken = if done.common.code().is_recoverable(files) {
+        files
+    } else {
+        good
+    };
+    let name = |index| {
+        if files.contains(index) {
+            outputs[index].clone()
+        } else {
+            format!("SHARE{index}").into()
+        }
+    };
+    taken.iter().map(name).collect()
+}
+
+fn failed<'a>(
+    done: &'a EncodeReport,
+    outputs: &'a [OsString],
+) -> impl Iterator<Item = &'a OsString> {
+    let failed = done.sinks.iter().filter(|sink| is_failed(sink));
+    failed.map(|sink| &outputs[sink.index])
 }
 
 fn is_failed(sink: &distdup::encode::SinkOutcome) -> bool {

@@ -9,7 +9,7 @@ use clap::CommandFactory;
 use clap::builder::StyledStr;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use distdup::agreement::is_cancelled;
-use distdup::catalogue::{Catalogued, Chapter, Entry, catalogue, entry_of};
+use distdup::catalogue::{Catalogued, Chapter, Entry, catalogue, entry_of, said};
 use distdup::decode::GatherError;
 use distdup::duplicity::hosts::{HostsError, host_of};
 use distdup::encode::EncodeError;
@@ -19,7 +19,7 @@ use distdup::store::HostError;
 use serde_json::{Value, json};
 
 use super::console::{Console, print_code, print_error};
-use super::{Cli, Exit, Outcome, report, tally};
+use super::{Cli, Exit, Outcome, report};
 
 /// What the program adds to the library's catalogue.
 pub static CHAPTERS: &[Chapter] = &[
@@ -358,7 +358,7 @@ fn add_parts(json: &mut Value, error: &anyhow::Error) {
             json["shares"] = report::sinks_json(sinks);
         } else if let Some(error) = cause.downcast_ref::<HostsError>() {
             let host = |error: &HostError| {
-                let (message, code) = tally::fault(error);
+                let (message, code) = said(error);
                 json!({ "host": host_of(error), "error": message, "code": code })
             };
             json["hosts"] = error.hosts().iter().map(host).collect();

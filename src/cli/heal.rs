@@ -5,6 +5,7 @@ use std::ffi::OsString;
 
 use anyhow::Context;
 use clap::Args;
+use distdup::catalogue::said;
 use distdup::duplicity::hosts::Wish;
 use distdup::quote::with_causes;
 use distdup::store::HealReport;
@@ -87,7 +88,7 @@ impl Heal {
             .map_err(|error| session::no_store(error, "it was healed, and cannot be had now"))?;
         let geometry = target.code.geometry();
         let n = geometry.n();
-        let is_whole = healed.complete.len() == n && hopeless == 0;
+        let is_whole = healed.complete.len() == n && hopeless == 0 && standing.lost.is_empty();
         let outcome = Outcome::degraded_if(!is_whole);
         let mut lines = vec![format!(
             "{} looked through",
@@ -109,12 +110,14 @@ impl Heal {
             }
             hosts.push(tally.to_json(&shown, healed.complete.contains(&position)));
         }
-        let losses = losses(&*target.code, standing);
-        lines.push(in_words(losses, standing, n));
+        session::tell_lost(&standing.lost);
+        let losses = losses(&*target.code, &standing);
+        lines.push(in_words(losses, &standing, n));
         let json = json!({
             "status": outcome.status(),
             "objects": standing.objects,
             "not_healed": hopeless,
+            "lost": report::lost_json(&standing.lost),
             "hosts": hosts,
             "may_be_lost": losses,
         });
@@ -133,7 +136,7 @@ fn count(tallies: &mut BTreeMap<usize, Tally>, report: &HealReport) {
     }
     for (host, failure) in &report.failed {
         let failed = &mut tallies.entry(*host).or_default().failed;
-        *failed.entry(tally::fault(failure)).or_default() += 1;
+        *failed.entry(said(failure)).or_default() += 1;
     }
 }
 

@@ -41,9 +41,12 @@ pub fn sink(name: &OsStr, options: sink::Options) -> anyhow::Result<Box<dyn Sink
 }
 
 fn opened(name: &OsStr, sink: Result<Box<dyn Sink>, SinkError>) -> anyhow::Result<Box<dyn Sink>> {
-    let wrong = |error: SinkError| match is_wrong(&error) {
-        true => anyhow::Error::from(Usage::new(error)),
-        false => error.into(),
+    let wrong = |error: SinkError| {
+        if is_wrong(&error) {
+            anyhow::Error::from(Usage::new(error))
+        } else {
+            error.into()
+        }
     };
     sink.map_err(wrong)
         .with_context(|| format!("cannot write to {}", quote(name.as_encoded_bytes())))

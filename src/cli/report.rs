@@ -11,6 +11,7 @@ use distdup::encode::SinkOutcome;
 use distdup::format::{Common, Totals};
 use distdup::quote::{name_for_shell, quote, with_causes};
 use distdup::source;
+use distdup::store::Lost;
 use distdup::survival::{self, Survival};
 use distdup_codecs::ShardSet;
 use serde_json::{Map, Value, json};
@@ -157,6 +158,21 @@ fn remarks_json(source: &SourceOutcome) -> Value {
     let codes = failure.chain(source.flaws.iter().map(code_of));
     let remark = |(what, code)| json!({ "what": what, "code": code });
     remarks(source).into_iter().zip(codes).map(remark).collect()
+}
+
+/// As JSON: one object for each stream that may have been lost.
+pub fn lost_json(lost: &[Lost]) -> Value {
+    let object = |lost: &Lost| {
+        json!({
+            "object": quote(&lost.name),
+            "generation": lost.version.generation,
+            "has_older": lost.has_older,
+            "hosts": lost.hosts,
+            "n": lost.n,
+            "code": code_of(lost),
+        })
+    };
+    lost.iter().map(object).collect()
 }
 
 /// The code of what became of something.

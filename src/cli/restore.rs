@@ -18,7 +18,7 @@ use super::console::{Console, warn};
 use super::low_disk::{self, LowDisk};
 use super::session::{self, DuplicityArgs, HostArgs, Unwell};
 use super::settings::{Selection, host_command, hosts};
-use super::{Outcome, Usage};
+use super::{Outcome, Usage, report};
 
 /// Restore what Duplicity backed up, from enough of the hosts
 #[derive(Debug, Args)]
@@ -78,6 +78,11 @@ impl Restore {
         let access = self.hosts.access_to(self.allow_stale);
         let cannot = |error| session::no_store(error, "nothing was restored");
         let target = layout.existing(access, &control).map_err(cannot)?;
+        if let Some(error) = &target.status.different {
+            warn(with_causes(error));
+        }
+        let lost = &target.status.lost;
+        session::tell_lost(lost);
         if let Some((count, error)) = target.unreadable(&control).map_err(cannot)? {
             let error = with_causes(&error);
             warn(format!(
@@ -114,7 +119,8 @@ impl Restore {
         }
         output.finish()?;
 
-        let outcome = Outcome::degraded_if(!tally.is_good() || self.allow_stale);
+        let outcome =
+            Outcome::degraded_if(!tally.is_good() || !lost.is_empty() || self.allow_stale);
         if self.allow_stale {
             warn(
                 "what was restored may be outdated: a newer backup may be on hosts that are missing",
@@ -137,6 +143,7 @@ impl Restore {
         );
         let mut json = json!({
             "status": outcome.status(),
+            "lost": report::lost_json(lost),
             "hosts": tally.hosts_json(&target, "good"),
         });
         if let Value::Object(json) = &mut json {

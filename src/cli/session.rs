@@ -23,7 +23,7 @@ use distdup::duplicity::passphrase;
 use distdup::duplicity::protocol::Event;
 use distdup::duplicity::session::{News, Output, Running, Session};
 use distdup::quote::with_causes;
-use distdup::store::Stale;
+use distdup::store::{Lost, Stale};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::json;
 use signal_hook::consts::SIGUSR1;
@@ -33,7 +33,7 @@ use signal_hook::iterator::{Handle, SignalsInfo};
 use super::console::{Console, Verbosity, warn};
 use super::report::count;
 use super::size::parse_seconds;
-use super::tally::Tally;
+use super::tally::{SHOWN, Tally};
 use super::watch::{REDRAW, answer, redraw, stops};
 use super::{Outcome, Usage};
 
@@ -440,6 +440,19 @@ pub fn no_store(error: HostsError, what: impl Display + Send + Sync + 'static) -
         .iter()
         .for_each(|host| warn(with_causes(host)));
     anyhow::Error::from(error).context(what)
+}
+
+/// Warns of what may have been lost.
+pub fn tell_lost(lost: &[Lost]) {
+    for object in lost.iter().take(SHOWN) {
+        warn(object);
+    }
+    if let more @ 1.. = lost.len().saturating_sub(SHOWN) {
+        warn(format!("and {more} more may have been lost: see --json"));
+    }
+    if !lost.is_empty() {
+        warn("what that means, and what to do: distdup explain object-lost");
+    }
 }
 
 /// Says what would give each host its shares; `lacks`: some that is up has not all of them. Healing

@@ -5,6 +5,7 @@ use std::fmt::Write;
 
 use anyhow::Context;
 use clap::Args;
+use distdup::catalogue::said;
 use distdup::control::Control;
 use distdup::duplicity::hosts::Standing;
 use distdup::quote::with_causes;
@@ -15,7 +16,6 @@ use super::backup::{in_words, losses};
 use super::console::{Console, warn};
 use super::session::{self, HostArgs};
 use super::settings::{Selection, host_command};
-use super::tally;
 use super::{Outcome, report};
 
 /// Say what each host of a backup has and lacks, and what may be lost
@@ -44,16 +44,20 @@ impl Status {
         );
         let layout = selection.layout(console, self.hosts)?;
         let (control, _) = Control::new();
-        let target = layout
+        let no_store = |error| session::no_store(error, "nobody can say how the backup stands");
+        let mut target = layout
             .existing(self.args.access(), &control)
-            .map_err(|error| session::no_store(error, "nobody can say how the backup stands"))?;
+            .map_err(no_store)?;
+        if let Some(error) = target.status.different.take() {
+            return Err(no_store(error.into()));
+        }
         let status = &target.status;
-        let standing = Standing::of(&status.objects, status.may_fall_silent);
+        let standing = Standing::of(&status.objects, status.lost.clone(), status.may_fall_silent);
         let unreadable = target.unreadable(&control);
 
         let geometry = target.code.geometry();
-        let losses = losses(&*target.code, standing);
-        let words = in_words(losses, standing, geometry.n());
+        let losses = losses(&*target.code, &standing);
+        let words = in_words(losses, &standing, geometry.n());
         let mut text = format!(
             "{} in {} {geometry} shares, of which {} must be written: {words}",
             report::count(standing.objects, "object"),
@@ -68,11 +72,11 @@ impl Status {
             let (line, about) = match holdings {
                 Ok(holdings) => {
                     lacks |= holdings.lacks > 0 || holdings.is_replacement;
-                    (told(*holdings), to_json(&shown, *holdings))
+                    (told(*holdings, &standing), to_json(&shown, *holdings))
                 }
                 Err(error) => {
                     whole = false;
-                    let (error, code) = tally::fault(error);
+                    let (error, code) = said(error);
                     let about = json!({ "name": shown, "error": error, "code": code });
                     (error, about)
                 }
@@ -90,7 +94,10 @@ impl Status {
             }
             Err(error) => warn(with_causes(&error)),
         }
-        let outcome = Outcome::degraded_if(!whole || lacks || standing.lacking > 0);
+        session::tell_lost(&standing.lost);
+        let outcome = Outcome::degraded_if(
+            !whole || lacks || standing.lacking > 0 || !standing.lost.is_empty(),
+        );
         if outcome == Outcome::Degraded {
             session::advise(&target, &heal, lacks);
         }
@@ -102,6 +109,7 @@ impl Status {
             "min_shares": target.spec.min_shares(),
             "objects": standing.objects,
             "lacking_shares": standing.lacking,
+            "lost": report::lost_json(&standing.lost),
             "may_be_lost": losses,
             "hosts": hosts,
         });
@@ -112,7 +120,7 @@ impl Status {
     }
 }
 
-fn told(holdings: Holdings) -> String {
+fn told(holdings: Holdings, standing: &Standing) -> String {
     let Holdings {
         has,
         lacks,
@@ -124,6 +132,7 @@ fn told(holdings: Holdings) -> String {
         ""
     };
     match lacks {
+        0 if !standing.lost.is_empty() => format!("has all that is left{replaced}"),
         0 => format!("has all{replaced}"),
         _ => format!("has {has}, lacks {lacks}{replaced}"),
     }

@@ -1,15 +1,14 @@
 //! What a run of Duplicity came to, host by host.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::error::Error;
 use std::time::{Duration, Instant};
 
-use distdup::catalogue::code_of;
+use distdup::catalogue::said;
 use distdup::duplicity::hosts::{Target, host_of};
 use distdup::duplicity::log::Record;
 use distdup::duplicity::protocol::{Event, Report};
 use distdup::duplicity::stored::{is_volume, unfinished};
-use distdup::quote::{quote, with_causes};
+use distdup::quote::quote;
 use serde_json::{Map, Value, json};
 
 use super::console::warn;
@@ -17,8 +16,8 @@ use super::report::count;
 use super::size::{show_size, show_time};
 use super::watch;
 
-/// Messages about one host that are shown; the others are counted.
-const SHOWN: usize = 8;
+/// Messages about one host or matter that are shown; the others are counted.
+pub const SHOWN: usize = 8;
 
 /// What has been done so far, and what was wrong.
 #[derive(Debug)]
@@ -49,11 +48,6 @@ struct OfHost {
 /// Messages, each with its code and a count of objects.
 pub type Faults = BTreeMap<(String, Option<String>), usize>;
 
-/// The message and code of an error.
-pub fn fault(error: &(dyn Error + 'static)) -> (String, Option<String>) {
-    (with_causes(error), code_of(error).map(str::to_owned))
-}
-
 /// The first of them in a JSON object of its host, as `error` and `code`.
 pub fn add_fault(object: &mut Value, faults: &Faults) {
     let first = faults.keys().next();
@@ -68,7 +62,7 @@ impl Tally {
         hosts.resize_with(target.hosts.len(), OfHost::default);
         for error in target.status.silent() {
             if let Some(position) = target.position(host_of(error)) {
-                hosts[position].faults.insert(self::fault(error), 0);
+                hosts[position].faults.insert(said(error), 0);
             }
         }
         Self {

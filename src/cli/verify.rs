@@ -111,6 +111,12 @@ impl Verify {
         let mut json = sets.json(&verdicts, restorable);
         for (at, parity) in held.iter().enumerate() {
             json["streams"][at]["parity"] = parity.json();
+            if parity.came.is_err() {
+                json["streams"][at]["restorable"] = json!(false);
+            }
+        }
+        if !held.is_empty() && held.iter().all(|parity| parity.came.is_err()) {
+            json["restorable"] = json!(false);
         }
         json["seed"] = json!(subset.map(|subset| subset.seed));
         let mut text = text(&verdicts, &sets);

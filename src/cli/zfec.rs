@@ -28,15 +28,12 @@ pub enum Format {
 }
 
 impl Format {
-    /// What the sources hold: what was said, or else what their names say.
+    /// What the sources hold: what was said, or else what the names of files say. A command's last word is
+    /// no name of what it gives.
     pub fn of(said: Option<Self>, names: &[OsString]) -> anyhow::Result<Self> {
         let is_fec = |name: &&OsString| name.as_encoded_bytes().ends_with(b".fec");
-        let mixed = || {
-            names
-                .iter()
-                .find(is_fec)
-                .zip(names.iter().find(|name| !is_fec(name)))
-        };
+        let files = || names.iter().filter(|name| source::is_path(name));
+        let mixed = || files().find(is_fec).zip(files().find(|name| !is_fec(name)));
         match (said, mixed()) {
             (Some(said), _) => Ok(said),
             (None, Some((fec, other))) => Err(Usage::say(format!(
@@ -45,7 +42,7 @@ impl Format {
                 quote(fec.as_encoded_bytes()),
                 quote(other.as_encoded_bytes())
             ))),
-            (None, None) if names.first().is_some_and(|name| is_fec(&name)) => Ok(Self::Zfec),
+            (None, None) if files().any(|name| is_fec(&name)) => Ok(Self::Zfec),
             (None, None) => Ok(Self::Distdup),
         }
     }

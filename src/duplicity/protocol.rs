@@ -49,8 +49,7 @@ use std::error::Error;
 
 use serde::{Deserialize, Serialize};
 
-use crate::catalogue::{catalogue, code_of};
-use crate::quote::with_causes;
+use crate::catalogue::{catalogue, said};
 
 /// Version of the protocol.
 pub const PROTOCOL: u32 = 1;
@@ -208,11 +207,9 @@ pub struct HostFault {
 impl HostFault {
     /// That a host failed by an error.
     pub fn of(host: &str, error: &(dyn Error + 'static)) -> Self {
-        Self {
-            host: host.to_owned(),
-            error: with_causes(error),
-            code: code_of(error).map(str::to_owned),
-        }
+        let (error, code) = said(error);
+        let host = host.to_owned();
+        Self { host, error, code }
     }
 }
 

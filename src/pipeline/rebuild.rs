@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use distdup_codecs::{Code, Coder, Geometry, Shard, ShardSet};
+use distdup_codecs::{Coder, Shard, ShardSet};
 
 use super::pool::{Buffer, Pool};
 use crate::dice::Dice;
@@ -83,25 +83,21 @@ struct Budget {
 pub(crate) struct Rebuilder {
     common: Arc<Common>,
     coder: Box<dyn Coder>,
-    /// Another, so that each remembers the losses that it has to do with.
-    prover: Box<dyn Coder>,
+    /// Another for proofs, so that each remembers the losses that it has to do with.
+    prover: Option<Box<dyn Coder>>,
     pool: Pool,
     wanted: ShardSet,
-    /// For each share: if it is wanted parity, the data shards that it gives with all the others.
-    ties: Vec<Vec<usize>>,
+    /// What shows that wanted parity is right.
+    proofs: Vec<Proof>,
 }
 
 impl Rebuilder {
     /// `pool` has buffers of one full frame. Besides the data, the frames of `wanted` are rebuilt.
     pub(crate) fn new(common: Arc<Common>, pool: Pool, wanted: ShardSet) -> Self {
-        let ties = (0..common.geometry().n()).map(|share| {
-            let is_wanted = wanted.contains(share);
-            is_wanted.then(|| ties(&**common.code(), share))
-        });
         Self {
             coder: common.code().coder(),
-            prover: common.code().coder(),
-            ties: ties.map(Option::unwrap_or_default).collect(),
+            prover: None,
+            proofs: proofs(&common, wanted),
             common,
             pool,
             wanted,
@@ -250,31 +246,27 @@ impl Rebuilder {
         frames.into_iter().map(payload).collect()
     }
 
-    /// Whether a parity shard that was rebuilt is right: the stripe's digest is of the data and does not tell.
-    /// With all data shards but one, drawn by lot of those it depends on, it must give that one back.
-    fn is_proved(&mut self, stripe: u64, frames: &[Option<Bytes>], parity: usize) -> bool {
-        let ties = &self.ties[parity];
-        let mut dice = Dice::of_stripe(self.common.stream().0, stripe);
-        let drawn = usize::try_from(dice.below(ties.len().max(1) as u64)).ok();
-        let drawn = drawn.and_then(|at| ties.get(at).copied());
-        let Some((data, true_frame)) = drawn.and_then(|at| Some((at, frames[at].as_ref()?))) else {
-            return false;
-        };
-        let set = one_replaced(self.common.geometry(), data, parity);
-        let kept = |(share, frame): (usize, &Option<Bytes>)| {
-            let is_kept = set.contains(share);
-            frame.clone().filter(|_| is_kept)
-        };
-        let frames: Vec<Option<Bytes>> = frames.iter().enumerate().map(kept).collect();
-        let len = true_frame.len();
-        let found = reconstruct(
-            &mut *self.prover,
-            &self.pool,
-            &frames,
-            &[data],
-            len - HEAD_LEN,
-        );
-        found.is_ok_and(|found| found[0].as_ref()[HEAD_LEN..len] == true_frame[HEAD_LEN..])
+    /// Whether the wanted parity shards are right: the stripe's digest is of the data and does not tell. With
+    /// data shards left out for them, they must give these back.
+    fn is_proved(&mut self, frames: &[Option<Bytes>], len: usize) -> bool {
+        self.proofs.iter().all(|proof| {
+            let kept = |(share, frame): (usize, &Option<Bytes>)| {
+                let is_kept = proof.from.contains(share);
+                frame.clone().filter(|_| is_kept)
+            };
+            let kept: Vec<Option<Bytes>> = frames.iter().enumerate().map(kept).collect();
+            let prover = self
+                .prover
+                .get_or_insert_with(|| self.common.code().coder());
+            let found = reconstruct(&mut **prover, &self.pool, &kept, &proof.gives, len);
+            found.is_ok_and(|found| {
+                proof.gives.iter().zip(found).all(|(&share, found)| {
+                    let payload = HEAD_LEN..HEAD_LEN + len;
+                    let known = frames[share].as_ref();
+                    known.is_some_and(|it| it[payload.clone()] == found.as_ref()[payload])
+                })
+            })
+        })
     }
 
     fn attempt(
@@ -329,11 +321,10 @@ impl Rebuilder {
         if !padded {
             return Err(Unconfirmed::Padding);
         }
-        for share in lost {
-            let is_due = share >= k && self.wanted.contains(share);
-            if is_due && !self.is_proved(stripe, &frames, share) {
-                return Err(Unconfirmed::Miscomputed);
-            }
+        let is_wanted_parity = |&share: &usize| share >= k && self.wanted.contains(share);
+        // Where all is rebuilt to be compared, those that are wanted are among it.
+        if lost.iter().any(is_wanted_parity) && !self.is_proved(&frames, shard_len) {
+            return Err(Unconfirmed::Miscomputed);
         }
         Ok(GoodStripe {
             claim,
@@ -372,21 +363,46 @@ fn reconstruct(
     Ok(rebuilt)
 }
 
-/// The data shards that a parity shard depends on: with all the others it gives each of them.
-fn ties(code: &dyn Code, parity: usize) -> Vec<usize> {
-    let geometry = code.geometry();
-    let is_tied = |&data: &usize| code.is_recoverable(one_replaced(geometry, data, parity));
-    let data = 0..geometry.k();
-    data.filter(|data| parity >= geometry.k() && is_tied(data))
-        .collect()
+/// A set of shards that is just enough, and the data shards that are not in it.
+struct Proof {
+    from: ShardSet,
+    gives: Vec<usize>,
 }
 
-/// All data shards, with a parity shard in place of one of them.
-fn one_replaced(geometry: Geometry, data: usize, parity: usize) -> ShardSet {
-    let mut set = geometry.data();
-    set.remove(data);
-    set.insert(parity);
-    set
+/// Sets in which each wanted parity shard stands for a data shard, drawn by lot: were it wrong, so would be
+/// what the set gives.
+fn proofs(common: &Common, wanted: ShardSet) -> Vec<Proof> {
+    let (code, geometry) = (common.code(), common.geometry());
+    let mut dice = Dice::of_stripe(common.stream().0, 0);
+    let mut left: Vec<usize> = wanted.difference(geometry.data()).iter().collect();
+    let mut proofs = Vec::new();
+    while !left.is_empty() {
+        let mut from = geometry.data();
+        let before = left.len();
+        left.retain(|&parity| {
+            let in_place_of = |data: usize| {
+                let mut set = from;
+                set.remove(data);
+                set.insert(parity);
+                set
+            };
+            let data = from.intersection(geometry.data());
+            let mut sets: Vec<ShardSet> = data.iter().map(in_place_of).collect();
+            sets.retain(|set| code.is_recoverable(*set));
+            if sets.is_empty() {
+                return true;
+            }
+            let drawn = usize::try_from(dice.below(sets.len() as u64)).unwrap_or(0);
+            from = sets[drawn];
+            false
+        });
+        if left.len() == before {
+            break; // parity of nothing, which no code has
+        }
+        let gives = geometry.data().difference(from).iter().collect();
+        proofs.push(Proof { from, gives });
+    }
+    proofs
 }
 
 /// The claims that pieces make, and how many make each; the one that most make first.
@@ -429,7 +445,7 @@ fn next_combination(mut combination: Vec<usize>, n: usize) -> Option<Vec<usize>>
 
 #[cfg(test)]
 mod tests {
-    use distdup_codecs::CodecError;
+    use distdup_codecs::{CodecError, Geometry};
 
     use super::*;
     use crate::format::{Identity, StreamId};
@@ -505,6 +521,29 @@ mod tests {
         ("xor:matland", 6, 10),
         ("copy", 1, 3),
     ];
+
+    #[test]
+    fn each_parity_shard_stands_in_some_proof_for_a_data_shard() {
+        for (codec, k, n) in CODES {
+            let common = common(codec, k, n);
+            for wanted in (0..1u32 << n).map(|bits| (0..n).filter(|i| bits >> i & 1 == 1).collect())
+            {
+                let wanted: ShardSet = wanted;
+                let mut proved = ShardSet::new();
+                for Proof { from, gives } in proofs(&common, wanted) {
+                    // Not one share too many: each of them matters.
+                    assert!(from.len() == k && common.code().is_recoverable(from));
+                    assert!(gives.iter().all(|data| *data < k && !from.contains(*data)));
+                    proved = proved.union(from.difference(common.geometry().data()));
+                }
+                assert_eq!(
+                    proved,
+                    wanted.difference(common.geometry().data()),
+                    "{codec}"
+                );
+            }
+        }
+    }
 
     #[test]
     fn a_parity_shard_that_is_rebuilt_wrong_is_noticed_at_each_byte() {

@@ -10,7 +10,7 @@
 //! either answer is right. It is passed over only if it was never committed. If it can be neither read
 //! nor passed over, nobody knows what is current, and to answer with an older one would be to guess.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::host::Listing;
 use super::key::{Key, Kind, Shape, Version};
@@ -265,6 +265,12 @@ impl What {
 }
 
 impl Generation {
+    /// Hosts that show it, by position, each once.
+    pub fn hosts(&self) -> impl Iterator<Item = usize> {
+        let hosts: BTreeSet<_> = self.holders.iter().map(|(host, _)| *host).collect();
+        hosts.into_iter()
+    }
+
     /// Indices of the shares that are seen, ascending, each once; none for a deletion.
     pub fn indices(&self) -> Vec<usize> {
         let mut indices: Vec<_> = self

@@ -91,16 +91,25 @@ impl Store {
         }
     }
 
+    /// That hosts which were not turned away have no two ids.
+    ///
+    /// # Errors
+    /// [`StoreError::DifferentStores`].
+    pub(super) fn are_of_one(&self, answers: &Answers) -> Result<(), StoreError> {
+        let by_store = by_store(answers);
+        if by_store.len() > 1 {
+            return Err(self.different(by_store.into_values()));
+        }
+        Ok(())
+    }
+
     /// Turns away what must not be written to: hosts without an id, where enough have it.
     ///
     /// # Errors
     /// [`StoreError::DifferentStores`].
     pub(super) fn only_members(&self, answers: &mut Answers) -> Result<(), StoreError> {
-        let by_store = by_store(answers);
-        if by_store.len() > 1 {
-            return Err(self.different(by_store.into_values()));
-        }
-        if by_store
+        self.are_of_one(answers)?;
+        if by_store(answers)
             .values()
             .any(|hosts| hosts.len() >= self.min_shares)
         {

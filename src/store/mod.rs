@@ -23,6 +23,7 @@ pub mod host;
 mod join;
 pub mod key;
 mod lock;
+mod lost;
 pub mod marker;
 mod objects;
 mod put;
@@ -41,6 +42,7 @@ pub use heal::{HealReport, Healed};
 pub use host::{Host, HostError, StoreId};
 pub use key::{NameError, Version};
 pub use lock::{FolderLock, Holder, LockError};
+pub use lost::Lost;
 pub use objects::{
     DEFAULT_HOST_TIMEOUT, Discovered, List, ObjectEntry, ObjectState, Store, StoreOptions,
 };

@@ -14,6 +14,7 @@ use super::get::Stale;
 use super::host::{Host, HostError};
 use super::join::turn_away;
 use super::key::{Key, Kind, Shape, Version};
+use super::lost::Lost;
 use super::survey::{Answers, Survey, errors, list_all};
 use crate::control::Control;
 use crate::decode::DecodeOptions;
@@ -62,6 +63,8 @@ pub struct Store {
 pub struct List {
     /// Every name that is or may be committed, in order of its bytes.
     pub objects: Vec<ObjectEntry>,
+    /// What may have been lost, and is no object of the list for it.
+    pub lost: Vec<Lost>,
     /// Hosts that did not answer, too few for anything to be missing.
     pub silent: Vec<HostError>,
     /// How many more hosts may fall silent before a list fails, whichever they are: not as many as the
@@ -205,6 +208,7 @@ impl Store {
         let survey = self.survey_for_list(control)?;
         let catalog = &survey.catalog;
         let objects = self.entries(catalog);
+        let lost = self.lost(catalog);
         let may_fall_silent = self.may_fall_silent(catalog);
         let strangers = catalog
             .strangers()
@@ -213,6 +217,7 @@ impl Store {
             .collect();
         Ok(List {
             objects,
+            lost,
             strangers,
             silent: survey.errors(),
             may_fall_silent,
@@ -372,7 +377,7 @@ impl Store {
         self.options.stale == Stale::Allow
     }
 
-    fn recovers(&self, shape: Shape, indices: &[usize]) -> bool {
+    pub(super) fn recovers(&self, shape: Shape, indices: &[usize]) -> bool {
         let own = self.shape();
         if (shape.k, shape.n) == (own.k, own.n) {
             let code = &self.options.encode.code;

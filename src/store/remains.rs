@@ -18,9 +18,12 @@ use crate::control::Control;
 /// What the hosts of a store need not keep. Hosts are counted in the order given.
 #[derive(Debug, Default)]
 pub struct Remains {
-    /// Keys of generations that a newer one replaced, and of such as were never committed and can
-    /// never be read.
+    /// Keys of generations that a newer one replaced, and of deletions that were never committed.
     pub keys: Vec<(usize, Key)>,
+    /// Keys of streams that were not committed and can never be read, by what the hosts say: but shares
+    /// that are whole are what is left of something, or of a writer that was killed as it ended. They
+    /// are removed only if they are moved to `keys`.
+    pub lost: Vec<(usize, Key)>,
     /// Deletion markers of which all hosts confirm that nothing older is left, once `keys` are gone.
     pub markers: Vec<(usize, Key)>,
     /// What killed writers left.
@@ -55,7 +58,11 @@ impl Store {
                     && !self.is_readable(one)
                     && is_old(one)
                 {
-                    remains.keys.extend(one.holders.iter().cloned());
+                    let of = match one.what {
+                        What::Stream(_) => &mut remains.lost,
+                        What::Deletion { .. } => &mut remains.keys,
+                    };
+                    of.extend(one.holders.iter().cloned());
                 }
             }
             let Some((current, replaced)) = rest.split_first() else {

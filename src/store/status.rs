@@ -3,6 +3,7 @@
 use super::catalog::{Generation, Verdict};
 use super::error::StoreError;
 use super::host::HostError;
+use super::lost::Lost;
 use super::objects::{ObjectEntry, Store};
 use super::survey::Survey;
 use crate::control::Control;
@@ -12,10 +13,14 @@ use crate::control::Control;
 pub struct Status {
     /// Every name that is or may be committed, in order of its bytes.
     pub objects: Vec<ObjectEntry>,
+    /// As in [`List`](super::List).
+    pub lost: Vec<Lost>,
     /// Each host's name, in the order given, and what it has or why it does not say.
     pub hosts: Vec<(String, Result<Holdings, HostError>)>,
     /// As in [`List`](super::List).
     pub may_fall_silent: usize,
+    /// That the hosts are of different stores, and nobody can say which is meant: readers take them all.
+    pub different: Option<StoreError>,
 }
 
 impl Status {
@@ -46,6 +51,7 @@ impl Store {
     pub fn status(&self, control: &Control) -> Result<Status, StoreError> {
         let survey = self.survey_for_list(control)?;
         let Survey { answers, catalog } = survey;
+        let different = self.are_of_one(&answers).err();
         let objects = self.entries(&catalog);
         let current: Vec<&Generation> = objects
             .iter()
@@ -71,8 +77,10 @@ impl Store {
         let hosts = hosts.collect();
         Ok(Status {
             objects,
+            lost: self.lost(&catalog),
             hosts,
             may_fall_silent: self.may_fall_silent(&catalog),
+            different,
         })
     }
 }

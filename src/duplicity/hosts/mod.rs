@@ -244,16 +244,18 @@ impl Layout {
         let found = stores(&self.found(patience)?);
         if let Some(discovered) = Store::discover(&found, patience, control)? {
             wish.agrees_with(&*discovered.code, discovered.min_shares)?;
-            let n = discovered.code.geometry().n();
-            self.is_for(n)?;
-            let hosts = self.hosts(Some(n))?;
-            let made = if wish.replace {
-                make(&without_stamp(&hosts, patience), Origin::Replacement)?
-            } else {
-                Vec::new()
-            };
-            let target = self.open(discovered.code, discovered.min_shares, access, control)?;
-            return Target { made, ..target }.for_writing(control);
+            self.is_for(discovered.code.geometry().n())?;
+            let mut target = self.open(discovered.code, discovered.min_shares, access, control)?;
+            if wish.replace {
+                let lost = without_stamp(&target.hosts, patience);
+                are_empty(&lost)?;
+                // Before anything is made.
+                target.has_enough(lost.len())?;
+                target.claim(control)?;
+                target.made = make(&lost, Origin::Replacement)?;
+                target.status = target.store.status(control)?;
+            }
+            return target.for_writing(control);
         }
 
         // Before anything is made.
@@ -286,7 +288,13 @@ impl Layout {
                 wish.n = Some(design.hosts.len());
                 Self::In(scratch.to_owned()).existing_or_new(&wish, control)
             }
-            _ => self.existing_or_new(&wish, control),
+            target => {
+                let mut target = target?;
+                wish.agrees_with(&*target.code, target.spec.min_shares)?;
+                self.is_for(target.spec.n)?;
+                target.has_enough(0)?;
+                Ok(target)
+            }
         }
     }
 
@@ -369,6 +377,7 @@ impl Layout {
             host_timeout: access.host_timeout,
             stale: access.stale == Stale::Allow,
             session,
+            others: Vec::new(),
         };
         // By full names, as the resident has them.
         let store = spec.open()?;

@@ -26,6 +26,9 @@ pub struct StoreSpec {
     #[serde(default)]
     pub(super) stale: bool,
     pub(super) session: u64,
+    /// Hosts of another store, by position, which are not locked.
+    #[serde(default)]
+    pub(super) others: Vec<usize>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -61,13 +64,12 @@ impl StoreSpec {
 
     /// Locks its hosts, as one of its session; see [`FolderHost::lock`].
     pub fn lock(&self, force: bool) -> Vec<Result<FolderLock, LockError>> {
-        let access = self.access();
-        FolderHost::lock_all(
-            &folder_hosts(&self.hosts()),
-            self.session,
-            force,
-            access.patience(),
-        )
+        let hosts = folder_hosts(&self.hosts()).into_iter().enumerate();
+        let hosts: Vec<_> = hosts
+            .filter(|(host, _)| !self.others.contains(host))
+            .map(|(_, host)| host)
+            .collect();
+        FolderHost::lock_all(&hosts, self.session, force, self.access().patience())
     }
 
     /// The hosts, with the full names of their folders.

@@ -6,7 +6,9 @@ use distdup_codecs::Code;
 
 use super::{HostsError, NamedFolder, StoreSpec, Wish, stores};
 use crate::control::Control;
-use crate::store::{FolderLock, LockError, ObjectEntry, ObjectState, Status, Store, StoreError};
+use crate::store::{
+    FolderLock, HostError, LockError, Lost, ObjectEntry, ObjectState, Status, Store, StoreError,
+};
 
 /// A store to back up to, or to restore from.
 #[derive(Debug)]
@@ -30,13 +32,15 @@ pub struct Target {
 
 /// What the objects of a store can still lose, as far as keys tell: a share that is there may be
 /// damaged.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Standing {
     /// Objects there are.
     pub objects: usize,
     /// How many of them lack shares.
     pub lacking: usize,
-    /// Shares that the worst of them lacks; `None` if it cannot be read.
+    /// What may have been lost altogether.
+    pub lost: Vec<Lost>,
+    /// Shares that the worst of them all lacks; `None` if it cannot be read.
     pub worst: Option<usize>,
     /// How many more hosts may be lost before nobody can tell any more what objects there are.
     pub listed: usize,
@@ -45,10 +49,20 @@ pub struct Standing {
 impl Target {
     /// To write to, by nobody else.
     pub(super) fn for_writing(mut self, control: &Control) -> Result<Self, HostsError> {
+        self.has_enough(0)?;
+        self.claim(control)?;
+        Ok(self)
+    }
+
+    /// That as many hosts of one store are up as must take everything, with so many `more`.
+    pub(super) fn has_enough(&mut self, more: usize) -> Result<(), HostsError> {
+        if let Some(error) = self.status.different.take() {
+            return Err(error.into());
+        }
         let (n, least) = (self.spec.n, self.spec.min_shares);
-        let up = n - self.status.silent().count();
+        let up = n - self.status.silent().count() + more;
         if up < least {
-            let answers = self.status.hosts.into_iter();
+            let answers = std::mem::take(&mut self.status.hosts).into_iter();
             let hosts = answers.filter_map(|(_, answer)| answer.err()).collect();
             return Err(StoreError::TooFewUp {
                 up,
@@ -58,8 +72,7 @@ impl Target {
             }
             .into());
         }
-        self.claim(control)?;
-        Ok(self)
+        Ok(())
     }
 
     /// [Locks](Self::lock) it, and has its hosts [join](Store::join): before the first thing is written.
@@ -82,6 +95,12 @@ impl Target {
     pub fn lock(&mut self, force: bool) -> Result<(), HostsError> {
         self.unlocked.clear();
         let mut locks = Vec::new();
+        // Nothing is put onto a host of another store.
+        let is_other = |answer: &_| matches!(answer, Err(HostError::OfAnother { .. }));
+        let answers = self.status.hosts.iter().enumerate();
+        self.spec.others = answers
+            .filter_map(|(host, (_, answer))| is_other(answer).then_some(host))
+            .collect();
         for lock in self.spec.lock(force) {
             match lock {
                 Ok(lock) => locks.push(lock),
@@ -138,7 +157,7 @@ impl Target {
     /// Too few hosts are left to tell.
     pub fn standing(&self, control: &Control) -> Result<Standing, HostsError> {
         let list = self.store.list(control)?;
-        Ok(Standing::of(&list.objects, list.may_fall_silent))
+        Ok(Standing::of(&list.objects, list.lost, list.may_fall_silent))
     }
 
     /// How many objects could not be read when it was opened, and why one of them cannot; `None` if all
@@ -176,7 +195,7 @@ impl Target {
 
 impl Standing {
     /// Of objects as they are listed.
-    pub fn of(objects: &[ObjectEntry], may_fall_silent: usize) -> Self {
+    pub fn of(objects: &[ObjectEntry], lost: Vec<Lost>, may_fall_silent: usize) -> Self {
         let lacks = |object: &ObjectEntry| match object.state {
             ObjectState::Readable { shares, n, .. } => Some(n.saturating_sub(shares)),
             ObjectState::Unreadable(_) => None,
@@ -187,7 +206,9 @@ impl Standing {
             lacking: lacks.iter().filter(|lacks| **lacks != Some(0)).count(),
             worst: lacks
                 .into_iter()
-                .try_fold(0, |worst, lacks| Some(worst.max(lacks?))),
+                .try_fold(0, |worst, lacks| Some(worst.max(lacks?)))
+                .filter(|_| lost.is_empty()),
+            lost,
             listed: may_fall_silent,
         }
     }

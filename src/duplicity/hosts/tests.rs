@@ -212,3 +212,96 @@ fn a_folder_with_something_in_it_is_not_made_a_host() {
     assert!(matches!(error, HostsError::InUse { .. }), "{error}");
     assert!(!folder.path().join("distdup0").exists());
 }
+
+fn put(target: &Target, name: &[u8], control: &Control) {
+    let input = crate::input::ReaderInput(io::Cursor::new(b"data"));
+    let store = target.store();
+    store.put(name, Box::new(input), None, control).unwrap();
+}
+
+/// All that is in a folder, with its content.
+fn tree(folder: &Path) -> Vec<(PathBuf, Vec<u8>)> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            found.extend(tree(&path));
+            found.push((path, Vec::new()));
+        } else {
+            let bytes = fs::read(&path).unwrap();
+            found.push((path, bytes));
+        }
+    }
+    found.sort();
+    found
+}
+
+#[test]
+fn no_host_is_made_anew_where_that_would_not_help() {
+    for (n, k, lost, in_use) in [(3, 2, 2, false), (6, 4, 5, false), (3, 2, 1, true)] {
+        let folder = tempfile::tempdir().unwrap();
+        let layout = Layout::In(folder.path().into());
+        let (control, _) = Control::new();
+        let target = layout.existing_or_new(&wish(k, n), &control).unwrap();
+        put(&target, b"object", &control);
+        if !in_use {
+            drop(target);
+        }
+        for host in 0..lost {
+            fs::remove_dir_all(folder.path().join(format!("distdup{host}"))).unwrap();
+        }
+        let before = tree(folder.path());
+        let again = Wish {
+            replace: true,
+            ..Wish::default()
+        };
+        let error = layout.existing_or_new(&again, &control).unwrap_err();
+        assert_eq!(matches!(error, HostsError::Busy(_)), in_use, "{error}");
+        assert!(tree(folder.path()) == before, "({k}, {n}): {error}");
+    }
+}
+
+#[test]
+fn to_try_changes_nothing_and_a_foreign_host_gets_no_lock() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    let (control, _) = Control::new();
+    for store in ["a", "b"] {
+        let target = Layout::In(at(store)).existing_or_new(&Wish::default(), &control);
+        put(&target.unwrap(), store.as_bytes(), &control);
+    }
+    // As it was made before stores had ids.
+    for host in 0..3 {
+        let stamp = at(&format!("a/distdup{host}/distdup-host"));
+        let text = fs::read_to_string(&stamp).unwrap();
+        let (old, _) = text.split_once("store ").unwrap();
+        fs::write(&stamp, old).unwrap();
+        fs::remove_file(stamp.with_file_name("distdup-lock")).unwrap();
+    }
+    let before = tree(folder.path());
+    let layout = Layout::In(at("a"));
+    layout.to_try(&wish(2, 3), &at("no"), &control).unwrap();
+    let error = layout.to_try(&wish(2, 4), &at("no"), &control).unwrap_err();
+    assert!(matches!(error, HostsError::Otherwise { .. }), "{error}");
+    assert!(tree(folder.path()) == before);
+
+    drop(layout.existing_or_new(&Wish::default(), &control).unwrap());
+    fs::remove_file(at("b/distdup1/distdup-lock")).unwrap();
+    let hosts = ["a/distdup0", "b/distdup1", "a/distdup2"];
+    let mixed = Layout::named(hosts.map(|host| at(host).into()).into()).unwrap();
+    let target = mixed.existing_or_new(&Wish::default(), &control).unwrap();
+    assert_eq!(
+        (target.status.silent().count(), target.is_surely_alone()),
+        (1, true)
+    );
+    drop(target);
+    fs::rename(at("a/distdup2"), at("away")).unwrap();
+    let error = mixed
+        .existing_or_new(&Wish::default(), &control)
+        .unwrap_err();
+    assert!(
+        matches!(error, HostsError::Store(StoreError::DifferentStores { .. })),
+        "{error}"
+    );
+    assert!(!at("b/distdup1/distdup-lock").exists());
+}

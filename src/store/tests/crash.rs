@@ -247,7 +247,11 @@ fn clean_up_takes_away_what_dead_processes_left_and_nothing_else() {
                     hosts[0].set_down(false);
                     assert_eq!(get(store, NAME).ok(), before, "{context}");
 
-                    let remains = store.find_remains(Duration::ZERO, &control()).unwrap();
+                    let mut remains = store.find_remains(Duration::ZERO, &control()).unwrap();
+                    // Whole shares of it are told, and go only if that is asked for.
+                    let lost = store.list(&control()).unwrap().lost;
+                    assert_eq!(lost.is_empty(), remains.lost.is_empty(), "{context}");
+                    remains.keys.append(&mut remains.lost);
                     assert!(store.remove_remains(&remains).is_empty());
                     assert_eq!(get(store, NAME).ok(), before, "{context}");
                     // One that can be read, but was not committed, is not for clean-up to judge.
@@ -298,13 +302,98 @@ fn clean_up_believes_no_file_name_and_leaves_what_is_young() {
     let stray = conformance::key(b"stray", 1_700_000_000_000_000_000);
     hosts[0].files().insert(stray.to_string(), Vec::new());
     let century = Duration::from_secs(100 * 365 * 86_400);
-    assert!(
-        store
-            .find_remains(century, &control())
-            .unwrap()
-            .keys
-            .is_empty()
-    );
+    let young = store.find_remains(century, &control()).unwrap();
+    assert!(young.lost.is_empty());
     let remains = store.find_remains(Duration::ZERO, &control()).unwrap();
-    assert_eq!(remains.keys, [(0, stray)]);
+    assert_eq!((remains.keys, remains.lost), (Vec::new(), vec![(0, stray)]));
+}
+
+/// Whichever shares of the newest generation are left: where they do not suffice, it is told, whether
+/// there is an older generation or not, and what is left of it is kept.
+#[test]
+fn what_lost_shares_is_told_and_kept() {
+    for (k, n) in [(2, 3), (2, 5), (4, 6)] {
+        for has_older in [true, false] {
+            for left in 1..everybody(n) {
+                let context = format!("({k},{n}) {has_older} {left:b}");
+                let (hosts, _) = MemoryHost::many(n);
+                let store = store(&hosts, k);
+                put(&store, b"other", b"kept").unwrap();
+                let other: Vec<_> = hosts.iter().map(|host| host.files().clone()).collect();
+                if has_older {
+                    put(&store, NAME, b"old").unwrap();
+                }
+                let snapshot: Vec<_> = hosts.iter().map(|host| host.files().clone()).collect();
+                put(&store, NAME, NEW).unwrap();
+                let is_left = |host: &usize| left >> host & 1 == 1;
+                for host in (0..n).filter(|host| !is_left(host)) {
+                    hosts[host].files().clone_from(&snapshot[host]);
+                }
+                let holders: Vec<_> = (0..n).filter(is_left).collect();
+                let names: Vec<_> = holders.iter().map(|host| hosts[*host].name()).collect();
+                let before: Vec<_> = hosts.iter().map(|host| host.files().clone()).collect();
+
+                let list = store.list(&control()).unwrap();
+                let status = store.status(&control()).unwrap();
+                assert_eq!(status.lost, list.lost, "{context}");
+                let is_readable = get(&store, NAME).is_ok_and(|bytes| bytes == NEW);
+                // What may have been committed is listed, and known as unreadable.
+                assert_eq!(is_readable, holders.len() >= k, "{context}");
+                if is_readable {
+                    assert_eq!(list.lost, [], "{context}");
+                    continue;
+                }
+                let old = has_older && n - holders.len() >= k;
+                let told = list
+                    .lost
+                    .iter()
+                    .map(|lost| (&lost.name[..], &lost.hosts, lost.n));
+                if let [(name, hosts, all)] = told.collect::<Vec<_>>()[..] {
+                    assert_eq!((name, hosts, all), (NAME, &names, n), "{context}");
+                    assert_eq!(list.lost[0].has_older, old, "{context}");
+                } else {
+                    assert!(
+                        has_older && list.lost.len() == 2,
+                        "{context}: {:?}",
+                        list.lost
+                    );
+                }
+                assert!(
+                    !store
+                        .heal_all(&control(), |_, _| ())
+                        .unwrap()
+                        .complete
+                        .is_empty()
+                );
+                assert!(
+                    !store.list(&control()).unwrap().lost.is_empty(),
+                    "{context}"
+                );
+                let mut remains = store.find_remains(Duration::ZERO, &control()).unwrap();
+                assert!(remains.keys.is_empty(), "{context}: {remains:?}");
+                store.remove_remains(&remains);
+                for (host, before) in hosts.iter().zip(&before) {
+                    let files = host.files();
+                    assert!(
+                        before
+                            .iter()
+                            .all(|(key, bytes)| files.get(key) == Some(bytes))
+                    );
+                }
+                // With a host down, nobody can say but that; and what is asked for goes.
+                remains.keys.append(&mut remains.lost);
+                store.remove_remains(&remains);
+                assert_eq!(store.list(&control()).unwrap().lost, [], "{context}");
+                assert_eq!(get(&store, NAME).is_ok(), old, "{context}");
+                for (host, other) in hosts.iter().zip(&other) {
+                    let files = host.files();
+                    assert!(
+                        other
+                            .iter()
+                            .all(|(key, bytes)| files.get(key) == Some(bytes))
+                    );
+                }
+            }
+        }
+    }
 }

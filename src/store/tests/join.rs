@@ -137,6 +137,51 @@ fn as_many_hosts_of_one_store_as_of_another_are_not_written_to() {
 }
 
 #[test]
+fn two_stores_in_halves_are_told_apart_and_nothing_of_either_goes() {
+    for joined in [true, false] {
+        let (hosts, _) = MemoryHost::many(12);
+        for (half, name) in hosts.chunks(6).zip([NAME, b"theirs"]) {
+            put(&store(half, 4), name, b"bytes").unwrap();
+            if joined {
+                join(half, 4).unwrap();
+            }
+        }
+        let mixed = [&hosts[..3], &hosts[9..]].concat();
+        let store = store(&mixed, 4);
+        let status = store.status(&control()).unwrap();
+        assert_eq!(status.different.is_some(), joined);
+        assert_eq!(status.lost.len(), 2);
+        for error in [
+            store.heal(NAME, &control()).map(drop).err(),
+            put(&store, b"new", b"bytes").map(drop).err(),
+        ] {
+            let is_refused = matches!(error, Some(StoreError::DifferentStores { .. }));
+            assert_eq!(is_refused, joined, "{error:?}");
+        }
+        match store.find_remains(Duration::ZERO, &control()) {
+            Err(error) => {
+                assert!(joined && matches!(error, StoreError::DifferentStores { .. }));
+            }
+            Ok(remains) => {
+                assert!(!joined && remains.keys.is_empty(), "{remains:?}");
+                assert!(store.remove_remains(&remains).is_empty());
+            }
+        }
+        for (half, name) in hosts.chunks(6).zip([NAME, b"theirs"]) {
+            assert_eq!(get(&super::store(half, 4), name).unwrap(), b"bytes");
+            assert!(half.iter().all(|host| {
+                let prefix = Key::prefix(name).unwrap();
+                host.files()
+                    .keys()
+                    .filter(|key| key.starts_with(&prefix))
+                    .count()
+                    == 1
+            }));
+        }
+    }
+}
+
+#[test]
 fn hosts_from_before_there_were_ids_get_one_and_late_ones_join() {
     let (hosts, _) = MemoryHost::many(3);
     put(&store(&hosts, 2), NAME, b"old").unwrap();
