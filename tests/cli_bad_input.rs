@@ -177,7 +177,7 @@ fn an_output_that_is_read_from() {
     // What a killed run left may serve to repair from, and is not written over meanwhile.
     desk.exits(0, "mv s3 s3.partial");
     desk.complains(
-        1,
+        2,
         "distdup repair s1 s3.partial -o s0 -o s2 -o s3",
         &["2 shares"],
     );
