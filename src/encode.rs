@@ -157,13 +157,20 @@ pub enum EncodeError {
     },
     /// Too few sinks are left.
     #[error(
-        "{} of {} sinks failed, and at least {least} must take everything",
+        "{} of {} sinks failed, and at least {least} must take everything{}",
         failures(sinks),
-        sinks.len()
+        sinks.len(),
+        if (*k..*least).contains(&(sinks.len() - failures(sinks))) {
+            format!(" (--min-shares can be {k})")
+        } else {
+            String::new()
+        }
     )]
     TooFewSinks {
         /// As many were needed.
         least: usize,
+        /// The least that can be needed.
+        k: usize,
         /// What became of each.
         sinks: Vec<SinkOutcome>,
     },
@@ -194,7 +201,7 @@ catalogue! {
             "Test the machine's memory and processor, and encode on another machine.";
         Self::TooFewSinks { .. } => "too-few-outputs":
             "Too few shares are complete to count. Those that are complete are whole, and too few."
-            "Mend the outputs that are named, and run the same command again with --force; or accept fewer by --min-shares.";
+            "Mend the outputs that are named, and run the same command again with --force.";
         Self::Cancelled => "encode-stopped":
             "Nothing that was being written passes for complete."
             "Run the same command again.";
@@ -205,8 +212,11 @@ catalogue! {
     }
 }
 
+/// Sinks that failed themselves.
 fn failures(sinks: &[SinkOutcome]) -> usize {
-    sinks.iter().filter(|sink| sink.failure.is_some()).count()
+    let own = |failure: &SinkFailure| !matches!(failure, SinkFailure::Abandoned);
+    let failed = |sink: &&SinkOutcome| sink.failure.as_ref().is_some_and(own);
+    sinks.iter().filter(failed).count()
 }
 
 /// Encodes `input` into `sinks.len()` shares; sink i gets share i.
@@ -280,9 +290,9 @@ pub fn encode(
                 totals,
                 sinks,
             }),
-            Err(failed) => Err(failed.into_error(least)),
+            Err(failed) => Err(failed.into_error(least, geometry.k())),
         },
-        Err(Stopped::Spread(error)) => Err(spread.abort(error).into_error(least)),
+        Err(Stopped::Spread(error)) => Err(spread.abort(error).into_error(least, geometry.k())),
         Err(Stopped::Error(error)) => {
             drop(spread);
             Err(error)
@@ -291,11 +301,12 @@ pub fn encode(
 }
 
 impl Failed {
-    fn into_error(self, least: usize) -> EncodeError {
+    fn into_error(self, least: usize, k: usize) -> EncodeError {
         match self.error {
             SpreadError::Cancelled => EncodeError::Cancelled,
             SpreadError::TooFew => EncodeError::TooFewSinks {
                 least,
+                k,
                 sinks: self.sinks,
             },
         }

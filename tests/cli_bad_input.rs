@@ -177,7 +177,7 @@ fn an_output_that_is_read_from() {
     // What a killed run left may serve to repair from, and is not written over meanwhile.
     desk.exits(0, "mv s3 s3.partial");
     desk.complains(
-        1,
+        2,
         "distdup repair s1 s3.partial -o s0 -o s2 -o s3",
         &["2 shares"],
     );
@@ -210,7 +210,11 @@ fn places_that_cannot_be_written_to() {
     let desk = desk();
     let before = desk.names();
     let missing = ["cannot write to gone/b", "its folder gone does not exist"];
-    desk.complains(1, "distdup encode -k 1 -o a -o gone/b in", &missing);
+    desk.complains(
+        1,
+        "distdup encode -k 2 -o gone/a -o gone/b -o c in",
+        &missing,
+    );
     desk.complains(1, "distdup decode s0 s1 -o gone/b", &missing);
     desk.complains(
         1,
@@ -218,6 +222,54 @@ fn places_that_cannot_be_written_to() {
         &["it is a folder"],
     );
     assert_eq!(desk.names(), before);
+}
+
+/// As a full disk or one that is read-only does: it may be a disk that is not mounted.
+#[test]
+fn outputs_without_a_folder_are_dropped_as_long_as_enough_are_left() {
+    let desk = desk();
+    let ran = desk.exits(
+        3,
+        "distdup encode --json -k 1 -o a -o b -o gone/c in >json; code=$?; cat json; exit $code",
+    );
+    let shares = &ran.json()["shares"];
+    assert_eq!(shares[0]["failure"], serde_json::Value::Null);
+    assert_eq!(shares[2]["code"], "output-not-opened");
+    assert!(
+        ran.err
+            .contains("gone/c: could not be opened: its folder gone"),
+        "{}",
+        ran.err
+    );
+    desk.exits(0, "distdup decode b | cmp - in");
+    // What is left of those that were good is not called good when too few of them are.
+    let before = desk.names();
+    let line = "distdup encode -k 2 --min-shares 2 -o x -o /dev/full -o gone/y in";
+    let texts = [
+        "2 of 3 sinks failed, and at least 2",
+        "share 0, x: given up",
+    ];
+    desk.complains(1, line, &texts);
+    let json = desk.exits(1, &format!("{line} --json")).json();
+    assert_eq!(json["shares"][0]["code"], "output-given-up");
+    assert_eq!(desk.names(), before);
+    // Fewer are offered where that would help, and not where it would not.
+    let line = "distdup encode -k 2 -o x -o y -o gone/z in";
+    desk.complains(3, line, &[]);
+    let line = "distdup encode -k 1 --min-shares 3 -o /dev/full -o u -o v in";
+    desk.complains(1, line, &["must take everything (--min-shares can be 1)"]);
+    let ran = desk.exits(1, "distdup encode -k 2 -o w -o /dev/full -o /dev/full in");
+    assert!(!ran.err.contains("--min-shares"), "{}", ran.err);
+}
+
+#[test]
+fn names_that_begin_with_a_dash_get_a_tip_that_works() {
+    let desk = desk();
+    let texts = ["is given as ./-name", "code: usage-option"];
+    desk.complains(2, "distdup encode -k 2 -n 3 -o '-s{i}' in", &texts);
+    let texts = ["use '-- --no-encryption'"];
+    desk.complains(2, "distdup backup in --no-encryption", &texts);
+    desk.exits(0, "distdup encode -k 2 -n 3 -o './-s{i}' in");
 }
 
 #[test]
@@ -502,8 +554,9 @@ fn names_cannot_command_a_terminal() {
         ran.err
     );
     let ran = desk.exits(
-        1,
+        3,
         r#"distdup encode -k 1 -o "$(printf 'gone\007/x')" -o b in"#,
     );
     assert!(ran.err.contains(r"gone\u{7}/x"), "{}", ran.err);
+    assert!(ran.text().contains(r"repair b -o $'gone\007/x'"), "{ran:?}");
 }

@@ -34,6 +34,28 @@ fn any_four_of_six_give_the_stream_back() {
 }
 
 #[test]
+fn what_the_readme_says_of_any_stream_works_as_pasted() {
+    let desk = Desk::with_input(300_000);
+    desk.exits(0, "mv in backup.tar");
+    let readme = concat!(env!("CARGO_MANIFEST_DIR"), "/README.md");
+    let readme = std::fs::read_to_string(readme).unwrap();
+    let (_, rest) = readme.split_once("## Any stream").unwrap();
+    let (part, _) = rest.split_once("\n## ").unwrap();
+    let needs_more = |line: &str| {
+        ["/home", "ssh ", "pg_dump"]
+            .iter()
+            .any(|it| line.contains(it))
+    };
+    let lines = part.lines().filter_map(|line| line.strip_prefix("    "));
+    let lines: Vec<&str> = lines.filter(|line| !needs_more(line)).collect();
+    assert!(lines.len() >= 8, "{lines:?}");
+    for line in lines {
+        desk.exits(0, line);
+    }
+    desk.exits(0, "cmp restored.tar backup.tar && cmp again.tar backup.tar");
+}
+
+#[test]
 fn n_is_the_number_of_outputs_unless_given() {
     let desk = Desk::with_input(LEN);
     desk.exits(0, "cat in | distdup encode -k 2 -o a -o b -o c");

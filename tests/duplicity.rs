@@ -500,6 +500,14 @@ fn results_are_told_in_our_terms() {
         let output = world.run(&[&["--json", "backup", "test"], SMALL_VOLUMES].concat());
         assert_exit(&output, 0);
         let result: Value = serde_json::from_slice(&output.stdout).unwrap();
+        // As it is told, it is restored.
+        let told = result["restore"]
+            .as_str()
+            .unwrap()
+            .replacen("distdup", DISTDUP, 1);
+        let mut shell = Command::new("sh");
+        world.furnish(shell.args(["-c", &told]));
+        world.is_restored(&shell.output().unwrap(), 0);
         assert_eq!(
             (&result["volumes"], &result["objects"]),
             (&json!(3), &json!(5))

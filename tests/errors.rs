@@ -102,6 +102,11 @@ const EXAMPLES: &[(&str, &str, &str)] = &[
         "distdup encode -k 2 -n 4 -o a0 -o a1 -o a2 -o 'exec:cat >a3; false' in",
     ),
     (
+        "output-given-up",
+        "",
+        "distdup encode -k 2 -o a0 -o a1 -o /dev/full --min-shares 3 in",
+    ),
+    (
         "output-stalled",
         "head -c 9000000 /dev/zero >big",
         "distdup encode -k 2 -n 4 -o a0 -o a1 -o a2 -o 'exec:sleep 9 >/dev/null 2>&1' --sink-timeout 0.4 big",
@@ -136,6 +141,11 @@ const EXAMPLES: &[(&str, &str, &str)] = &[
     ),
     ("output-command", "", "distdup decode s0 s1 -o exec:"),
     ("output-names", "", "distdup encode -k 2 -o 'a{i}' in"),
+    (
+        "output-read",
+        "",
+        "distdup encode -k 2 -o in -o a -o b --force in",
+    ),
     ("output-twice", "", "distdup encode -k 2 -o a -o a -o b in"),
     ("descriptor", "", "distdup inspect fd:77"),
     (
@@ -660,8 +670,11 @@ fn backup() -> &'static Desk {
     })
 }
 
-/// What a command line says on standard error, and the codes in what it prints for programs.
-fn provoke(before: &str, line: &str) -> (String, Vec<String>) {
+/// What a command line says on standard error, the codes in what it prints for programs, and how it exits.
+type Said = (String, Vec<String>, i32);
+
+/// Has a command line say something.
+fn provoke(before: &str, line: &str) -> Said {
     let desk = Desk::with_input(3000);
     desk.exits(
         0,
@@ -689,11 +702,12 @@ fn provoke(before: &str, line: &str) -> (String, Vec<String>) {
         .any(|it| line.starts_with(&format!("distdup {it}")));
     let out = if tells { ran.out } else { Vec::new() };
     let text = String::from_utf8(out).unwrap() + &ran.err;
-    (text.replace(here.to_str().unwrap(), "/here/"), codes)
+    let text = text.replace(here.to_str().unwrap(), "/here/");
+    (text, codes, ran.code.unwrap())
 }
 
 /// The same of all examples. Many wait for something, so that several are under way at once.
-fn provoke_all() -> Vec<(String, Vec<String>)> {
+fn provoke_all() -> Vec<Said> {
     let next = AtomicUsize::new(0);
     let work = || {
         let mut done = Vec::new();
@@ -766,11 +780,11 @@ fn every_code_is_met_and_the_document_says_what_is_said() {
     }
     let mut said = BTreeMap::new();
     let mut unmet = String::new();
-    for ((code, before, line), (err, codes)) in EXAMPLES.iter().zip(provoke_all()) {
+    for ((code, before, line), (err, codes, exit)) in EXAMPLES.iter().zip(provoke_all()) {
         if !codes.iter().any(|found| found == code) {
             writeln!(unmet, "{line}: expected {code}, found {codes:?}\n{err}").unwrap();
         }
-        said.insert(*code, (*before, *line, err));
+        said.insert(*code, (*before, *line, err, exit));
     }
     assert!(unmet.is_empty(), "{unmet}");
     let mut text = String::from(HEAD);
@@ -783,7 +797,7 @@ fn every_code_is_met_and_the_document_says_what_is_said() {
             about = title;
         }
         write!(text, "\n### `{code}`\n\n{meaning}\n\nNext: {next}\n").unwrap();
-        if let Some((before, line, err)) = said.get(code) {
+        if let Some((before, line, err, exit)) = said.get(code) {
             text.push('\n');
             if !before.is_empty() {
                 writeln!(text, "    $ {before}").unwrap();
@@ -793,6 +807,7 @@ fn every_code_is_met_and_the_document_says_what_is_said() {
             for said in settled(said).lines() {
                 writeln!(text, "    {said}").unwrap();
             }
+            writeln!(text, "\nExits {exit}.").unwrap();
         } else {
             let (_, why) = NOT_MET
                 .iter()

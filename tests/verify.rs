@@ -595,5 +595,9 @@ fn shares_of_a_pipe_or_a_command_that_is_named_as_zfecs_files_are_read() {
         assert_eq!(ran.code, Some(0), "{ran:?}");
         desk.write("a.fec", b"zfec");
         desk.complains(2, &format!("distdup {command} a.fec p0"), &["zfec"]);
+        // Neither leads to the other.
+        for line in ["distdup inspect a.fec", "distdup repair a.fec -o 'r{i}'"] {
+            desk.complains(2, line, &["seems to be a share of zfec's"]);
+        }
     }
 }

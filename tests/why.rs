@@ -265,6 +265,39 @@ fn the_program_draws_a_map_and_says_what_to_do() {
 }
 
 #[test]
+fn a_stale_share_among_good_ones_is_told_apart() {
+    let desk = Desk::with_input(3000);
+    desk.exits(
+        0,
+        "distdup encode -k 4 -n 6 -o 'old{i}' in && distdup encode -k 4 -n 6 -o 'c{i}' in",
+    );
+    desk.exits(0, "cp old0 c0");
+    let ran = desk.exits(3, "distdup why c?");
+    assert_eq!(ran.text().matches("IT COMES BACK").count(), 1, "{ran:?}");
+    assert_eq!(ran.text().matches("IT DOES NOT").count(), 1, "{ran:?}");
+    let json = desk.exits(3, "distdup why c? --json").json();
+    assert_eq!(json["status"], "degraded");
+    let ran = desk.exits(0, "distdup verify c?");
+    assert!(ran.text().contains("shares of 2 streams"), "{ran:?}");
+    let texts = [
+        "c0, a share of another stream",
+        "leave what it would replace",
+    ];
+    desk.complains(2, "distdup repair c? -o 'c{i}' --force", &texts);
+    desk.exits(
+        0,
+        "distdup repair c1 c2 c3 c4 c5 -o 'c{i}' --force && distdup why c?",
+    );
+    // Where none comes back, one is named.
+    let texts = ["of 2 streams none comes back, such as stream "];
+    desk.complains(1, "distdup why old0 c1", &texts);
+    // A copy that is whole needs no other.
+    let ran = desk.exits(3, "cp c0 dup && distdup why c0 dup c1 c2 c3");
+    let line = "restore it by: distdup decode c0 c1 c2 c3 -o OUT";
+    assert!(ran.text().contains(line), "{ran:?}");
+}
+
+#[test]
 fn a_hopeless_set_is_called_so() {
     let desk = Desk::with_input(1000);
     desk.exits(

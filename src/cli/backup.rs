@@ -13,7 +13,7 @@ use distdup::duplicity::low_disk::Needs;
 use distdup::duplicity::options::is_dry_run;
 use distdup::duplicity::protocol::Event;
 use distdup::duplicity::runtime::Runtime;
-use distdup::quote::quote_path;
+use distdup::quote::{name_for_shell, quote_path};
 use distdup::survival;
 use distdup_codecs::Code;
 use serde_json::{Value, json};
@@ -144,7 +144,11 @@ impl Backup {
         if standing.objects == 0 {
             return Err(Unwell::StoredNothing).context("there is no backup");
         }
-        let restore = plan.restore_command(&selection.words());
+        let mut words = selection.words();
+        if let Some(path) = self.duplicity.which.path() {
+            words.extend(["--duplicity".into(), name_for_shell(path)]);
+        }
+        let restore = plan.restore_command(&words, &self.duplicity.options);
         print(console, &plan, &target, &ended, &standing, &restore)
     }
 }

@@ -42,8 +42,9 @@ Examples:
   distdup cleanup 'backup_test/distdup{i}'
   distdup cleanup disk0 disk1 disk2 --force
 
-Only what no restore can need is listed. Shares that are whole, and too few to restore anything, are not,
-but with --lost: the others may be on a disk that comes back. Of volumes of a backup that was cut short, Duplicity knows more:
+Only what no restore can need is listed. Shares that are whole, and too few to restore anything, are
+not, but with --lost: the others may be on a disk that comes back. Of volumes of a backup that was
+cut short, Duplicity knows more:
   distdup duplicity -o 'backup_test/distdup{i}' cleanup";
 
 /// What is said of whole shares that are too few.

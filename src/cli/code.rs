@@ -20,7 +20,7 @@ pub struct CodeArgs {
     /// Shares that suffice
     #[arg(short)]
     k: Option<usize>,
-    /// Shares in all [default: as many as there are hosts or outputs]
+    /// Shares in all [default: as many as there are outputs]
     #[arg(short)]
     n: Option<usize>,
     /// Parity equations for xor, such as '3^5^6,2^4^6,1^4^5,1^2^3'

@@ -63,8 +63,8 @@ Examples:
   distdup duplicity -o 'backup_test/distdup{i}' verify test/
   distdup duplicity -o 'backup_test/distdup{i}' replicate distdup:// file:///mnt/copy
 
-From COMMAND on, all is Duplicity's; options before it are ours. The hosts' URL is filled in where the
-command takes it. Of a command that distdup does not know it is so only where distdup:// stands.
+From COMMAND on, all is Duplicity's; options before it are ours. The hosts' URL is filled in where
+the command takes it. Of a command that distdup does not know it is so only where distdup:// stands.
 Output and exit code are Duplicity's. If that is 0, but hosts were missing or faulty, it is 3.";
 
 impl Duplicity {

@@ -9,7 +9,7 @@ use std::time::Duration;
 use anyhow::Context;
 use clap::Args;
 use distdup::descriptor::Descriptor;
-use distdup::encode::{EncodeError, EncodeOptions, EncodeReport, encode};
+use distdup::encode::{EncodeError, EncodeOptions, EncodeReport, default_min_shares, encode};
 use distdup::input::{FileInput, FromCommand, Input, NamedPipe, Promised, ReaderInput};
 use distdup::place::Place;
 use distdup::quote::quote;
@@ -112,11 +112,8 @@ impl Encode {
             force: self.force,
             sync: !self.no_sync,
         };
-        let sinks: anyhow::Result<Vec<_>> = outputs
-            .iter()
-            .map(|output| names::sink(output, options))
-            .collect();
-        let sinks = sinks?;
+        let spare = code.as_deref().map_or(0, |code| self.spare(code));
+        let sinks = names::sinks(&outputs, options, spare)?;
         // It is removed whatever happens below.
         let pipe = self.fifo.as_deref().map(|path| {
             NamedPipe::make(path).with_context(|| {
@@ -138,7 +135,7 @@ impl Encode {
         let stopped = watch.was_stopped();
         drop(watch);
         match result {
-            Ok(done) => print(console, &done, elapsed),
+            Ok(done) => print(console, &done, &outputs, elapsed),
             Err(
                 error @ (EncodeError::MinShares { .. }
                 | EncodeError::Memory(_)
@@ -146,7 +143,7 @@ impl Encode {
             ) => Err(Usage::new(error).into()),
             Err(error) => {
                 if let EncodeError::TooFewSinks { sinks, .. } = &error {
-                    report::sinks(console, sinks);
+                    report::too_few(console, sinks);
                 }
                 Err(error).context(if stopped {
                     "stopped by a signal"
@@ -185,6 +182,12 @@ impl Encode {
             ("--verify", self.tuning.verify),
         ])?;
         Ok(None)
+    }
+
+    /// How many sinks may be lost.
+    fn spare(&self, code: &dyn Code) -> usize {
+        let least = self.min_shares.unwrap_or_else(|| default_min_shares(code));
+        code.geometry().n().saturating_sub(least)
     }
 
     fn options(&self, code: Arc<dyn Code>) -> EncodeOptions {
@@ -276,7 +279,12 @@ fn shown(path: &std::path::Path) -> String {
     quote(path.as_os_str().as_encoded_bytes())
 }
 
-fn print(console: Console, done: &EncodeReport, elapsed: Duration) -> anyhow::Result<Outcome> {
+fn print(
+    console: Console,
+    done: &EncodeReport,
+    outputs: &[OsString],
+    elapsed: Duration,
+) -> anyhow::Result<Outcome> {
     report::sinks(console, &done.sinks);
     let good: ShardSet = done
         .sinks
@@ -304,7 +312,11 @@ fn print(console: Console, done: &EncodeReport, elapsed: Duration) -> anyhow::Re
         report::survival(&done.common, good)
     );
     if outcome == Outcome::Degraded {
-        let command = report::command("repair", sources(done, good), failed(done));
+        let command = report::command(
+            "repair",
+            sources(done, outputs, good),
+            failed(done, outputs),
+        );
         let _ = write!(text, "\nwrite what is missing by: {command}");
     }
     console.detail(format!(
@@ -321,8 +333,8 @@ fn print(console: Console, done: &EncodeReport, elapsed: Duration) -> anyhow::Re
 
 /// Where repair finds what was written: files as they are called, if they are enough; else what went
 /// elsewhere, too, under a name that is to be filled in.
-fn sources(done: &EncodeReport, good: ShardSet) -> Vec<String> {
-    let is_file = |index: &usize| Path::new(&done.sinks[*index].name).is_file();
+fn sources(done: &EncodeReport, outputs: &[OsString], good: ShardSet) -> Vec<OsString> {
+    let is_file = |index: &usize| Path::new(&outputs[*index]).is_file();
     let files: ShardSet = good.iter().filter(is_file).collect();
     let taken = if done.common.code().is_recoverable(files) {
         files
@@ -331,17 +343,20 @@ fn sources(done: &EncodeReport, good: ShardSet) -> Vec<String> {
     };
     let name = |index| {
         if files.contains(index) {
-            done.sinks[index].name.clone()
+            outputs[index].clone()
         } else {
-            format!("SHARE{index}")
+            format!("SHARE{index}").into()
         }
     };
     taken.iter().map(name).collect()
 }
 
-fn failed(done: &EncodeReport) -> impl Iterator<Item = &str> {
+fn failed<'a>(
+    done: &'a EncodeReport,
+    outputs: &'a [OsString],
+) -> impl Iterator<Item = &'a OsString> {
     let failed = done.sinks.iter().filter(|sink| is_failed(sink));
-    failed.map(|sink| sink.name.as_str())
+    failed.map(|sink| &outputs[sink.index])
 }
 
 fn is_failed(sink: &distdup::encode::SinkOutcome) -> bool {

@@ -6,7 +6,8 @@ use std::ffi::OsString;
 use std::fmt;
 
 use clap::CommandFactory;
-use clap::error::{ContextValue, ErrorKind};
+use clap::builder::StyledStr;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use distdup::agreement::is_cancelled;
 use distdup::catalogue::{Catalogued, Chapter, Entry, catalogue, entry_of, said};
 use distdup::decode::GatherError;
@@ -213,22 +214,41 @@ pub fn misspoken(mut error: clap::Error) -> Exit {
         let _ = error.print();
         return Exit::Ended(Outcome::Done);
     }
+    let about = About {
+        command: guessed_command(),
+        ..About::default()
+    };
     quote_context(&mut error);
+    mend_tip(&mut error, about.command.as_deref());
     let _ = error.print();
+    let is_help = error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand;
     let error = Misspoken::of(&error);
     let entry = error.entry().unwrap_or(&USAGE[0]);
-    print_code(entry);
+    if !is_help {
+        print_code(entry);
+    }
     // What was parsed is gone; a value that looks like the flag does no harm here.
     if env::args_os().any(|argument| argument == "--json") {
-        let about = About {
-            command: guessed_command(),
-            ..About::default()
-        };
         let next = about.fill(entry.next);
         let json = to_json(&[error.to_string()], entry, &next);
         print_json(Console::FOR_PROGRAMS, &json);
     }
     Exit::Usage
+}
+
+/// What follows `--` is for a command that is run, and for Duplicity: only there clap's tip is right.
+fn mend_tip(error: &mut clap::Error, command: Option<&str>) {
+    let has_tip = error.get(ContextKind::Suggested).is_some();
+    let is_option = error.kind() == ErrorKind::UnknownArgument;
+    if !is_option || !has_tip || matches!(command, Some("backup" | "restore" | "duplicity")) {
+        return;
+    }
+    if error.get(ContextKind::SuggestedArg).is_some() {
+        error.remove(ContextKind::Suggested);
+    } else {
+        let tip = StyledStr::from("a name that begins with - is given as ./-name");
+        error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![tip]));
+    }
 }
 
 /// What was given on the command line stands in clap's messages as it is.

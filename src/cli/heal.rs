@@ -38,8 +38,8 @@ Examples:
   distdup heal 'backup_test/distdup{i}'
   distdup heal disk0 disk1 disk2 --replace-lost
 
-Every share is read through, and what is written is read back before it counts. Nothing is written but
-to the hosts.";
+Every share is read through, and what is written is read back before it counts. Nothing is written
+but to the hosts.";
 
 /// What was done for a host.
 #[derive(Debug, Default)]

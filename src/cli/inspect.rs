@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::fmt::Write;
+use std::slice;
 use std::time::{Duration, UNIX_EPOCH};
 
 use anyhow::Context;
@@ -32,6 +33,7 @@ pub struct Inspect {
 
 impl Inspect {
     pub fn run(self, console: Console) -> anyhow::Result<Outcome> {
+        super::zfec::refuse_shares(slice::from_ref(&self.share))?;
         let shown = quote(self.share.as_encoded_bytes());
         let source = names::sources(&[self.share])?
             .pop()

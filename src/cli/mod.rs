@@ -114,29 +114,17 @@ impl Command {
         };
         outcome.map(Exit::Ended)
     }
-
-    /// Whether a configuration file has something to say about it.
-    fn has_settings(&self) -> bool {
-        matches!(
-            self,
-            Self::Backup(_)
-                | Self::Restore(_)
-                | Self::Duplicity(_)
-                | Self::Status(_)
-                | Self::Heal(_)
-                | Self::Cleanup(_)
-                | Self::Resident(_)
-                | Self::Availability(_)
-                | Self::Compare(_)
-                | Self::Config(_)
-        )
-    }
 }
+
+/// Commands about which a configuration file has nothing to say.
+const WITHOUT_SETTINGS: &[&str] = &[
+    "encode", "decode", "verify", "why", "inspect", "repair", "codecs", "explain",
+];
 
 #[derive(Debug, Args)]
 #[command(next_help_heading = "General")]
 struct Globals {
-    /// Print errors only
+    /// Print warnings and errors only
     #[arg(short, long, global = true)]
     quiet: bool,
     /// Print more
@@ -234,9 +222,21 @@ fn command_path(matches: &clap::ArgMatches) -> Option<String> {
 }
 
 impl Cli {
+    /// The help of no command tells of what is of no use to it.
+    fn parser() -> clap::Command {
+        let parser = Self::command();
+        let selection = |arg: &&clap::Arg| ["config", "profile"].contains(&arg.get_id().as_str());
+        let hidden = parser.get_arguments().filter(selection).cloned();
+        let hidden: Vec<_> = hidden.map(|arg| arg.hide(true)).collect();
+        let hide = |command: clap::Command| command.args(&hidden);
+        WITHOUT_SETTINGS
+            .iter()
+            .fold(parser, |parser, name| parser.mut_subcommand(name, hide))
+    }
+
     /// What the command line asks for.
     pub fn read() -> Result<Self, clap::Error> {
-        let mut parser = Self::command();
+        let mut parser = Self::parser();
         let matches = parser.try_get_matches_from_mut(env::args_os())?;
         let cli = Self::from_arg_matches(&matches).map_err(|error| error.format(&mut parser))?;
         Ok(Self {
@@ -272,7 +272,8 @@ impl Cli {
             hosts: self.command.hosts(&selection),
             settings: selection.words().join(" "),
         };
-        if selection.is_given() && !self.command.has_settings() {
+        let is_without = |name: &str| WITHOUT_SETTINGS.contains(&name);
+        if selection.is_given() && about.command.as_deref().is_some_and(is_without) {
             let error = Usage::say(
                 "--config and --profile are of no use here: nothing is set for this command",
             );
@@ -295,7 +296,7 @@ mod tests {
 
     #[test]
     fn every_help_fits_a_screen_and_has_an_example() {
-        let mut cli = Cli::command().term_width(100);
+        let mut cli = Cli::parser().term_width(100);
         cli.build();
         let names: Vec<_> = cli
             .get_subcommands()
@@ -308,9 +309,18 @@ mod tests {
                 .map(|c| c.render_help().to_string());
             helps.push((name, help.unwrap()));
         }
+        for command in cli.get_subcommands() {
+            let after = command.get_after_help().map(ToString::to_string);
+            for line in after.unwrap_or_default().lines() {
+                assert!(line.chars().count() <= 100, "it is broken anew: {line}");
+            }
+        }
         for (name, help) in helps {
+            let (_, general) = help.split_once("General").unwrap();
+            let takes_settings = !WITHOUT_SETTINGS.contains(&name.as_str());
+            assert_eq!(general.contains("--profile"), takes_settings, "{name}");
             assert!(
-                help.lines().count() <= 44,
+                help.lines().count() <= 45,
                 "{name}: {} lines\n{help}",
                 help.lines().count()
             );

@@ -1,5 +1,6 @@
 //! Sources and outputs as a user names them, opened and held against each other.
 
+use std::error::Error;
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io::{self, Read};
@@ -9,7 +10,8 @@ use anyhow::Context;
 use distdup::format::header::{self, MAX_HEADER};
 use distdup::place::Place;
 use distdup::quote::quote;
-use distdup::sink::{self, Sink, SinkError, set};
+use distdup::sink::set::{self, SetError};
+use distdup::sink::{self, Lost, Sink, SinkError};
 use distdup::source::{self, Source};
 
 use super::Usage;
@@ -35,15 +37,58 @@ pub fn places(names: &[OsString]) -> Vec<(String, Place)> {
 
 /// The sink of this name.
 pub fn sink(name: &OsStr, options: sink::Options) -> anyhow::Result<Box<dyn Sink>> {
-    let wrong = |error: SinkError| match error {
-        SinkError::Scheme { .. } | SinkError::NoCommand | SinkError::Descriptor(_) => {
+    opened(name, sink::parse(name, options))
+}
+
+fn opened(name: &OsStr, sink: Result<Box<dyn Sink>, SinkError>) -> anyhow::Result<Box<dyn Sink>> {
+    let wrong = |error: SinkError| {
+        if is_wrong(&error) {
             anyhow::Error::from(Usage::new(error))
+        } else {
+            error.into()
         }
-        error => error.into(),
     };
-    sink::parse(name, options)
-        .map_err(wrong)
+    sink.map_err(wrong)
         .with_context(|| format!("cannot write to {}", quote(name.as_encoded_bytes())))
+}
+
+/// The sinks of these names, of which as many as `spare` may be lost: by a disk that is not mounted, or
+/// that fails. More are more likely a mistake in a name, which is better told before anything is read.
+pub fn sinks(
+    names: &[OsString],
+    options: sink::Options,
+    spare: usize,
+) -> anyhow::Result<Vec<Box<dyn Sink>>> {
+    let mut lost = 0;
+    let sink = |name: &OsString| match sink::parse(name, options) {
+        Err(error @ (SinkError::NoFolder { .. } | SinkError::Io(_))) if lost < spare => {
+            lost += 1;
+            let name = quote(name.as_encoded_bytes());
+            Ok(Box::new(Lost { name, error }) as Box<dyn Sink>)
+        }
+        sink => opened(name, sink),
+    };
+    names.iter().map(sink).collect()
+}
+
+/// Whether it is the name that is wrong, whatever is there.
+fn is_wrong(error: &SinkError) -> bool {
+    matches!(
+        error,
+        SinkError::Scheme { .. } | SinkError::NoCommand | SinkError::Descriptor(_)
+    )
+}
+
+/// The same of what stands in an error of the system's.
+pub fn are_wrong(error: &io::Error) -> bool {
+    let mut next: Option<&(dyn Error + 'static)> = error.get_ref().map(|inner| inner as _);
+    while let Some(error) = next {
+        if error.is::<SetError>() || error.downcast_ref().is_some_and(is_wrong) {
+            return true;
+        }
+        next = error.source();
+    }
+    false
 }
 
 /// Refuses outputs of which two are the same, or one is read.

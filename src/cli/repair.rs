@@ -21,7 +21,7 @@ use super::console::{Console, warn};
 use super::decode::{Sources, Tuning};
 use super::size::{parse_seconds, show_size, show_time};
 use super::watch::Watch;
-use super::{Outcome, names, report};
+use super::{Outcome, Usage, names, report};
 
 /// Write shares that are missing or damaged, from those that are there
 #[derive(Debug, Args)]
@@ -56,6 +56,7 @@ back before they get their names; pipes and commands cannot be.";
 
 impl Repair {
     pub fn run(self, console: Console) -> anyhow::Result<Outcome> {
+        super::zfec::refuse_shares(&self.sources.shares)?;
         let watch = Watch::start(console, None, "share")?;
         let checked = self.check(&watch)?;
         let sources = names::sources(&self.sources.shares)?;
@@ -91,6 +92,9 @@ impl Repair {
                     )
                     .context("cannot print the result")?;
                 Ok(Outcome::Done)
+            }
+            Err(RepairError::Sinks(error)) if names::are_wrong(&error) => {
+                Err(Usage::new(RepairError::Sinks(error)).into())
             }
             Err(error) => {
                 if let RepairError::AllFailed { sinks } = &error {
@@ -239,7 +243,14 @@ impl Choice<'_> {
         for source in self.checked {
             let own = source.index_in(common) == Some(index) || source.is_remnant;
             if !own || set::disturbs(output, &source.place) {
-                let input = (source.name.clone(), source.place.clone());
+                let own = source.verdict.common.as_ref();
+                let foreign = own.is_some_and(|own| **own != *common);
+                let of = if foreign {
+                    ", a share of another stream"
+                } else {
+                    ""
+                };
+                let input = (format!("{}{of}", source.name), source.place.clone());
                 set::distinct([output.as_os_str()], &[input]).map_err(io::Error::other)?;
             }
         }

@@ -36,6 +36,17 @@ pub fn sinks(console: Console, sinks: &[SinkOutcome]) {
     }
 }
 
+/// The same where too few were: those that are complete are there all the same.
+pub fn too_few(console: Console, sinks: &[SinkOutcome]) {
+    self::sinks(console, sinks);
+    for sink in sinks.iter().filter(|sink| sink.failure.is_none()) {
+        warn(format!(
+            "share {}, {}: complete, and left as it is",
+            sink.index, sink.name
+        ));
+    }
+}
+
 /// As JSON: one object for each share that was to be written.
 pub fn sinks_json(sinks: &[SinkOutcome]) -> Value {
     let share = |sink: &SinkOutcome| {

@@ -5,7 +5,7 @@ use std::ffi::{OsStr, OsString};
 use std::fmt::Display;
 use std::fs;
 use std::os::unix::process::ExitStatusExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -85,6 +85,11 @@ pub struct DuplicityArgs {
 }
 
 impl Which {
+    /// Its script, if that was given.
+    pub fn path(&self) -> Option<&Path> {
+        self.duplicity.as_deref()
+    }
+
     /// What is set by it.
     pub fn settings(&self) -> Settings {
         Settings {
@@ -320,7 +325,7 @@ catalogue! {
     Unwell {
         Self::Stopped => "duplicity-stopped":
             "What was asked for is not complete. What was backed up before is as it was, unless the command was to remove some of it."
-            "Run the same command again: Duplicity goes on where it can.";
+            "Run the same command again: a backup goes on where Duplicity can, and a restore begins anew.";
         Self::Failed { .. } => "duplicity-failed":
             "What was asked for is not complete. What was backed up before is as it was, unless the command was to remove some of it."
             "Mend what Duplicity says above (-v tells more), and run the same command again.";

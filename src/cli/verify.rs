@@ -58,6 +58,7 @@ Examples:
   distdup verify --subset 5% s*       a sample, other stripes each time: what is rare it may miss
   distdup verify --parity s*          also finds shares that were forged with right digests
 
+Each share is judged by itself, of whichever stream it is and whatever else is missing.
 Exits 0 if every share is whole, 3 if some are not and the stream can be restored from the good
 ones, 1 otherwise. With --parity, 0 is only for shares that agree: 3 is also for whole shares that
 do not, or of whose stream none can be spared to compare.";
@@ -429,6 +430,12 @@ fn text(verdicts: &[Verdict], sets: &Sets<'_>) -> String {
                 report::survival(common, *good)
             );
         }
+    }
+    if let count @ 2.. = sets.0.len() {
+        let _ = writeln!(
+            text,
+            "these are shares of {count} streams: only those of one belong together"
+        );
     }
     text.truncate(text.trim_end().len());
     text

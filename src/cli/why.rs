@@ -45,7 +45,8 @@ Every share is read to its end, all in step. The map has a line for each share a
 stripes: # good, x damaged (some or all of them), . missing, ! cannot be had. Frames are believed
 that their own digests vouch for; that none was forged, a decode tells.
 
-Exits 0 if all n shares are there and whole, 3 if the stream can be had all the same, 1 otherwise.";
+Exits 0 if all n shares are there and whole, 3 if the stream can be had all the same, 1 otherwise.
+Of several streams it is enough for 3 that one can be had; --stream asks about a single one.";
 
 impl Why {
     pub fn run(self, console: Console) -> anyhow::Result<Outcome> {
@@ -69,14 +70,23 @@ impl Why {
         console
             .result(text(&found, &given, width()), &as_json(&found, &outcome))
             .context("cannot print the result")?;
-        Ok(outcome?)
+        match (outcome, found.streams.as_slice()) {
+            (Err(finding), [first, _, ..]) => Err(finding).context(format!(
+                "of {} streams none comes back, such as stream {}",
+                found.streams.len(),
+                first.common.stream()
+            )),
+            (outcome, _) => Ok(outcome?),
+        }
     }
 }
 
-/// What is to be said in the end; an error if some stream does not come back.
+/// What is to be said in the end; an error if no stream comes back.
 fn outcome(found: &Diagnosis) -> Result<Outcome, Finding> {
     let mut streams = found.streams.iter();
-    if let Some(lost) = streams.clone().find(|stream| !stream.is_recoverable()) {
+    if !streams.clone().any(StreamDiagnosis::is_recoverable)
+        && let Some(lost) = streams.clone().next()
+    {
         return Err(finding(lost));
     }
     let flawless = found.strays.is_empty() && streams.all(StreamDiagnosis::is_flawless);
@@ -256,7 +266,7 @@ impl<'a> Page<'a> {
                 .unwrap_or(stream.there());
             self.line(format!(
                 "restore it by: {}",
-                report::command("decode", self.names(from), ["OUT"])
+                report::command("decode", self.enough(from), ["OUT"])
             ));
             if !stream.is_flawless() {
                 self.mending();
@@ -327,6 +337,18 @@ impl<'a> Page<'a> {
     fn names(&self, shares: ShardSet) -> impl Iterator<Item = &'a OsStr> {
         let stream = self.stream;
         let sources = |index: usize| stream.shares[index].sources.iter();
+        let name = |source: &usize| self.name(&stream.sources[*source].outcome);
+        shares.into_iter().flat_map(sources).map(name)
+    }
+
+    /// The same with no copies that are not needed.
+    fn enough(&self, shares: ShardSet) -> impl Iterator<Item = &'a OsStr> {
+        let stream = self.stream;
+        let sources = |index: usize| {
+            let copies = &stream.shares[index].sources;
+            let whole = copies.iter().position(|at| stream.sources[*at].is_whole());
+            whole.map_or(copies.as_slice(), |at| &copies[at..=at])
+        };
         let name = |source: &usize| self.name(&stream.sources[*source].outcome);
         shares.into_iter().flat_map(sources).map(name)
     }

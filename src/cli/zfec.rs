@@ -64,7 +64,7 @@ pub fn refuse_shares(names: &[OsString]) -> anyhow::Result<()> {
         None => Ok(()),
         Some(name) => Err(Usage::say(format!(
             "{} seems to be a share of zfec's, which has no digest to check it by: give more of them than \
-             suffice to distdup decode, which tells whether they agree",
+             suffice to distdup decode, which tells whether they agree; encode what it gives to have all of them",
             quote(name.as_encoded_bytes())
         ))),
     }

@@ -9,7 +9,7 @@ use super::launch::Version;
 use super::options;
 use super::passphrase;
 use crate::catalogue::catalogue;
-use crate::quote::{name_for_shell, quote_path};
+use crate::quote::{for_shell, name_for_shell, quote_path};
 
 /// Words that a user may put first among Duplicity's options, to say what is to be done.
 pub const ACTIONS: &[&str] = &["backup", "full", "incr", "inc", "incremental"];
@@ -159,8 +159,9 @@ impl Plan {
         Ok(arguments)
     }
 
-    /// The command that restores it, from here; `selection` are the words that choose settings.
-    pub fn restore_command(&self, selection: &[String]) -> String {
+    /// The command that restores it, from here; `selection` are the words that choose settings, `options`
+    /// those for Duplicity.
+    pub fn restore_command(&self, selection: &[String], options: &[OsString]) -> String {
         let target = joined("restore_", &self.name);
         let mut command = String::from("distdup restore");
         for word in selection {
@@ -174,6 +175,10 @@ impl Plan {
                 command.push_str(" --from ");
                 command.push_str(&name_for_shell(name));
             }
+        }
+        for (at, option) in options::of_both(options).iter().enumerate() {
+            command.push_str(if at == 0 { " -- " } else { " " });
+            command.push_str(&for_shell(option));
         }
         command
     }
@@ -203,23 +208,28 @@ mod tests {
             let plan = Plan::new(&folder.path().join(name), None).unwrap();
             assert_eq!(plan.layout, Layout::In("backup_it's".into()), "{name}");
             assert_eq!(
-                plan.restore_command(&[]),
+                plan.restore_command(&[], &[]),
                 "distdup restore 'restore_it'\\''s'"
             );
         }
         let plan = Plan::new(&source, named("h{i}/b")).unwrap();
         assert_eq!(
-            plan.restore_command(&[]),
+            plan.restore_command(&[], &[]),
             "distdup restore 'restore_it'\\''s' --from 'h{i}/b'"
+        );
+        let options = ["--volsize", "5", "--no-encryption", "--archive-dir", "a b"];
+        assert_eq!(
+            plan.restore_command(&["-P".into(), "x".into()], &options.map(OsString::from)),
+            "distdup restore -P x 'restore_it'\\''s' --from 'h{i}/b' -- --no-encryption --archive-dir 'a b'"
         );
         let plan = Plan::new(&source, named("we\\ird{i}")).unwrap();
         assert_eq!(
-            plan.restore_command(&[]),
+            plan.restore_command(&[], &[]),
             "distdup restore 'restore_it'\\''s' --from 'we\\ird{i}'"
         );
         let plan = Plan::new(&source, named("a\x1b[31m{i}")).unwrap();
         assert_eq!(
-            plan.restore_command(&[]),
+            plan.restore_command(&[], &[]),
             "distdup restore 'restore_it'\\''s' --from $'a\\033[31m{i}'"
         );
         assert!(matches!(

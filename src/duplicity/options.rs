@@ -26,6 +26,36 @@ pub fn action<'a>(options: &[OsString], actions: &[&'a str]) -> Option<&'a str> 
     actions.iter().copied().find(|action| first == action)
 }
 
+/// Options that a restore needs as the backup had them, and whether a value follows.
+const OF_BOTH: &[(&str, bool)] = &[
+    ("--no-encryption", false),
+    ("--use-agent", false),
+    ("--encrypt-key", true),
+    ("--encrypt-sign-key", true),
+    ("--hidden-encrypt-key", true),
+    ("--encrypt-secret-keyring", true),
+    ("--gpg-binary", true),
+    ("--gpg-options", true),
+    ("--archive-dir", true),
+    ("--name", true),
+];
+
+/// What of a backup's options its restore needs as well.
+pub fn of_both(options: &[OsString]) -> Vec<OsString> {
+    let mut kept = Vec::new();
+    let mut rest = options.iter();
+    while let Some(option) = rest.next() {
+        let Some((_, has_value)) = OF_BOTH.iter().find(|(name, _)| is(option, name)) else {
+            continue;
+        };
+        kept.push(option.clone());
+        if *has_value && split(option).1.is_none() {
+            kept.extend(rest.next().cloned());
+        }
+    }
+    kept
+}
+
 /// Whether nothing is to be done, but to say what would be.
 pub fn is_dry_run(options: &[OsString]) -> bool {
     has(options, "--dry-run")

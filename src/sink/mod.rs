@@ -60,6 +60,25 @@ pub trait SinkWriter: Write + Send {
     }
 }
 
+/// Stands in for a sink that could not be had, and fails as that did: so that the others go on.
+#[derive(Debug)]
+pub struct Lost {
+    /// What it is called.
+    pub name: String,
+    /// Why it could not be had.
+    pub error: SinkError,
+}
+
+impl Sink for Lost {
+    fn name(&self) -> String {
+        self.name.clone()
+    }
+
+    fn open(self: Box<Self>) -> io::Result<Box<dyn SinkWriter>> {
+        Err(self.error.into())
+    }
+}
+
 /// How sinks are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Options {

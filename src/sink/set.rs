@@ -66,7 +66,10 @@ catalogue! {
         Self::Count { .. } | Self::Mixed { .. } | Self::Open { .. } => "output-names":
             "Nothing was read or written."
             "Give one name for each share or host, or a single one with {i} in it; encode takes -n with that.";
-        Self::Same { .. } | Self::Input { .. } => "output-twice":
+        Self::Input { .. } => "output-read":
+            "Nothing was written: what is read would have been lost."
+            "Choose another name for the output, or leave what it would replace out of what is read.";
+        Self::Same { .. } => "output-twice":
             "Nothing was read or written: a share would have been lost."
             "Give each share a file of its own, best on a host of its own.";
     }

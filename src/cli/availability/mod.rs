@@ -24,6 +24,7 @@ use answer::Answer;
 /// Tell how likely it is that shares can be read again: which code for which hosts
 #[derive(Debug, Args)]
 #[command(after_help = AFTER_HELP)]
+#[command(mut_arg("n", |arg| arg.help("Shares in all [default: as many as there are hosts]")))]
 pub struct Availability {
     #[command(flatten)]
     code: CodeArgs,

@@ -96,6 +96,7 @@ const AFTER_HELP: &str = "\
 Examples:
   distdup compare --hosts 10                  or -P home, the hosts of distdup.toml
   distdup compare backup.tar -k 6 -n 10 --codec rs,xor --host-speed 100MB
+
 How it is measured, and how the advice follows, is said in docs/COMPARE.md.";
 
 /// Losses of a host a year, where nothing else is said.

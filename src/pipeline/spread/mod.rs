@@ -353,12 +353,16 @@ impl Spread {
     }
 
     fn outcomes(&mut self) -> Vec<SinkOutcome> {
-        let outcome = |lane: &mut Lane| SinkOutcome {
-            name: std::mem::take(&mut lane.name),
-            index: lane.index,
-            bytes: lane.taken.load(Ordering::Relaxed),
-            read_back: lane.read_back.load(Ordering::Relaxed) > 0,
-            failure: lane.failure.take(),
+        let outcome = |lane: &mut Lane| {
+            let is_complete = lane.stage == Stage::Finished;
+            let abandoned = (!is_complete).then_some(SinkFailure::Abandoned);
+            SinkOutcome {
+                name: std::mem::take(&mut lane.name),
+                index: lane.index,
+                bytes: lane.taken.load(Ordering::Relaxed),
+                read_back: lane.read_back.load(Ordering::Relaxed) > 0,
+                failure: lane.failure.take().or(abandoned),
+            }
         };
         self.lanes.iter_mut().map(outcome).collect()
     }
@@ -374,7 +378,11 @@ impl Spread {
         let deadline = Instant::now() + ABORT_GRACE;
         while waiting > 0 {
             match self.events.recv_deadline(deadline) {
-                Ok(Event::Aborted | Event::Finished(_)) => waiting -= 1,
+                Ok(Event::Aborted) => waiting -= 1,
+                Ok(Event::Finished(lane)) => {
+                    self.lanes[lane].move_on(Stage::Finished);
+                    waiting -= 1;
+                }
                 Ok(Event::Failed(lane, failure)) => {
                     self.fail(lane, failure);
                     waiting -= 1;

@@ -37,6 +37,9 @@ pub enum SinkFailure {
         /// For how long.
         waited: Duration,
     },
+    /// It was good, and was told to drop what it had taken.
+    #[error("given up, since too few others were left")]
+    Abandoned,
 }
 
 catalogue! {
@@ -53,6 +56,9 @@ catalogue! {
         Self::TimedOut { .. } => "output-stalled":
             "This share is not complete and does not pass for complete; the others were written."
             "See what its reader waits for, or give it longer by --sink-timeout; then distdup repair.";
+        Self::Abandoned => "output-given-up":
+            "Nothing is wrong with it. This share is not complete, and does not pass for complete."
+            "Mend those that failed, and run the same command again.";
     }
 }
 
