@@ -44,7 +44,10 @@ fn the_walk_through_the_readme_with_gnupg() {
             stdout(&output)
         );
         assert!(
-            stdout(&output).contains("distdup restore restore_test"),
+            stdout(&output)
+                .lines()
+                .any(|line| line.starts_with("To restore it: distdup restore ")
+                    && line.ends_with(" restore_test")),
             "{}",
             stdout(&output)
         );
