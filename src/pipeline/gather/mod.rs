@@ -93,6 +93,8 @@ pub(crate) struct Gather {
     events: Receiver<Event>,
     /// Kept here, so that it goes with us: a source's thread may be stuck for good.
     pool: Pool,
+    /// Stripes in a row, up to the last one passed, of which no source had anything.
+    gap: u64,
     /// A stripe was passed over, so that the stream's digest is not known.
     has_gaps: bool,
     /// Some good frame says that the stream ended with the stripes passed so far.
@@ -130,6 +132,7 @@ impl Gather {
             jobs,
             events,
             pool,
+            gap: 0,
             has_gaps: false,
             saw_last: false,
             left: Instant::now(),

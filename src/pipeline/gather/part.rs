@@ -11,6 +11,10 @@ use crate::format::digest::Digest;
 use crate::format::frame::{Claim, HEAD_LEN};
 use crate::pipeline::rebuild::{GoodStripe, Rebuilder, Unconfirmed};
 
+/// As many stripes in a row as may be missing without a trace before a pipe's next frame: which stripe that
+/// one is, it only claims, and a pipe has no length that would bound it.
+const LONGEST_GAP: u64 = 1 << 16;
+
 /// What was had of a stripe.
 pub(crate) enum Had {
     Whole(GoodStripe),
@@ -44,7 +48,10 @@ impl Gather {
         let front = self.advance();
         self.left = Instant::now();
         Ok(match front? {
-            Front::Good(good) => Some(Had::Whole(good)),
+            Front::Good(good) => {
+                self.gap = 0;
+                Some(Had::Whole(good))
+            }
             Front::Lost(_) if self.is_beyond_all() => {
                 self.ended = true;
                 None
@@ -92,7 +99,7 @@ impl Gather {
         // A share may fail at each of any number of frames: it has no more than there is room for.
         let beyond = self.lanes.iter().all(|lane| match lane.len {
             Some(len) => head.stripe >= len.div_ceil(frame_len),
-            None => !lane.can_serve(),
+            None => !lane.can_serve() || self.gap >= LONGEST_GAP,
         });
         let only_ends = head.ends == head.faults.len();
         (only_ends || beyond) && self.window.iter().all(|slot| slot.pieces.is_empty())
@@ -101,6 +108,11 @@ impl Gather {
     fn part(&mut self, unconfirmed: Unconfirmed) -> Part {
         let slot = self.window.pop_front().expect("looked at just before");
         debug_assert!(matches!(slot.state, State::Lost(_)), "and is lost");
+        self.gap = if slot.pieces.is_empty() {
+            self.gap + 1
+        } else {
+            0
+        };
         let mut claims = slot.pieces.iter().map(|piece| piece.checked.head.claim);
         let first = claims.next();
         let claim = first.filter(|first| claims.all(|claim| claim == *first));
