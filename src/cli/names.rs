@@ -11,7 +11,7 @@ use distdup::format::header::{self, MAX_HEADER};
 use distdup::place::Place;
 use distdup::quote::quote;
 use distdup::sink::set::{self, SetError};
-use distdup::sink::{self, Lost, Sink, SinkError};
+use distdup::sink::{self, Sink, SinkError, Unavailable};
 use distdup::source::{self, Source};
 
 use super::Usage;
@@ -63,8 +63,8 @@ pub fn sinks(
     let sink = |name: &OsString| match sink::parse(name, options) {
         Err(error @ (SinkError::NoFolder { .. } | SinkError::Io(_))) if lost < spare => {
             lost += 1;
-            let name = quote(name.as_encoded_bytes());
-            Ok(Box::new(Lost { name, error }) as Box<dyn Sink>)
+            let (name, error) = (quote(name.as_encoded_bytes()), error.into());
+            Ok(Box::new(Unavailable { name, error }) as Box<dyn Sink>)
         }
         sink => opened(name, sink),
     };

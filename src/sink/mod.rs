@@ -62,20 +62,20 @@ pub trait SinkWriter: Write + Send {
 
 /// Stands in for a sink that could not be had, and fails as that did: so that the others go on.
 #[derive(Debug)]
-pub struct Lost {
+pub struct Unavailable {
     /// What it is called.
     pub name: String,
     /// Why it could not be had.
-    pub error: SinkError,
+    pub error: io::Error,
 }
 
-impl Sink for Lost {
+impl Sink for Unavailable {
     fn name(&self) -> String {
         self.name.clone()
     }
 
     fn open(self: Box<Self>) -> io::Result<Box<dyn SinkWriter>> {
-        Err(self.error.into())
+        Err(self.error)
     }
 }
 

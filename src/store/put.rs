@@ -11,7 +11,7 @@ use crate::catalogue::catalogue;
 use crate::control::Control;
 use crate::encode::{EncodeError, EncodeOptions, SinkFailure, SinkOutcome, encode};
 use crate::input::{Input, Promised};
-use crate::sink::{Sink, SinkWriter};
+use crate::sink::{Sink, Unavailable};
 
 /// What a put left behind: an object that at least `min_shares` hosts have.
 #[derive(Debug)]
@@ -221,23 +221,13 @@ impl Store {
     }
 
     fn sink(&self, survey: &Survey, index: usize, key: &Key) -> Box<dyn Sink> {
-        match (self.hosts.get(index), survey.answers.get(index)) {
-            (Some(host), Some(Ok(_))) => host.sink(key),
-            (Some(host), _) => Box::new(Silent(host.name())),
-            (None, _) => Box::new(Silent(format!("host {} of {}", index + 1, self.shape().n))),
-        }
-    }
-}
-
-/// Stands in for a host that did not answer, so that nobody waits for it again.
-struct Silent(String);
-
-impl Sink for Silent {
-    fn name(&self) -> String {
-        self.0.clone()
-    }
-
-    fn open(self: Box<Self>) -> io::Result<Box<dyn SinkWriter>> {
-        Err(io::ErrorKind::NotConnected.into())
+        let name = match (self.hosts.get(index), survey.answers.get(index)) {
+            (Some(host), Some(Ok(_))) => return host.sink(key),
+            (Some(host), _) => host.name(),
+            (None, _) => format!("host {} of {}", index + 1, self.shape().n),
+        };
+        // One that did not answer, so that nobody waits for it again.
+        let error = io::ErrorKind::NotConnected.into();
+        Box::new(Unavailable { name, error })
     }
 }

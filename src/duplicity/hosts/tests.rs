@@ -66,12 +66,8 @@ fn a_store_is_made_once_and_a_lost_host_only_when_told() {
         .unwrap_err();
     assert!(matches!(error, HostsError::HalfMade { .. }), "{error}");
 
-    let input = crate::input::ReaderInput(io::Cursor::new(b"data"));
-    let store = target.spec.open().unwrap();
-    store
-        .put(b"object", Box::new(input), None, &control)
-        .unwrap();
-    drop((store, target)); // they hold the hosts
+    put(&target, b"object", &control);
+    drop(target); // it holds the hosts
     let target = layout.existing_or_new(&wish(2, 3), &control).unwrap();
     assert_eq!((target.made.len(), target.status.silent().count()), (0, 1));
     assert!(!lost.exists());
@@ -114,12 +110,8 @@ fn a_store_keeps_its_code() {
         .existing_or_new(&said("xor:matland", None), &control)
         .unwrap();
     assert_eq!((target.spec.k, target.spec.n), (6, 10));
-    let input = crate::input::ReaderInput(io::Cursor::new(b"data"));
-    let store = target.spec.open().unwrap();
-    store
-        .put(b"object", Box::new(input), None, &control)
-        .unwrap();
-    drop((store, target)); // they hold the hosts
+    put(&target, b"object", &control);
+    drop(target); // it holds the hosts
 
     let matland = "3^5^6,2^4^6,1^4^5,1^2^3";
     for wish in [
