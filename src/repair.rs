@@ -68,10 +68,10 @@ pub enum RepairError {
     #[error("no share can be written")]
     Sinks(#[source] io::Error),
     /// Nothing to do.
-    #[error("no share is missing: all {n} are there")]
+    #[error("no share is missing: all {} are there", common.geometry().n())]
     NothingMissing {
-        /// Shares there are.
-        n: usize,
+        /// What they say alike.
+        common: Arc<Common>,
     },
     /// All sinks failed.
     #[error("every share that was to be written failed")]
@@ -118,9 +118,7 @@ where
     let (common, mut gather) = gather(sources, choose, &options.decode, control)?;
     let sinks = chosen.map_err(RepairError::Sinks)?;
     if sinks.is_empty() {
-        return Err(RepairError::NothingMissing {
-            n: common.geometry().n(),
-        });
+        return Err(RepairError::NothingMissing { common });
     }
     let rule = Rule {
         least: 1,

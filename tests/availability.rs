@@ -237,6 +237,17 @@ fn all_1024_subsets_of_the_prototypes_code() {
     patterns_are_those_that_decode("xor:matland", [1, 10, 45, 110, 125, 0]);
 }
 
+/// `0-2, 5, 6`.
+fn in_words(shares: &[usize]) -> String {
+    let runs = shares.chunk_by(|one, next| one + 1 == *next);
+    let words = runs.map(|run| match run {
+        [first, _, .., last] => format!("{first}-{last}"),
+        [first, last] => format!("{first}, {last}"),
+        _ => run[0].to_string(),
+    });
+    words.collect::<Vec<_>>().join(", ")
+}
+
 #[test]
 fn all_1024_subsets_of_reed_solomon() {
     patterns_are_those_that_decode("rs", [1, 10, 45, 120, 210, 0]);
@@ -283,8 +294,9 @@ fn patterns_are_those_that_decode(codec: &str, of_each_size: [u64; 6]) {
         let text = match more {
             Some(share) => format!("do not suffice; share {share} as well would"),
             None => format!(
-                "at least {} more are needed, of shares {lost:?}",
-                lost.len().saturating_sub(4).max(2)
+                "at least {} more are needed, of shares {}",
+                lost.len().saturating_sub(4).max(2),
+                in_words(&lost)
             ),
         };
         assert!(ran.err.contains(&text), "{set:b} {text} {ran:?}");

@@ -183,6 +183,13 @@ fn repair_writes_what_is_missing_byte_for_byte() {
     desk.exits(0, "for s in s?; do cmp $s old/$s || exit 9; done");
     let ran = desk.exits(0, "distdup repair s* -o 's{i}'");
     assert_eq!(ran.text(), "nothing to repair: all 6 shares are there\n");
+    let json = desk.exits(0, "distdup repair s* -o 's{i}' --json").json();
+    assert_eq!(
+        (&json["codec"], &json["n"]),
+        (&"rs8".into(), &6.into()),
+        "{json}"
+    );
+    assert_eq!(json["written"], serde_json::json!([]));
 
     desk.remove("s5");
     desk.exits(0, "distdup repair s* -o new");

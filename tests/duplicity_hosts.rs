@@ -585,6 +585,7 @@ fn a_host_of_another_backup_named_by_mistake_is_left_alone() {
     world.is_restored(&output, 3);
     for command in [&["heal"][..], &["cleanup", "--force"]] {
         let output = Command::new(DISTDUP)
+            .arg("--json")
             .args(command)
             .args(hosts)
             .current_dir(world.path(""))
@@ -592,6 +593,7 @@ fn a_host_of_another_backup_named_by_mistake_is_left_alone() {
             .unwrap();
         assert_exit(&output, 3);
         assert!(stderr(&output).contains(refused), "{}", stderr(&output));
+        assert!(stdout(&output).contains(refused), "{}", stdout(&output));
     }
     assert!(
         contents(&other) == before,

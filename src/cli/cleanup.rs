@@ -110,6 +110,7 @@ impl Cleanup {
             "status": outcome.status(),
             "removed": self.force && failed.is_empty(),
             "leftovers": found.iter().map(|one| one.to_json(&target)).collect::<Vec<_>>(),
+            "failures": remains.silent.iter().chain(&failed).map(report::host_error_json).collect::<Vec<_>>(),
         });
         console
             .result(lines.join("\n"), &json)

@@ -73,7 +73,7 @@ pub struct Encode {
 /// What costs memory and time.
 #[derive(Debug, Args)]
 struct Tuning {
-    /// Bytes of each shard of a stripe [default: by codec and memory]
+    /// Bytes of each shard of a stripe; its frame adds 80 [default: by codec and memory]
     #[arg(long, value_name = "BYTES", value_parser = parse_size)]
     shard_size: Option<u64>,
     /// Memory for buffers in all [default: 64MiB]

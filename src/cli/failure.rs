@@ -9,13 +9,12 @@ use clap::CommandFactory;
 use clap::builder::StyledStr;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use distdup::agreement::is_cancelled;
-use distdup::catalogue::{Catalogued, Chapter, Entry, catalogue, entry_of, said};
+use distdup::catalogue::{Catalogued, Chapter, Entry, catalogue, entry_of};
 use distdup::decode::GatherError;
-use distdup::duplicity::hosts::{HostsError, host_of};
+use distdup::duplicity::hosts::HostsError;
 use distdup::encode::EncodeError;
 use distdup::quote::{name_for_shell, quote};
 use distdup::repair::RepairError;
-use distdup::store::HostError;
 use serde_json::{Value, json};
 
 use super::console::{Console, print_code, print_error};
@@ -361,11 +360,7 @@ fn add_parts(json: &mut Value, error: &anyhow::Error) {
         } else if let Some(RepairError::AllFailed { sinks }) = cause.downcast_ref() {
             json["shares"] = report::sinks_json(sinks);
         } else if let Some(error) = cause.downcast_ref::<HostsError>() {
-            let host = |error: &HostError| {
-                let (message, code) = said(error);
-                json!({ "host": host_of(error), "error": message, "code": code })
-            };
-            json["hosts"] = error.hosts().iter().map(host).collect();
+            json["hosts"] = error.hosts().iter().map(report::host_error_json).collect();
         }
     }
 }

@@ -6,7 +6,7 @@ use std::ffi::OsString;
 use anyhow::Context;
 use clap::Args;
 use distdup::catalogue::said;
-use distdup::duplicity::hosts::Wish;
+use distdup::duplicity::hosts::{Wish, host_of};
 use distdup::quote::with_causes;
 use distdup::store::HealReport;
 use serde_json::{Value, json};
@@ -82,6 +82,10 @@ impl Heal {
         let healed = healed.context("not all was healed")?;
         for error in &healed.failed {
             warn(with_causes(error));
+            if let Some(position) = target.position(host_of(error)) {
+                let failed = &mut tallies.entry(position).or_default().failed;
+                failed.entry(said(error)).or_insert(0); // of no object
+            }
         }
         let standing = target
             .standing(&control)
@@ -98,7 +102,8 @@ impl Heal {
         for position in 0..target.hosts.len() {
             let tally = tallies.remove(&position).unwrap_or_default();
             let shown = target.shown(position);
-            for ((failure, _), count) in &tally.failed {
+            let of_objects = tally.failed.iter().filter(|(_, count)| **count > 0);
+            for ((failure, _), count) in of_objects {
                 warn(format!("{shown}: {failure} ({count} objects)"));
             }
             if tally.written > 0 {

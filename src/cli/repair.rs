@@ -83,12 +83,15 @@ impl Repair {
             Err(RepairError::NothingMissing { .. }) if at_risk => {
                 Err(SinkError::Exists).context("nothing was repaired: all that is damaged exists")
             }
-            Err(RepairError::NothingMissing { n }) => {
-                let json = json!({ "status": Outcome::Done.status(), "written": [] });
+            Err(RepairError::NothingMissing { common }) => {
+                let mut object = report::stream_json(&common);
+                object.insert("status".into(), json!(Outcome::Done.status()));
+                object.insert("written".into(), json!([]));
+                let n = common.geometry().n();
                 console
                     .result(
                         format!("nothing to repair: all {n} shares are there"),
-                        &json,
+                        &object.into(),
                     )
                     .context("cannot print the result")?;
                 Ok(Outcome::Done)

@@ -5,13 +5,14 @@ use std::fmt::Write;
 use std::ops::Range;
 use std::path::Path;
 
-use distdup::catalogue::Catalogued;
+use distdup::catalogue::{Catalogued, said};
 use distdup::decode::{FrameFault, SourceOutcome};
+use distdup::duplicity::hosts::host_of;
 use distdup::encode::SinkOutcome;
 use distdup::format::{Common, Totals};
 use distdup::quote::{name_for_shell, quote, with_causes};
 use distdup::source;
-use distdup::store::Lost;
+use distdup::store::{HostError, Lost};
 use distdup::survival::{self, Survival};
 use distdup_codecs::ShardSet;
 use serde_json::{Map, Value, json};
@@ -173,6 +174,12 @@ pub fn lost_json(lost: &[Lost]) -> Value {
         })
     };
     lost.iter().map(object).collect()
+}
+
+/// As JSON: what is wrong with a host.
+pub fn host_error_json(error: &HostError) -> Value {
+    let (message, code) = said(error);
+    json!({ "host": host_of(error), "error": message, "code": code })
 }
 
 /// The code of what became of something.

@@ -88,7 +88,8 @@ impl Status {
             Ok(None) => {}
             Ok(Some((count, error))) => {
                 warn(format!(
-                    "{count} objects cannot be read: {}",
+                    "{} cannot be read: {}",
+                    report::count(count, "object"),
                     with_causes(&error)
                 ));
             }

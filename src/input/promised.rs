@@ -53,15 +53,22 @@ impl<I: Input> Promised<I> {
 
 impl<I: Input> Read for Promised<I> {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        let count = self.input.read(buf)?;
-        self.read += count as u64;
-        if self.read > self.length {
-            let error = SizeError::Long {
-                expected: self.length,
-            };
-            return Err(io::Error::new(io::ErrorKind::InvalidData, error));
+        let left = self.length - self.read;
+        if left > 0 {
+            let room = usize::try_from(left).map_or(buf.len(), |left| left.min(buf.len()));
+            let count = self.input.read(&mut buf[..room])?;
+            self.read += count as u64;
+            return Ok(count);
         }
-        Ok(count)
+        match self.input.read(buf)? {
+            0 => Ok(0),
+            _ => Err(io::Error::new(
+                io::ErrorKind::InvalidData,
+                SizeError::Long {
+                    expected: self.length,
+                },
+            )),
+        }
     }
 }
 
@@ -114,6 +121,9 @@ mod tests {
             input.read_to_end(&mut read).unwrap_err().kind(),
             io::ErrorKind::InvalidData
         );
-        assert!(read.len() <= 100);
+        assert_eq!(
+            read, [7; 100],
+            "what was promised passes, so that the error names its end"
+        );
     }
 }

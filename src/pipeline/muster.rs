@@ -215,33 +215,33 @@ impl fmt::Display for Candidate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let geometry = self.common.geometry();
         let code = self.common.code();
+        let (shares, suffices) = match self.shares.len() {
+            1 => ("share", "does not suffice"),
+            _ => ("shares", "do not suffice"),
+        };
         write!(
             f,
-            "stream {}: {} {geometry}, shares {} of 0 to {}",
+            "stream {}: {} {geometry}, {shares} {}",
             self.common.stream(),
             code.id(),
             self.shares,
-            geometry.n() - 1,
         )?;
         if code.is_recoverable(self.shares) {
             return Ok(());
         }
-        write!(f, " do not suffice; ")?;
+        write!(f, " {suffices}; ")?;
         // The fewest more, lowest first, that would.
-        let missing: Vec<usize> = geometry.shards().difference(self.shares).iter().collect();
-        let helps = |share: &&usize| {
+        let missing = geometry.shards().difference(self.shares);
+        let helps = |share: &usize| {
             let mut with = self.shares;
-            with.insert(**share);
+            with.insert(*share);
             code.is_recoverable(with)
         };
         if let Some(one) = missing.iter().find(helps) {
             write!(f, "share {one} as well would")
         } else {
             let needed = geometry.k().saturating_sub(self.shares.len()).max(2);
-            write!(
-                f,
-                "at least {needed} more are needed, of shares {missing:?}"
-            )
+            write!(f, "at least {needed} more are needed, of shares {missing}")
         }
     }
 }

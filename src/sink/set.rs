@@ -19,7 +19,8 @@ pub const INDEX: &str = "{i}";
 pub enum SetError {
     /// Neither one name with `{i}` nor n names.
     #[error(
-        "{found} names are given for {expected} shares (give {expected}, or one with {{i}} in it)"
+        "{} given for {expected} shares (give {expected}, or one with {{i}} in it)",
+        if *found == 1 { "1 name is".to_owned() } else { format!("{found} names are") }
     )]
     Count {
         /// How many names there are.
@@ -233,7 +234,7 @@ mod tests {
     fn names_that_do_not_fit_are_refused() {
         for (given, n, expected) in [
             (&["a", "b"][..], Some(3), "2 names are given for 3 shares"),
-            (&["a"], Some(3), "1 names are given for 3 shares"),
+            (&["a"], Some(3), "1 name is given for 3 shares"),
             (
                 &["s{i}", "b"],
                 Some(2),
