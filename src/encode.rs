@@ -19,7 +19,7 @@ use crate::control::Control;
 use crate::format::digest::{Digest, StreamDigest};
 use crate::format::{Common, CommonError, Identity, Totals};
 use crate::input::Input;
-use crate::pipeline::budget::{self, TooLittleMemory};
+use crate::pipeline::budget::{self, Crew, TooLittleMemory};
 use crate::pipeline::pool::{Borrower, Buffer, Pool};
 use crate::pipeline::proof::Proof;
 use crate::pipeline::spread::{Failed, Rule, Spread, SpreadError};
@@ -260,10 +260,13 @@ pub fn encode(
         })?,
     };
     let workers = options.workers.max(1);
-    // A proof has room for as many shards as are lost at most, which is less than a stripe.
-    let spare = geometry.n() - least + if options.verify { workers } else { 0 };
+    let crew = Crew {
+        workers,
+        proves: options.verify,
+    };
+    let spare = geometry.n() - least;
     let shard_len =
-        budget::encode_shard_len(&**code, options.shard_len, options.memory, workers, spare)?;
+        budget::encode_shard_len(&**code, options.shard_len, options.memory, crew, spare)?;
     let common = Arc::new(Common::new(&identity, Arc::clone(code), shard_len, least)?);
 
     let pool = Pool::fixed(budget::encode_buffers(workers), stripe::buffer_len(&common));

@@ -4,7 +4,7 @@ use distdup_codecs::{Code, Operations, ShardSet};
 
 use crate::availability::patterns::{Size, patterns};
 use crate::encode::{DEFAULT_MEMORY, default_min_shares, default_workers};
-use crate::pipeline::budget::{self, TooLittleMemory};
+use crate::pipeline::budget::{self, Crew, TooLittleMemory};
 use crate::survival::{self, Survival};
 
 /// Most shares for which it is tried out what a repair could do with.
@@ -46,9 +46,12 @@ pub struct Losses {
 ///
 /// What an operation is allowed to take by default is not enough for this code.
 pub fn facts(code: &dyn Code) -> Result<Facts, TooLittleMemory> {
-    let workers = default_workers();
+    let crew = Crew {
+        workers: default_workers(),
+        proves: false,
+    };
     let spare = code.geometry().n() - default_min_shares(code);
-    let shard_len = budget::encode_shard_len(code, None, DEFAULT_MEMORY, workers, spare)?;
+    let shard_len = budget::encode_shard_len(code, None, DEFAULT_MEMORY, crew, spare)?;
     let len = usize::try_from(shard_len).unwrap_or(usize::MAX);
     Ok(Facts {
         always: survival::of(code, code.geometry().shards()).unwrap_or(Survival {
@@ -58,8 +61,8 @@ pub fn facts(code: &dyn Code) -> Result<Facts, TooLittleMemory> {
         losses: losses(code),
         least_reads: least_reads(code),
         operations: code.operations(),
-        encode_memory: budget::encode_memory(code, shard_len, workers, spare),
-        decode_memory: budget::decode_memory(code, len, DEFAULT_MEMORY, workers)?,
+        encode_memory: budget::encode_memory(code, shard_len, crew, spare),
+        decode_memory: budget::decode_memory(code, len, DEFAULT_MEMORY, crew)?,
     })
 }
 

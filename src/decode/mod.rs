@@ -16,7 +16,7 @@ use crate::catalogue::catalogue;
 use crate::control::Control;
 use crate::encode::{DEFAULT_MEMORY, DEFAULT_TIMEOUT, default_workers};
 use crate::format::{Common, StreamId, Totals};
-use crate::pipeline::budget::{self, TooLittleMemory};
+use crate::pipeline::budget::{self, Crew, TooLittleMemory};
 pub use crate::pipeline::gather::{
     FrameFault, FrameFlaw, FrameState, GatherError, ShareFlaw, SourceOutcome,
 };
@@ -51,14 +51,23 @@ impl Default for DecodeOptions {
 }
 
 impl DecodeOptions {
-    /// The same, with at least the memory that so many sources of shares which say `common` take.
+    /// The same, with at least the memory that so many sources of shares which say `common` take,
+    /// and the parity that is rebuilt of them.
     #[must_use]
     pub fn suiting(self, common: &Common, sources: usize) -> Self {
-        let (code, workers) = (&**common.code(), self.workers.max(1));
-        let least = budget::least_decode_memory(code, common.shard_len(), sources, workers);
+        let code = &**common.code();
+        let crew = self.crew(true);
+        let least = budget::least_decode_memory(code, common.shard_len(), sources, crew);
         Self {
             memory: self.memory.max(least),
             ..self
+        }
+    }
+
+    fn crew(&self, proves: bool) -> Crew {
+        Crew {
+            workers: self.workers.max(1),
+            proves,
         }
     }
 }
@@ -192,24 +201,27 @@ fn start(
     options: &DecodeOptions,
     control: &Control,
 ) -> Result<(Arc<Common>, Gather), DecodeError> {
-    let workers = options.workers.max(1);
-    let window = budget::decode_window(
-        &**common.code(),
-        common.shard_len(),
-        mustered.len(),
-        options.memory,
-        workers,
-    )?;
     let there = mustered
         .iter()
         .filter_map(|one| one.share.as_ref().ok()?.claims())
         .filter(|(own, _)| **own == *common)
         .map(|(_, index)| index)
         .collect();
+    let wanted = wanted(&common, there);
+    let code = &**common.code();
+    // Parity that is rebuilt is proved.
+    let crew = options.crew(!wanted.difference(code.geometry().data()).is_empty());
+    let window = budget::decode_window(
+        code,
+        common.shard_len(),
+        mustered.len(),
+        options.memory,
+        crew,
+    )?;
     let plan = Plan {
-        wanted: wanted(&common, there),
+        wanted,
         window,
-        workers,
+        workers: crew.workers,
         timeout: options.source_timeout,
         salvage,
     };

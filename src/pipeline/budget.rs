@@ -21,6 +21,22 @@ const MOST_WINDOW: u64 = 16;
 /// Stripes that decode holds besides: being written, and waiting for it.
 const BEING_WRITTEN: u64 = 3;
 
+/// The threads that code.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Crew {
+    pub(crate) workers: usize,
+    /// Whether each has a second coder, with which it proves what the first did.
+    pub(crate) proves: bool,
+}
+
+impl Crew {
+    /// What their coders keep to themselves.
+    fn scratch(self, code: &dyn Code, shard_len: usize) -> u64 {
+        let coders = self.workers * if self.proves { 2 } else { 1 };
+        (coders * code.scratch_bytes(shard_len)) as u64
+    }
+}
+
 /// The memory allowed is not enough.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error(
@@ -55,10 +71,10 @@ pub(crate) fn encode_shard_len(
     code: &dyn Code,
     asked: Option<u64>,
     memory: u64,
-    workers: usize,
+    crew: Crew,
     spare_sinks: usize,
 ) -> Result<u64, TooLittleMemory> {
-    let needed = |shard_len| encode_memory(code, shard_len, workers, spare_sinks);
+    let needed = |shard_len| encode_memory(code, shard_len, crew, spare_sinks);
     let refuse = |shard_len| TooLittleMemory {
         allowed: memory,
         needed: needed(shard_len),
@@ -86,16 +102,18 @@ pub(crate) fn encode_shard_len(
 pub(crate) fn encode_memory(
     code: &dyn Code,
     shard_len: u64,
-    workers: usize,
+    crew: Crew,
     spare_sinks: usize,
 ) -> u64 {
+    // A proof has room for as many shards as are lost at most, which is less than a stripe.
+    let proofs = if crew.proves { crew.workers } else { 0 };
     // A sink that is dropped while it writes may keep its stripe for good.
-    let stripes = (encode_buffers(workers) + spare_sinks) as u64;
+    let stripes = (encode_buffers(crew.workers) + spare_sinks + proofs) as u64;
     // The length may be any that was asked for.
     let shard_len = shard_len.min(MAX_STRIPE);
     let buffer = code.geometry().n() as u64 * (HEAD_LEN as u64 + shard_len);
     let len = usize::try_from(shard_len).unwrap_or(usize::MAX);
-    stripes * buffer + (workers * code.scratch_bytes(len)) as u64
+    stripes * buffer + crew.scratch(code, len)
 }
 
 /// The least that a decode works with.
@@ -103,9 +121,9 @@ pub(crate) fn least_decode_memory(
     code: &dyn Code,
     shard_len: usize,
     sources: usize,
-    workers: usize,
+    crew: Crew,
 ) -> u64 {
-    let (stripe, scratch) = decode_parts(code, shard_len, sources, workers);
+    let (stripe, scratch) = decode_parts(code, shard_len, sources, crew);
     scratch + stripe * (BEING_WRITTEN + 1)
 }
 
@@ -115,14 +133,14 @@ pub(crate) fn decode_window(
     shard_len: usize,
     sources: usize,
     memory: u64,
-    workers: usize,
+    crew: Crew,
 ) -> Result<usize, TooLittleMemory> {
-    let (stripe, scratch) = decode_parts(code, shard_len, sources, workers);
+    let (stripe, scratch) = decode_parts(code, shard_len, sources, crew);
     let window = memory.saturating_sub(scratch) / stripe;
     if window <= BEING_WRITTEN {
         return Err(TooLittleMemory {
             allowed: memory,
-            needed: least_decode_memory(code, shard_len, sources, workers),
+            needed: least_decode_memory(code, shard_len, sources, crew),
             shard_len: shard_len as u64,
         });
     }
@@ -134,19 +152,19 @@ pub(crate) fn decode_memory(
     code: &dyn Code,
     shard_len: usize,
     memory: u64,
-    workers: usize,
+    crew: Crew,
 ) -> Result<u64, TooLittleMemory> {
     let sources = code.geometry().n();
-    let window = decode_window(code, shard_len, sources, memory, workers)? as u64;
-    let (stripe, scratch) = decode_parts(code, shard_len, sources, workers);
+    let window = decode_window(code, shard_len, sources, memory, crew)? as u64;
+    let (stripe, scratch) = decode_parts(code, shard_len, sources, crew);
     Ok((window + BEING_WRITTEN) * stripe + scratch)
 }
 
 /// Bytes of each stripe under way in a decode, and of all scratch.
-fn decode_parts(code: &dyn Code, shard_len: usize, sources: usize, workers: usize) -> (u64, u64) {
+fn decode_parts(code: &dyn Code, shard_len: usize, sources: usize, crew: Crew) -> (u64, u64) {
     let geometry = code.geometry();
     // Every source's frame, and those that are rebuilt.
     let frames = (sources.max(geometry.n()) + geometry.parity()) as u64;
     let stripe = frames * (HEAD_LEN + shard_len) as u64;
-    (stripe, (workers * code.scratch_bytes(shard_len)) as u64)
+    (stripe, crew.scratch(code, shard_len))
 }
