@@ -217,6 +217,16 @@ fn repair_replaces_what_is_damaged_by_force_alone() {
         "distdup repair s* -o 's{i}' --force | grep '1 share written'",
     );
     desk.exits(0, "cmp s1 old/s1");
+
+    // What is damaged and has no output counts as damaged, whether it was needed or not.
+    desk.damage("s2", 1_400_000);
+    desk.remove("s3");
+    let ran = desk.exits(3, "distdup repair s* -o s3");
+    assert!(
+        ran.err
+            .contains("s2 is damaged (share 2), and stays so for want of an output")
+    );
+    assert!(ran.text().contains("any 1 of 3 may be lost"), "{ran:?}");
 }
 
 #[test]

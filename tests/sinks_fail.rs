@@ -570,6 +570,29 @@ fn a_source_that_blocks_for_ever_is_done_without_or_named() {
 }
 
 #[test]
+fn a_source_that_blocks_and_is_needed_only_later_is_named_in_time() {
+    let data = noise(200 * 2 * SHARD + 9, 10);
+    let shares = shares(&data, &encoding(2, 3, 2));
+    let anatomy = Anatomy::of(&shares[0], SHARD);
+    for seekable in [false, true] {
+        // So far behind that it is asked for nothing more, when another ends that had served till then.
+        let (gate, held) = gate();
+        let mut stuck = ScriptedSource::new(0, &shares[0], false);
+        stuck.blocks_at = Some((anatomy.stripe(3).start as u64, gate));
+        let cut = &shares[1][..anatomy.stripe(150).start];
+        let cut = ScriptedSource::new(1, cut, seekable);
+        let whole = ScriptedSource::new(2, &shares[2], seekable);
+        let error = decode_scripted([stuck, cut, whole], &decoding()).unwrap_err();
+        let text = error.to_string();
+        assert!(
+            text.contains("0: ") && text.contains("gave no byte"),
+            "{text}"
+        );
+        drop(held);
+    }
+}
+
+#[test]
 fn a_source_that_blocks_for_a_while_is_waited_for() {
     let mut tally = Tally::of("a source hangs at each phase, for a while");
     let data = noise(2 * 2 * SHARD + 9, 9);

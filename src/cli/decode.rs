@@ -179,11 +179,7 @@ impl Decode {
         if !done.is_proven() {
             warn("no share has a good trailer: the stream may never have been completed");
         }
-        let bad = done
-            .sources
-            .iter()
-            .filter(|source| !source.is_good())
-            .count();
+        let bad = used().filter(|source| !source.is_good()).count();
         let outcome = Outcome::degraded_if(bad > 0 || !done.is_proven());
 
         let mut object = report::stream_json(&done.common);

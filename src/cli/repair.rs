@@ -74,13 +74,14 @@ impl Repair {
         let Choice { left, .. } = choice;
         let (elapsed, stopped) = (watch.elapsed(), watch.was_stopped());
         drop(watch);
-        let at_risk = !left.is_empty();
-        for name in left {
-            warn(format!("{name} is damaged, and stays so without --force"));
+        for Left { index, name, why } in &left {
+            warn(format!(
+                "{name} is damaged (share {index}), and stays so {why}"
+            ));
         }
         match result {
-            Ok(done) => print(console, &done, at_risk, elapsed),
-            Err(RepairError::NothingMissing { .. }) if at_risk => {
+            Ok(done) => print(console, &done, &left, elapsed),
+            Err(RepairError::NothingMissing { .. }) if !left.is_empty() => {
                 Err(SinkError::Exists).context("nothing was repaired: all that is damaged exists")
             }
             Err(RepairError::NothingMissing { common }) => {
@@ -169,8 +170,14 @@ impl Checked {
 struct Choice<'a> {
     repair: &'a Repair,
     checked: &'a [Checked],
-    /// Damaged shares that are not to be replaced.
-    left: Vec<String>,
+    left: Vec<Left>,
+}
+
+/// A damaged share that is not replaced.
+struct Left {
+    index: usize,
+    name: String,
+    why: &'static str,
 }
 
 impl Choice<'_> {
@@ -195,6 +202,8 @@ impl Choice<'_> {
         } else {
             if wanted.len() != given.len() {
                 wanted.retain(|&i| missing.contains(i));
+                let unnamed = damaged.difference(missing);
+                self.left.extend(self.in_place(common, unnamed));
             }
             let names = set::expand(given, Some(wanted.len())).map_err(io::Error::other)?;
             wanted.into_iter().zip(names).collect()
@@ -202,7 +211,11 @@ impl Choice<'_> {
         let mut kept = Vec::new();
         for (index, name) in outputs {
             if damaged.contains(index) && !self.repair.force && Path::new(&name).exists() {
-                self.left.push(quote(name.as_encoded_bytes()));
+                self.left.push(Left {
+                    index,
+                    name: quote(name.as_encoded_bytes()),
+                    why: "without --force",
+                });
             } else {
                 self.is_safe(common, index, &name)?;
                 kept.push((index, name));
@@ -227,6 +240,19 @@ impl Choice<'_> {
                 })
         };
         kept.into_iter().map(sink).collect()
+    }
+
+    /// Those of `shares` that stay as they are, since no output is named for them.
+    fn in_place(&self, common: &Common, shares: ShardSet) -> Vec<Left> {
+        let left = |share: &Checked| {
+            let index = share.index_in(common)?;
+            shares.contains(index).then(|| Left {
+                index,
+                name: share.name.clone(),
+                why: "for want of an output",
+            })
+        };
+        self.checked.iter().filter_map(left).collect()
     }
 
     /// Shares of which there is one, and none that is whole.
@@ -264,7 +290,7 @@ impl Choice<'_> {
 fn print(
     console: Console,
     done: &RepairReport,
-    at_risk: bool,
+    left: &[Left],
     elapsed: Duration,
 ) -> anyhow::Result<Outcome> {
     report::sources(console, &done.common, &done.sources);
@@ -275,7 +301,7 @@ fn print(
         .filter(|sink| sink.failure.is_some())
         .count();
     let written = done.sinks.len() - failed;
-    let outcome = Outcome::degraded_if(failed > 0 || at_risk);
+    let outcome = Outcome::degraded_if(failed > 0 || !left.is_empty());
 
     let mut object = report::stream_json(&done.common);
     report::add_totals(&mut object, &done.totals);
@@ -292,6 +318,8 @@ fn print(
         .iter()
         .filter(|source| source.is_good())
         .filter_map(|source| source.index)
+        // What was not read of them is damaged all the same.
+        .filter(|index| left.iter().all(|left| left.index != *index))
         .chain(
             done.sinks
                 .iter()

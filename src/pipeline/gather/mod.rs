@@ -331,8 +331,12 @@ impl Gather {
         let Some(head) = self.window.front() else {
             return;
         };
-        let head_waits_for =
-            |lane: &usize| head.asks[*lane] == Ask::Waiting || self.lanes[*lane].unidentified;
+        let collects = matches!(head.state, State::Collecting);
+        let head_waits_for = |&lane: &usize| {
+            head.asks[lane] == Ask::Waiting
+                || self.lanes[lane].unidentified
+                || collects && self.is_behind(0, lane)
+        };
         let late: Vec<usize> = (0..self.lanes.len())
             .filter(head_waits_for)
             .filter(|&lane| self.lanes[lane].is_late())

@@ -83,6 +83,12 @@ impl Gather {
         self.lanes[lane].outstanding >= 2 * self.plan.window
     }
 
+    /// Whether a source could not be asked for a stripe, and will be once it has caught up.
+    pub(super) fn is_behind(&self, at: usize, lane: usize) -> bool {
+        let not_asked = self.window[at].asks[lane] == Ask::Not;
+        not_asked && self.is_full(lane) && self.lanes[lane].can_serve()
+    }
+
     /// Does what can be done for a stripe: rebuild it, wait, ask more sources, or give it up.
     pub(super) fn pursue(&mut self, at: usize) {
         if !matches!(self.window[at].state, State::Collecting) {
@@ -116,8 +122,7 @@ impl Gather {
         let may_yet_help = (0..self.lanes.len()).any(|lane| {
             // Not identified yet, or behind: it may be the one that is needed.
             let source = &self.lanes[lane];
-            let behind = self.window[at].asks[lane] == Ask::Not && self.is_full(lane);
-            source.can_serve() && (source.unidentified || behind)
+            source.unidentified && source.can_serve() || self.is_behind(at, lane)
         });
         if waiting || asked_more || may_yet_help {
             return;
