@@ -43,33 +43,8 @@ impl Store {
             self.only_members(&mut answers)?;
             return Ok(false);
         }
-        let all_answer = answers.iter().filter(|one| one.is_ok()).count() == self.shape().n;
-        let everybody: Vec<_> = (0..answers.len()).collect();
-        let (store, mut members) = if all_answer
-            && let theirs = made_of(&answers, &everybody)
-            && by_store(&answers).contains_key(&theirs)
-        {
-            (theirs, everybody) // It was made of just these.
-        } else {
-            let (mut parties, mut members) = parties(&answers);
-            if parties.len() > 1 && parties[0].hosts.len() == parties[1].hosts.len() {
-                // Before there were ids, such hosts were taken for those of one store.
-                if parties.iter().all(|party| party.store.is_none()) {
-                    return Ok(false);
-                }
-                return Err(self.different(parties.into_iter().map(|party| party.hosts)));
-            }
-            let mut store = None;
-            if !parties.is_empty() {
-                let ours = parties.swap_remove(0);
-                members.extend(ours.hosts);
-                store = ours.store;
-            }
-            if members.len() < self.min_shares || store.is_none() && !all_answer {
-                return Ok(false);
-            }
-            let made = || made_of(&answers, &members);
-            (store.unwrap_or_else(made), members)
+        let Some((store, mut members)) = self.members(&answers)? else {
+            return Ok(false);
         };
         members.retain(lacks);
         let tasks = members.iter().map(|&host| {
@@ -78,6 +53,38 @@ impl Store {
         });
         let joined = ask(tasks, "join", self.options.host_timeout, None).unwrap_or_default();
         Ok(joined.iter().any(Result::is_ok))
+    }
+
+    /// The store's id, which may be made here, and the hosts that are to have it; none where they are too
+    /// few, or are taken for those of one store without it, as all were before there were ids.
+    fn members(&self, answers: &Answers) -> Result<Option<(StoreId, Vec<usize>)>, StoreError> {
+        let all_answer = answers.iter().filter(|one| one.is_ok()).count() == self.shape().n;
+        if all_answer {
+            let everybody: Vec<_> = (0..answers.len()).collect();
+            let theirs = made_of(answers, &everybody);
+            if by_store(answers).contains_key(&theirs) {
+                return Ok(Some((theirs, everybody))); // It was made of just these.
+            }
+        }
+        let (parties, mut members) = parties(answers);
+        if let [first, second, ..] = &parties[..]
+            && first.hosts.len() == second.hosts.len()
+        {
+            if parties.iter().all(|party| party.store.is_none()) {
+                return Ok(None);
+            }
+            return Err(self.different(parties.into_iter().map(|party| party.hosts)));
+        }
+        let mut store = None;
+        if let Some(largest) = parties.into_iter().next() {
+            members.extend(largest.hosts);
+            store = largest.store;
+        }
+        if members.len() < self.min_shares || store.is_none() && !all_answer {
+            return Ok(None);
+        }
+        let store = store.unwrap_or_else(|| made_of(answers, &members));
+        Ok(Some((store, members)))
     }
 
     /// That the hosts are of stores of which none is the one.
