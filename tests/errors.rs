@@ -386,6 +386,13 @@ const EXAMPLES: &[(&str, &str, &str)] = &[
         "",
         "distdup backup test -- --no-encryption --no-such-option",
     ),
+    (
+        "archive-torn",
+        // As a kill between two changes of it leaves it.
+        "distdup backup test -o 'torn{i}' -- --no-encryption --archive-dir torn; \
+         for m in torn/*/*.manifest; do mv $m $m.part; done; touch test/more",
+        "distdup backup test -o 'torn{i}' -- --no-encryption --archive-dir torn",
+    ),
     ("config-none", "", "distdup config check"),
     ("config-unreadable", "", "distdup config check --config in"),
     (
@@ -645,6 +652,7 @@ const NOT_MET: &[(&str, &str)] = &[
 
 /// Codes whose words depend on time, on which codecs there are, or on Duplicity's version: the document leaves them out.
 const VARYING: &[&str] = &[
+    "archive-torn",
     "duplicity-failed",
     "output-stalled",
     "share-not-opened-in-time",

@@ -279,6 +279,11 @@ pub enum Unwell {
         /// Its own.
         code: i32,
     },
+    /// By itself, since it was killed before.
+    #[error(
+        "Duplicity's archive is as a run of it left that was killed, and it cannot go on from there"
+    )]
+    TornArchive,
     /// By itself, since `GnuPG` failed.
     #[error("GnuPG cannot decrypt what was backed up before: the passphrase is another one")]
     WrongPassphrase,
@@ -329,6 +334,9 @@ catalogue! {
         Self::Failed { .. } => "duplicity-failed":
             "What was asked for is not complete. What was backed up before is as it was, unless the command was to remove some of it."
             "Mend what Duplicity says above (-v tells more), and run the same command again.";
+        Self::TornArchive => "archive-torn":
+            "What was asked for is not complete. What was backed up before is as it was: the hosts have all that the archive has."
+            "Remove this backup's folder in Duplicity's archive (in ~/.cache/duplicity, or where --archive-dir says), and run the same command again: Duplicity makes it anew from the hosts.";
         Self::WrongPassphrase => "passphrase-wrong":
             "What was asked for is not complete. What was backed up before is as it was."
             "Set PASSPHRASE as it was for the first backup (in the environment, or where distdup.toml says), and run the same command again. If GnuPG says above that data is damaged: distdup heal HOSTS";
@@ -530,6 +538,7 @@ impl Ended {
             _ if self.stopped => Some(Unwell::Stopped),
             (Some(_), _) if self.undecrypted && written.is_empty() => Some(Unwell::WrongPassphrase),
             (Some(_), _) if self.undecrypted => Some(Unwell::TwoPassphrases { written }),
+            _ if self.tally.archive_is_torn() => Some(Unwell::TornArchive),
             (Some(code), _) => Some(Unwell::Failed { code }),
             (None, signal) => Some(Unwell::Killed {
                 signal: signal.unwrap_or_default(),

@@ -35,6 +35,7 @@ pub struct Tally {
     volumes_in_all: Option<usize>,
     left_out: usize,
     gnupg_failed: bool,
+    archive_is_torn: bool,
 }
 
 /// What one host did.
@@ -76,6 +77,7 @@ impl Tally {
             volumes_in_all: None,
             left_out: 0,
             gnupg_failed: false,
+            archive_is_torn: false,
         }
     }
 
@@ -118,6 +120,7 @@ impl Tally {
         self.volumes_in_all = record.volumes_in_all().or(self.volumes_in_all);
         self.left_out += usize::from(record.leaves_out());
         self.gnupg_failed |= record.is_of_gnupg();
+        self.archive_is_torn |= record.is_of_torn_archive();
     }
 
     /// Files that Duplicity left out.
@@ -128,6 +131,11 @@ impl Tally {
     /// Whether `GnuPG` failed, as Duplicity logged.
     pub fn gnupg_failed(&self) -> bool {
         self.gnupg_failed
+    }
+
+    /// Whether Duplicity's archive is as a killed run left it, and it cannot go on, as it logged.
+    pub fn archive_is_torn(&self) -> bool {
+        self.archive_is_torn
     }
 
     /// Backups of which volumes were put.

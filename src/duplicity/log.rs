@@ -16,6 +16,12 @@ const PROGRESS: u32 = 2;
 const LEFT_OUT: [u32; 5] = [8, 9, 10, 12, 13];
 /// Errors of a backend, which it no longer tries to get over.
 const OF_BACKEND: Range<u32> = 50..70;
+/// Of what Duplicity 0.8 dies where it was killed between two changes of its archive: signatures that are
+/// in two chains, and a manifest that is done and still called a part.
+const TORN_ARCHIVE: [&str; 2] = [
+    "get_sorted_chains",
+    "Cannot set filename of remote manifest",
+];
 const RECORD_LIMIT: usize = 1 << 16;
 
 /// A record.
@@ -74,6 +80,12 @@ impl Record {
     /// the manifest of the last backup.
     pub fn is_of_gnupg(&self) -> bool {
         self.level == Level::Error && self.message.lines().any(|line| line.starts_with("gpg: "))
+    }
+
+    /// Whether it says that Duplicity's archive is as a killed run left it, and Duplicity cannot go on.
+    pub fn is_of_torn_archive(&self) -> bool {
+        let is_of_it = TORN_ARCHIVE.iter().any(|what| self.message.contains(what));
+        self.level == Level::Error && is_of_it
     }
 
     /// How many volumes there are, where it says of one that it is done, and of how many.
@@ -174,6 +186,14 @@ mod tests {
         ));
         assert!(!of_gnupg("WARNING 1\n. gpg: is old\n\n"));
         assert!(!of_gnupg("ERROR 1\n. not gpg: x\n\n"));
+
+        let of_archive = |log| super::tests::records(log)[0].is_of_torn_archive();
+        assert!(of_archive(
+            "ERROR 30 AssertionError\n. Traceback (innermost last):\n\
+             .   File \"x.py\", line 1, in set_files\n\
+             .  AssertionError: Cannot set filename of remote manifest\n\n"
+        ));
+        assert!(!of_archive("ERROR 30 AssertionError\n. AssertionError\n\n"));
 
         let log = "WARNING 12\n. Error patching a\n\nWARNING 1\n. x\n\nINFO 12\n. x\n\n";
         let left: Vec<_> = super::tests::records(log)
