@@ -149,6 +149,29 @@ fn plain_duplicity_works_while_the_backend_is_installed() {
 }
 
 #[test]
+fn plain_duplicity_is_told_what_may_have_been_lost() {
+    for world in World::each() {
+        let copied = Copied::new(world, 2, 3);
+        copied.changes("--install-backend", "installed");
+        let status = ["collection-status", "distdup://home"];
+        assert_exit(&copied.plain(&["full", "test", "distdup://home"]), 0);
+        let whole = copied.plain(&status);
+        assert!(!stderr(&whole).contains("lost"), "{}", stderr(&whole));
+        for disk in ["disk0", "disk1"] {
+            for entry in fs::read_dir(copied.world.path(disk)).unwrap() {
+                let path = entry.unwrap().path();
+                if path.to_str().unwrap().contains(".vol1.") {
+                    fs::remove_file(path).unwrap();
+                }
+            }
+        }
+        let said = stderr(&copied.plain(&status));
+        assert!(said.contains(".vol1."), "{said}");
+        assert!(said.contains("distdup explain object-lost"), "{said}");
+    }
+}
+
+#[test]
 fn plain_duplicity_writes_alone_and_reads_whenever_it_can() {
     for world in World::each() {
         let concurrency: &[&str] = match world.duplicity {

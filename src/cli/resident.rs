@@ -103,6 +103,9 @@ fn open_profile(selection: &Selection, dry_run: bool) -> anyhow::Result<(Store, 
         }
         (result, _) => result,
     }?;
+    // Duplicity takes the list for all there is.
+    session::tell_different(&target);
+    session::tell_lost(&target.status.lost);
     let store = target.spec.open()?;
     let mut told = false;
     let guard = move || {

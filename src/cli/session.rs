@@ -465,6 +465,13 @@ pub fn no_store(error: HostsError, what: impl Display + Send + Sync + 'static) -
     anyhow::Error::from(error).context(what)
 }
 
+/// Warns of hosts that are of different stores, where nobody can say which is meant.
+pub fn tell_different(target: &Target) {
+    if let Some(error) = &target.status.different {
+        warn(with_causes(error));
+    }
+}
+
 /// Warns of what may have been lost.
 pub fn tell_lost(lost: &[Lost]) {
     for object in lost.iter().take(SHOWN) {

@@ -14,10 +14,10 @@ use std::time::Duration;
 use crossbeam_channel::{Receiver, bounded, select, unbounded};
 use rustix::fs::{Mode, OFlags};
 
-use super::hosts::HostsError;
+use super::hosts::{HostsError, host_of};
 use super::protocol::{
-    Answer, Content, ErrorKind, Event, Hex, HostFault, Listed, Operation, PROTOCOL, Report,
-    Request, Written,
+    Answer, Content, ErrorKind, Event, Failure as Undone, Hex, HostFault, Listed, Operation,
+    PROTOCOL, Report, Request, Written,
 };
 use crate::catalogue::catalogue;
 use crate::control::Control;
@@ -26,7 +26,9 @@ use crate::encode::{EncodeError, SinkFailure, SinkOutcome};
 use crate::input::{FileInput, Input};
 use crate::quote::with_causes;
 use crate::sink::fifo::FifoSink;
-use crate::store::{HostShare, PutReport, Reason, ShareState, Store, StoreError};
+use crate::store::{
+    DeleteReport, HostError, HostShare, PutReport, Reason, ShareState, Store, StoreError,
+};
 
 /// How long whoever started Duplicity may leave a report unread.
 const REPORT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -232,6 +234,7 @@ impl<'a, W: Write> Resident<'a, W> {
             size: report.length,
             written: written.collect(),
             faults: degraded.clone(),
+            failure: None,
         });
         Content::Stored {
             size: report.length,
@@ -253,6 +256,7 @@ impl<'a, W: Write> Resident<'a, W> {
                     size: length,
                     written: Vec::new(),
                     faults: faulty.map(fault).collect(),
+                    failure: None,
                 });
                 size(length)
             }
@@ -285,9 +289,26 @@ impl<'a, W: Write> Resident<'a, W> {
     }
 
     fn delete(&self, Hex(name): &Hex) -> Content {
-        match self.store.delete(name, &Control::new().0) {
-            Ok(_) | Err(StoreError::NotFound { .. }) => Content::Deleted {},
-            Err(error) => refused(&error),
+        let (faults, error) = match self.store.delete(name, &Control::new().0) {
+            Ok(report) => (undeleted(&report), None),
+            Err(StoreError::NotFound { .. }) => (Vec::new(), None),
+            Err(error) => (
+                hosts_of(&error).iter().map(host_fault).collect(),
+                Some(error),
+            ),
+        };
+        // Duplicity exits with 0, whatever we answer.
+        self.report(&Report {
+            event: Event::Delete,
+            name: Hex(name.clone()),
+            size: 0,
+            written: Vec::new(),
+            faults,
+            failure: error.as_ref().map(|error| Undone::of(error)),
+        });
+        match error {
+            None => Content::Deleted {},
+            Some(error) => refused(&error),
         }
     }
 
@@ -330,6 +351,7 @@ impl Parts {
             size: 0,
             written: Vec::new(),
             faults: Vec::new(),
+            failure: None,
         };
         Self {
             reporter,
@@ -447,16 +469,7 @@ fn size(length: u64) -> Content {
 
 fn refused(error: &StoreError) -> Content {
     let mut text = with_causes(error);
-    let hosts = match error {
-        StoreError::TooFewUp { hosts, .. }
-        | StoreError::TooManySilent { hosts, .. }
-        | StoreError::Unknown { hosts, .. }
-        | StoreError::Decode { hosts, .. }
-        | StoreError::Unopened { hosts, .. }
-        | StoreError::NotDeleted { hosts, .. } => hosts.as_slice(),
-        _ => &[],
-    };
-    for host in hosts {
+    for host in hosts_of(error) {
         let _ = write!(text, "; {}", with_causes(host)); // a String takes everything
     }
     for sink in failed_sinks(error) {
@@ -467,6 +480,19 @@ fn refused(error: &StoreError) -> Content {
     Content::Refused {
         kind: kind(error),
         error: text,
+    }
+}
+
+/// What is wrong with single hosts, where that is why.
+fn hosts_of(error: &StoreError) -> &[HostError] {
+    match error {
+        StoreError::TooFewUp { hosts, .. }
+        | StoreError::TooManySilent { hosts, .. }
+        | StoreError::Unknown { hosts, .. }
+        | StoreError::Decode { hosts, .. }
+        | StoreError::Unopened { hosts, .. }
+        | StoreError::NotDeleted { hosts, .. } => hosts,
+        _ => &[],
     }
 }
 
@@ -517,6 +543,20 @@ fn io_kind(failure: &SinkFailure) -> Option<IoKind> {
         | SinkFailure::Finish { source, .. } => Some(source.kind()),
         _ => None,
     }
+}
+
+fn host_fault(error: &HostError) -> HostFault {
+    HostFault::of(host_of(error), error)
+}
+
+/// Hosts that lack the marker of a deletion, or still have what was deleted.
+fn undeleted(report: &DeleteReport) -> Vec<HostFault> {
+    let faults = report.hosts.iter().filter_map(|outcome| {
+        let lacks = outcome.failure.as_ref();
+        let lacks = lacks.map(|failure| HostFault::of(&outcome.host, failure));
+        lacks.or_else(|| outcome.not_removed.as_ref().map(host_fault))
+    });
+    faults.collect()
 }
 
 /// What is wrong with a share that was to be read.
