@@ -111,6 +111,9 @@ impl Duplicity {
         if command.changes() {
             session::note_unlocked(console, &target);
         }
+        if !dry_run {
+            session::note_made(console, &target);
+        }
         let lost = &target.status.lost;
         session::tell_different(&target);
         session::tell_lost(lost);

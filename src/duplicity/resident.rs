@@ -42,12 +42,13 @@ const PART: u64 = 4 << 20;
 #[derive(Debug, Clone)]
 pub struct Reporter(Arc<UnixDatagram>);
 
-/// What is done before hosts are written to; it may refuse.
-pub type Guard<'a> = Box<dyn FnMut() -> Result<(), HostsError> + 'a>;
+/// What is done before hosts are read, or, with `true`, written to. It may refuse, or give a store in place
+/// of one that was empty, for as long as there was none.
+pub type Guard<'a> = Box<dyn FnMut(bool) -> Result<Option<Store>, HostsError> + 'a>;
 
 /// A resident, serving one backend.
 pub struct Resident<'a, W> {
-    store: &'a Store,
+    store: Store,
     guard: Guard<'a>,
     answers: W,
     reporter: Option<Reporter>,
@@ -96,8 +97,8 @@ pub fn refuse(mut answers: impl Write, error: &(dyn Error + 'static)) -> io::Res
 }
 
 impl<'a, W: Write> Resident<'a, W> {
-    /// A resident for the objects of `store`, which calls `guard` before each put and delete.
-    pub fn new(store: &'a Store, guard: Guard<'a>, answers: W, reporter: Option<Reporter>) -> Self {
+    /// A resident for the objects of `store`, which calls `guard` before each operation.
+    pub fn new(store: Store, guard: Guard<'a>, answers: W, reporter: Option<Reporter>) -> Self {
         Self {
             store,
             guard,
@@ -115,13 +116,19 @@ impl<'a, W: Write> Resident<'a, W> {
         self.answer(0, Content::Hello { protocol: PROTOCOL })?;
         while let Ok(request) = lines.recv() {
             let Request { id, operation } = request?;
-            let guarded = match operation {
-                Operation::Put { .. } | Operation::Delete { .. } => (self.guard)(),
-                _ => Ok(()),
+            let writes = match operation {
+                Operation::Put { .. } | Operation::Delete { .. } => true,
+                Operation::Get { .. } | Operation::List | Operation::Query { .. } => false,
+                // Of a put that failed before.
+                Operation::Commit { .. } | Operation::Abort => continue,
             };
-            if let Err(error) = guarded {
-                self.answer(id, failed(&error))?;
-                continue;
+            match (self.guard)(writes) {
+                Ok(None) => {}
+                Ok(Some(store)) => self.store = store,
+                Err(error) => {
+                    self.answer(id, failed(&error))?;
+                    continue;
+                }
             }
             let content = match operation {
                 Operation::Put { name, fifo, .. } => {
@@ -134,7 +141,6 @@ impl<'a, W: Write> Resident<'a, W> {
                 Operation::List => self.list(),
                 Operation::Query { name } => self.query(&name),
                 Operation::Delete { name } => self.delete(&name),
-                // Of a put that failed before.
                 Operation::Commit { .. } | Operation::Abort => continue,
             };
             self.answer(id, content)?;
@@ -159,7 +165,7 @@ impl<'a, W: Write> Resident<'a, W> {
         let (decide, verdict) = bounded(1);
         let (finish, finished) = bounded(1);
         let result = thread::scope(|scope| {
-            let (store, pipe) = (self.store, fifo.to_owned());
+            let (store, pipe) = (&self.store, fifo.to_owned());
             let parts = Parts::of(name, self.reporter.clone());
             scope.spawn(move || {
                 let result = FileInput::new(pipe)
