@@ -747,6 +747,16 @@ fn a_volume_that_hosts_lost_is_told_by_all_and_kept() {
 fn a_folder_that_is_no_host_is_told_so_and_not_offered_to_be_made_one() {
     let world = World::each().next().unwrap();
     assert_exit(&world.backup(PLAIN), 0);
+    fs::write(world.host(1).join("x\ny.share"), "").unwrap();
+    let status = ["--json", "status", "backup_test/distdup{i}"];
+    let strange = ours(&world, &status);
+    assert_exit(&strange, 0);
+    let json: Value = serde_json::from_str(&stdout(&strange)).unwrap();
+    assert_eq!(json["strangers"].as_array().unwrap().len(), 1, "{json}");
+    assert_eq!(json["strangers"][0]["name"], "x\\ny.share", "{json}");
+    let said = stdout(&ours(&world, &status[1..]));
+    let line = "distdup1: not of distdup, or renamed: x\\ny.share";
+    assert!(said.contains(line), "{said}");
     fs::create_dir(world.path("junk")).unwrap();
     let hosts = ["status", "backup_test/distdup0", "backup_test/distdup1"];
     let of = |more: &[&str]| ours(&world, &[&hosts[..], more].concat());

@@ -210,18 +210,20 @@ impl Store {
         let objects = self.entries(catalog);
         let lost = self.lost(catalog);
         let may_fall_silent = self.may_fall_silent(catalog);
-        let strangers = catalog
-            .strangers()
-            .iter()
-            .map(|(host, text)| (self.hosts[*host].name(), text.clone()))
-            .collect();
         Ok(List {
             objects,
             lost,
-            strangers,
+            strangers: self.strangers(catalog),
             silent: survey.errors(),
             may_fall_silent,
         })
+    }
+
+    pub(super) fn strangers(&self, catalog: &Catalog) -> Vec<(String, String)> {
+        let strangers = catalog.strangers().iter();
+        strangers
+            .map(|(host, text)| (self.hosts[*host].name(), text.clone()))
+            .collect()
     }
 
     pub(super) fn may_fall_silent(&self, catalog: &Catalog) -> usize {
