@@ -8,7 +8,7 @@ mod world;
 use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::io::{BufRead, BufReader};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Output, Stdio};
 
 use distdup::control::Control;
@@ -185,12 +185,12 @@ fn what_could_not_be_deleted_or_not_everywhere_is_no_success() {
                 assert_eq!(json["hosts"][host]["good"], !fails, "{json}");
             }
             let entries = fs::read_dir(world.path("b")).unwrap();
-            let names = entries.map(|entry| entry.unwrap().file_name());
-            let is_manifest = |name: &OsString| {
-                let name = name.to_str().unwrap();
-                name.contains(".manifest") && name.ends_with(".share")
+            let paths = entries.map(|entry| entry.unwrap().path());
+            let is_manifest = |path: &PathBuf| {
+                let is_share = path.extension() == Some(OsStr::new("share"));
+                is_share && path.to_str().unwrap().contains(".manifest")
             };
-            assert_eq!(names.filter(is_manifest).count(), left);
+            assert_eq!(paths.filter(is_manifest).count(), left);
             for name in ["a", "b", "home"] {
                 fs::remove_dir_all(world.path(name)).unwrap();
             }
