@@ -77,7 +77,11 @@ fn a_profile_needs_no_more_words() {
         "{}",
         ran.err
     );
-    assert!(ran.err.contains("made host nas"), "{}", ran.err);
+    assert!(
+        ran.err.contains("made 3 new hosts: nas, cellar, friend"),
+        "{}",
+        ran.err
+    );
     let text = ran.text();
     assert!(
         text.contains("is backed up to nas cellar friend, rs8 (2, 3)"),

@@ -8,7 +8,7 @@ mod world;
 use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::io::{BufRead, BufReader};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Output, Stdio};
 
 use distdup::control::Control;
@@ -70,7 +70,7 @@ impl Slow {
     }
 }
 
-/// A script with `$backup` and `$restore` in it, in a mount namespace of its own, where the folder
+/// A script with `$backup`, `$restore` and `$duplicity` in it, in a mount namespace of its own, where the folder
 /// `small` is a file system of that many bytes that goes away with it.
 fn with_small_disk(world: &World, size: &str, script: &str) -> Output {
     let options = "--no-encryption --backend-retry-delay 1 --num-retries 2 --volsize 1";
@@ -101,6 +101,10 @@ fn with_small_disk(world: &World, size: &str, script: &str) -> Output {
                 "{DISTDUP} restore out {} {duplicity} -- {options}",
                 named("--from")
             ),
+        )
+        .env(
+            "duplicity",
+            format!("{DISTDUP} --json duplicity {} {duplicity}", named("-o")),
         );
     command.output().unwrap()
 }
@@ -152,6 +156,46 @@ fn a_host_that_fills_up_or_turns_read_only_degrades_a_backup() {
         assert!(said.contains("Read-only file system"), "{said}");
         assert!(said.contains("it has no share of it"), "{said}");
         world.is_like("out");
+    }
+}
+
+#[test]
+fn what_could_not_be_deleted_or_not_everywhere_is_no_success() {
+    const SCRIPT: &str = "\
+        for day in 0 1; do \
+            $duplicity full test --no-encryption --current-time 16000${day}0000 >&2 || exit 9; \
+        done; \
+        for disk in $read_only; do \
+            mount --bind $disk $disk && mount -o remount,bind,ro $disk; \
+        done; \
+        $duplicity remove-all-but-n-full 1 --force --no-encryption --num-retries 1";
+    for world in World::each() {
+        for (read_only, undeleted, left) in [("small", false, 1), ("small a", true, 2)] {
+            let script = SCRIPT.replace("$read_only", read_only);
+            let removed = with_small_disk(&world, "20m", &script);
+            let said = stderr(&removed);
+            assert_exit(&removed, 3);
+            assert!(said.contains("Read-only file system"), "{said}");
+            let told = said.contains("could not be deleted: object duplicity-full");
+            assert_eq!(told, undeleted, "{said}");
+            let json: Value = serde_json::from_str(&stdout(&removed)).unwrap();
+            assert_eq!(json["status"], "degraded", "{json}");
+            assert_eq!(json["undeleted"].as_u64().unwrap() > 0, undeleted, "{json}");
+            for (host, fails) in [(0, undeleted), (1, false), (2, true)] {
+                assert_eq!(json["hosts"][host]["good"], !fails, "{json}");
+            }
+            let entries = fs::read_dir(world.path("b")).unwrap();
+            let paths = entries.map(|entry| entry.unwrap().path());
+            let is_manifest = |path: &PathBuf| {
+                let is_share = path.extension() == Some(OsStr::new("share"));
+                is_share && path.to_str().unwrap().contains(".manifest")
+            };
+            assert_eq!(paths.filter(is_manifest).count(), left);
+            for name in ["a", "b", "home"] {
+                fs::remove_dir_all(world.path(name)).unwrap();
+            }
+            fs::create_dir(world.path("home")).unwrap();
+        }
     }
 }
 
@@ -686,6 +730,16 @@ fn a_volume_that_hosts_lost_is_told_by_all_and_kept() {
         tells(&ours(&world, &["status", HOSTS]), 3, "duplicity-inc.");
         fs::remove_file(world.path("test/more")).unwrap();
         tells(&world.restores(3), 3, "duplicity-inc.");
+        let hosts = ["--json", "duplicity", "-o", HOSTS];
+        let mut restore = world.command(&hosts);
+        restore.args(["restore", "restore_test", "--no-encryption"]);
+        let restored = restore.output().unwrap();
+        tells(&restored, 3, "duplicity-inc.");
+        let json: Value = serde_json::from_str(&stdout(&restored)).unwrap();
+        assert_eq!(json["status"], "degraded", "{json}");
+        let lost = json["lost"].as_array().unwrap();
+        assert!(!lost.is_empty(), "{json}");
+        world.is_restored(&restored, 3);
     }
 }
 
@@ -693,6 +747,16 @@ fn a_volume_that_hosts_lost_is_told_by_all_and_kept() {
 fn a_folder_that_is_no_host_is_told_so_and_not_offered_to_be_made_one() {
     let world = World::each().next().unwrap();
     assert_exit(&world.backup(PLAIN), 0);
+    fs::write(world.host(1).join("x\ny.share"), "").unwrap();
+    let status = ["--json", "status", "backup_test/distdup{i}"];
+    let strange = ours(&world, &status);
+    assert_exit(&strange, 0);
+    let json: Value = serde_json::from_str(&stdout(&strange)).unwrap();
+    assert_eq!(json["strangers"].as_array().unwrap().len(), 1, "{json}");
+    assert_eq!(json["strangers"][0]["name"], "x\\ny.share", "{json}");
+    let said = stdout(&ours(&world, &status[1..]));
+    let line = "distdup1: not of distdup, or renamed: x\\ny.share";
+    assert!(said.contains(line), "{said}");
     fs::create_dir(world.path("junk")).unwrap();
     let hosts = ["status", "backup_test/distdup0", "backup_test/distdup1"];
     let of = |more: &[&str]| ours(&world, &[&hosts[..], more].concat());

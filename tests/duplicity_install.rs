@@ -148,6 +148,59 @@ fn plain_duplicity_works_while_the_backend_is_installed() {
     }
 }
 
+/// Folders on which nothing is mounted look like those of hosts that are still to be made.
+#[test]
+fn plain_duplicity_makes_hosts_where_it_writes_and_not_to_read() {
+    for world in World::each() {
+        let mut full = vec!["full", "test", "distdup://home", "--volsize", "1"];
+        if world.duplicity.is_some() {
+            full.extend(["--concurrency", "2"]);
+        }
+        let copied = Copied::new(world, 2, 3);
+        copied.changes("--install-backend", "installed");
+        let disks = [0, 1, 2].map(|i| copied.world.path(&format!("disk{i}")));
+        fs::create_dir(&disks[1]).unwrap();
+        let status = ["collection-status", "distdup://home"];
+        for reads in [&status[..], &["restore", "distdup://home", "restored"]] {
+            copied.plain(reads);
+            assert!(!disks[0].exists() && !disks[2].exists());
+            assert_eq!(fs::read_dir(&disks[1]).unwrap().count(), 0);
+        }
+        let made = copied.plain(&full);
+        assert_exit(&made, 0);
+        let said = stderr(&made);
+        assert!(said.contains("made 3 new hosts: disk0, "), "{said}");
+        assert_eq!(said.matches("new hosts").count(), 1, "{said}");
+        assert_exit(&copied.plain(&["restore", "distdup://home", "restored"]), 0);
+        copied.world.is_like("restored");
+        let mut status = copied.command(world::DISTDUP);
+        assert_exit(&status.args(["status", "-P", "home"]).output().unwrap(), 0);
+    }
+}
+
+#[test]
+fn plain_duplicity_is_told_what_may_have_been_lost() {
+    for world in World::each() {
+        let copied = Copied::new(world, 2, 3);
+        copied.changes("--install-backend", "installed");
+        let status = ["collection-status", "distdup://home"];
+        assert_exit(&copied.plain(&["full", "test", "distdup://home"]), 0);
+        let whole = copied.plain(&status);
+        assert!(!stderr(&whole).contains("lost"), "{}", stderr(&whole));
+        for disk in ["disk0", "disk1"] {
+            for entry in fs::read_dir(copied.world.path(disk)).unwrap() {
+                let path = entry.unwrap().path();
+                if path.to_str().unwrap().contains(".vol1.") {
+                    fs::remove_file(path).unwrap();
+                }
+            }
+        }
+        let said = stderr(&copied.plain(&status));
+        assert!(said.contains(".vol1."), "{said}");
+        assert!(said.contains("distdup explain object-lost"), "{said}");
+    }
+}
+
 #[test]
 fn plain_duplicity_writes_alone_and_reads_whenever_it_can() {
     for world in World::each() {

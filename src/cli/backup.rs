@@ -106,9 +106,7 @@ impl Backup {
         if !dry_run {
             // A store that was there may have more.
             plan.check_hosts(&target.hosts).map_err(Usage::new)?;
-            for host in &target.made {
-                console.detail(format!("made host {host}"));
-            }
+            session::note_made(console, &target);
         }
 
         let needs =

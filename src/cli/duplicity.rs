@@ -65,7 +65,8 @@ Examples:
 
 From COMMAND on, all is Duplicity's; options before it are ours. The hosts' URL is filled in where
 the command takes it. Of a command that distdup does not know it is so only where distdup:// stands.
-Output and exit code are Duplicity's. If that is 0, but hosts were missing or faulty, it is 3.";
+Output and exit code are Duplicity's. If that is 0, but hosts were missing or faulty, or something may
+have been lost, or could not be deleted, it is 3.";
 
 impl Duplicity {
     pub fn run(self, console: Console, selection: &Selection) -> anyhow::Result<Exit> {
@@ -110,6 +111,13 @@ impl Duplicity {
         if command.changes() {
             session::note_unlocked(console, &target);
         }
+        if !dry_run {
+            session::note_made(console, &target);
+        }
+        let lost = &target.status.lost;
+        session::tell_different(&target);
+        session::tell_lost(lost);
+        let is_whole = lost.is_empty() && target.status.different.is_none();
         let arguments = command.arguments(&layout.url()?);
         let ended = session::run(console, &duplicity, &environment, &target, None, &arguments)?;
         ended.tally.warn(&target);
@@ -117,12 +125,13 @@ impl Duplicity {
         let code = ended.exit_code();
         let (exit, status) = match code {
             0 => {
-                let outcome = Outcome::degraded_if(!ended.tally.is_good());
+                let is_good = ended.tally.is_good() && is_whole;
+                let outcome = Outcome::degraded_if(!is_good);
                 (Exit::Ended(outcome), outcome.status())
             }
             code => (Exit::As(code), "failed"),
         };
-        if exit == Exit::Ended(Outcome::Degraded) {
+        if exit == Exit::Ended(Outcome::Degraded) && !ended.tally.is_good() {
             warn("Duplicity ended well, but not all hosts did their part");
         }
         if console.json {
@@ -130,6 +139,8 @@ impl Duplicity {
                 "status": status,
                 "exit_code": code,
                 "code": ended.failure().as_ref().and_then(report::code_of),
+                "lost": report::lost_json(lost),
+                "undeleted": ended.tally.undeleted(),
                 "hosts": ended.tally.hosts_json(&target, "good"),
             });
             console

@@ -1,7 +1,7 @@
 //! `distdup resident`: what Duplicity's backend starts. Not for people.
 
 use std::env;
-use std::fs;
+use std::fs::{self, File};
 use std::io::{self, BufReader};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -56,7 +56,7 @@ impl Resident {
             }
             None => None,
         };
-        Server::new(&store, guard, io::stdout(), reporter)
+        Server::new(store, guard, io::stdout(), reporter)
             .serve(BufReader::new(io::stdin()))
             .context("Duplicity's backend is gone, or talks nonsense")?;
         Ok(Outcome::Done)
@@ -70,15 +70,18 @@ fn open(path: &Path) -> anyhow::Result<(Store, Guard<'static>)> {
     let store = spec.open()?;
     let mut locks = None;
     // Whoever started Duplicity has locked them, and told what cannot be; this is for when both are gone.
-    let guard = move || {
-        locks.get_or_insert_with(|| spec.lock(false));
-        Ok(())
+    let guard = move |writes| {
+        if writes {
+            locks.get_or_insert_with(|| spec.lock(false));
+        }
+        Ok(None)
     };
     Ok((store, Box::new(guard)))
 }
 
-/// The store of a profile; made, if there is none yet.
-fn open_profile(selection: &Selection, dry_run: bool) -> anyhow::Result<(Store, Guard<'static>)> {
+/// The store of a profile. If there is none yet, its hosts are made before the first thing is written: a
+/// disk that is not mounted leaves a folder that looks as new, and who only reads must not make it a host.
+fn open_profile(selection: &Selection, dry_run: bool) -> anyhow::Result<(Store, Guard<'_>)> {
     Runtime::sweep(); // a plain Duplicity does not
     let settings = selection.settings(Console::FOR_PROGRAMS)?;
     let layout = settings.layout()?.context("the settings name no hosts")?;
@@ -92,26 +95,57 @@ fn open_profile(selection: &Selection, dry_run: bool) -> anyhow::Result<(Store, 
         access,
         ..settings.wish()
     };
-    let scratch = dry_run.then(Runtime::create).transpose()?;
     // To read needs no lock, and fewer hosts.
-    let mut target = match (layout.existing(access, &control), &scratch) {
-        (Err(HostsError::None { .. } | HostsError::Empty { .. }), Some(scratch)) => {
-            layout.to_try(&wish, scratch.path(), &control)
+    let (mut target, mut scratch) = match layout.existing(access, &control) {
+        Err(HostsError::None { .. } | HostsError::Empty { .. }) => {
+            let _alone = alone(selection);
+            let scratch = Runtime::create()?;
+            let target = layout.to_try(&wish, scratch.path(), &control)?;
+            (target, Some(scratch))
         }
-        (Err(HostsError::None { .. } | HostsError::Empty { .. }), None) => {
-            layout.existing_or_new(&wish, &control)
-        }
-        (result, _) => result,
-    }?;
+        result => (result?, None),
+    };
+    // Duplicity takes the list for all there is.
+    session::tell_different(&target);
+    session::tell_lost(&target.status.lost);
     let store = target.spec.open()?;
     let mut told = false;
-    let guard = move || {
-        let _kept = &scratch; // as long as this is
-        target.lock_late(&wish)?;
-        if !std::mem::replace(&mut told, true) {
-            session::note_unlocked(Console::FOR_PROGRAMS, &target);
+    let guard = move |writes| {
+        let mut store = None;
+        if scratch.is_some() && !dry_run {
+            let found = if writes {
+                let _alone = alone(selection);
+                layout.existing_or_new(&wish, &control).map(Some)
+            } else {
+                // Another process of this Duplicity may have made it.
+                match layout.existing(access, &control) {
+                    Err(HostsError::None { .. } | HostsError::Empty { .. }) => Ok(None),
+                    result => result.map(Some),
+                }
+            };
+            if let Some(found) = found? {
+                session::note_made(Console::FOR_PROGRAMS, &found);
+                store = Some(found.spec.open()?);
+                target = found;
+                scratch = None;
+            }
         }
-        Ok(())
+        if writes {
+            target.lock_late(&wish)?;
+            if !std::mem::replace(&mut told, true) {
+                session::note_unlocked(Console::FOR_PROGRAMS, &target);
+            }
+        }
+        Ok(store)
     };
     Ok((store, Box::new(guard)))
+}
+
+/// Keeps other processes of the same Duplicity, which put at the same time, from making the same hosts.
+fn alone(selection: &Selection) -> Option<File> {
+    let config = selection.config(Console::FOR_PROGRAMS).ok()??;
+    let folder = config.file().parent()?.join(".");
+    let folder = File::open(folder).ok()?;
+    folder.lock().ok()?;
+    Some(folder)
 }

@@ -78,9 +78,7 @@ impl Restore {
         let access = self.hosts.access_to(self.allow_stale);
         let cannot = |error| session::no_store(error, "nothing was restored");
         let target = layout.existing(access, &control).map_err(cannot)?;
-        if let Some(error) = &target.status.different {
-            warn(with_causes(error));
-        }
+        session::tell_different(&target);
         let lost = &target.status.lost;
         session::tell_lost(lost);
         if let Some((count, error)) = target.unreadable(&control).map_err(cannot)? {

@@ -446,6 +446,14 @@ fn tell(console: Console, record: &Record) {
     }
 }
 
+/// Says which hosts were made. Mount points without their disks look as new as those of a first backup.
+pub fn note_made(console: Console, target: &Target) {
+    if !target.made.is_empty() {
+        let hosts = count(target.made.len(), "new host");
+        console.note(format!("made {hosts}: {}", target.made.join(", ")));
+    }
+}
+
 /// Says of hosts that cannot be locked, and warns if a second backup at the same time could get by.
 pub fn note_unlocked(console: Console, target: &Target) {
     let unguarded = target.is_unguarded();
@@ -471,6 +479,13 @@ pub fn no_store(error: HostsError, what: impl Display + Send + Sync + 'static) -
         .iter()
         .for_each(|host| warn(with_causes(host)));
     anyhow::Error::from(error).context(what)
+}
+
+/// Warns of hosts that are of different stores, where nobody can say which is meant.
+pub fn tell_different(target: &Target) {
+    if let Some(error) = &target.status.different {
+        warn(with_causes(error));
+    }
 }
 
 /// Warns of what may have been lost.

@@ -8,7 +8,7 @@ use clap::Args;
 use distdup::catalogue::said;
 use distdup::control::Control;
 use distdup::duplicity::hosts::Standing;
-use distdup::quote::with_causes;
+use distdup::quote::{quote, with_causes};
 use distdup::store::Holdings;
 use serde_json::{Value, json};
 
@@ -16,6 +16,7 @@ use super::backup::{in_words, losses};
 use super::console::{Console, warn};
 use super::session::{self, HostArgs};
 use super::settings::{Selection, host_command};
+use super::tally::SHOWN;
 use super::{Outcome, report};
 
 /// Say what each host of a backup has and lacks, and what may be lost
@@ -84,6 +85,23 @@ impl Status {
             hosts.push(about);
             let _ = write!(text, "\n  {shown}: {line}"); // a String takes everything
         }
+        let mut strangers = Vec::new();
+        for (host, name) in &status.strangers {
+            let Some(position) = target.position(host) else {
+                continue;
+            };
+            let (shown, name) = (target.shown(position), quote(name));
+            strangers.push(json!({ "host": shown, "name": name }));
+            if strangers.len() <= SHOWN {
+                let _ = write!(text, "\n  {shown}: not of distdup, or renamed: {name}");
+            }
+        }
+        if let more @ 1.. = strangers.len().saturating_sub(SHOWN) {
+            let _ = write!(
+                text,
+                "\n  and {more} more that are not of distdup: see --json"
+            );
+        }
         match unreadable {
             Ok(None) => {}
             Ok(Some((count, error))) => {
@@ -113,6 +131,7 @@ impl Status {
             "lost": report::lost_json(&standing.lost),
             "may_be_lost": losses,
             "hosts": hosts,
+            "strangers": strangers,
         });
         console
             .result(text, &json)

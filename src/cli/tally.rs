@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use distdup::catalogue::said;
 use distdup::duplicity::hosts::{Target, host_of};
 use distdup::duplicity::log::Record;
-use distdup::duplicity::protocol::{Event, Report};
+use distdup::duplicity::protocol::{Event, Failure, Report};
 use distdup::duplicity::stored::{is_volume, unfinished};
 use distdup::quote::quote;
 use serde_json::{Map, Value, json};
@@ -33,6 +33,8 @@ pub struct Tally {
     /// Names of those that are done.
     volumes: HashSet<Vec<u8>>,
     volumes_in_all: Option<usize>,
+    /// Names of objects that could not be deleted, and why not.
+    undeleted: BTreeMap<Vec<u8>, Failure>,
     left_out: usize,
     gnupg_failed: bool,
     archive_is_torn: bool,
@@ -75,6 +77,7 @@ impl Tally {
             parts: HashMap::new(),
             volumes: HashSet::new(),
             volumes_in_all: None,
+            undeleted: BTreeMap::new(),
             left_out: 0,
             gnupg_failed: false,
             archive_is_torn: false,
@@ -88,8 +91,17 @@ impl Tally {
             return;
         }
         self.parts.remove(&report.name.0);
-        if self.of.is_some_and(|of| of != report.event) {
+        let is_delete = report.event == Event::Delete;
+        if !is_delete && self.of.is_some_and(|of| of != report.event) {
             return;
+        }
+        if let Some(failure) = report.failure {
+            let again = self.undeleted.insert(report.name.0.clone(), failure);
+            if again.is_some() {
+                return; // tried once more, and counted already
+            }
+        } else if is_delete {
+            self.undeleted.remove(&report.name.0);
         }
         self.bytes += report.size;
         for written in report.written {
@@ -110,7 +122,7 @@ impl Tally {
                 *faults.entry((error, fault.code)).or_default() += 1;
             }
         }
-        if is_volume(&report.name.0) {
+        if !is_delete && is_volume(&report.name.0) {
             self.volumes.insert(report.name.0);
         }
     }
@@ -189,9 +201,14 @@ impl Tally {
         self.began.elapsed()
     }
 
+    /// Objects that could not be deleted.
+    pub fn undeleted(&self) -> usize {
+        self.undeleted.len()
+    }
+
     /// Whether all hosts did their part.
     pub fn is_good(&self) -> bool {
-        self.hosts.iter().all(|host| host.faults.is_empty())
+        self.undeleted.is_empty() && self.hosts.iter().all(|host| host.faults.is_empty())
     }
 
     /// The hosts that did not, as they are to be shown.
@@ -241,6 +258,14 @@ impl Tally {
                 let host = target.shown(position);
                 warn(format!("{host}: and {more} more of this host"));
             }
+        }
+        if let Some(Failure { error, code }) = self.undeleted.values().next() {
+            let objects = count(self.undeleted.len(), "object");
+            let code = code
+                .iter()
+                .map(|code| format!("; what to do: distdup explain {code}"));
+            let code = code.collect::<String>();
+            warn(format!("{objects} could not be deleted: {error}{code}"));
         }
     }
 }

@@ -42,8 +42,9 @@
 //! `DISTDUP_SESSION`.
 //!
 //! **Reports.** If the environment has `DISTDUP_REPORT`, the path of a UNIX datagram socket, the resident
-//! sends a [`Report`] there for every put and get that was done, before it answers: Duplicity itself exits
-//! with 0 also if puts were degraded or gets met damage. While a put goes on, it reports how far it is.
+//! sends a [`Report`] there for every put, get and delete that was done, and every delete that failed, before
+//! it answers: Duplicity itself exits with 0 also if puts were degraded, gets met damage, or objects could
+//! not be deleted. While a put goes on, it reports how far it is.
 
 use std::error::Error;
 
@@ -226,6 +227,25 @@ pub struct Report {
     pub written: Vec<Written>,
     /// Hosts, or shares, that were not as they should be.
     pub faults: Vec<HostFault>,
+    /// Why it was not done, if it was not: of a delete.
+    pub failure: Option<Failure>,
+}
+
+/// Why something was not done.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Failure {
+    /// What is wrong.
+    pub error: String,
+    /// The code of that, in the catalogue of errors.
+    pub code: Option<String>,
+}
+
+impl Failure {
+    /// By an error.
+    pub fn of(error: &(dyn Error + 'static)) -> Self {
+        let (error, code) = said(error);
+        Self { error, code }
+    }
 }
 
 /// A host that took its share.
@@ -247,6 +267,8 @@ pub enum Event {
     Get,
     /// Part of an object that is being stored has come.
     Part,
+    /// An object was deleted; where there are faults, not from all hosts.
+    Delete,
 }
 
 impl From<Hex> for String {

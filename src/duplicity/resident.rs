@@ -14,10 +14,10 @@ use std::time::Duration;
 use crossbeam_channel::{Receiver, bounded, select, unbounded};
 use rustix::fs::{Mode, OFlags};
 
-use super::hosts::HostsError;
+use super::hosts::{HostsError, host_of};
 use super::protocol::{
-    Answer, Content, ErrorKind, Event, Hex, HostFault, Listed, Operation, PROTOCOL, Report,
-    Request, Written,
+    Answer, Content, ErrorKind, Event, Failure as Undone, Hex, HostFault, Listed, Operation,
+    PROTOCOL, Report, Request, Written,
 };
 use crate::catalogue::catalogue;
 use crate::control::Control;
@@ -26,7 +26,9 @@ use crate::encode::{EncodeError, SinkFailure, SinkOutcome};
 use crate::input::{FileInput, Input};
 use crate::quote::with_causes;
 use crate::sink::fifo::FifoSink;
-use crate::store::{HostShare, PutReport, Reason, ShareState, Store, StoreError};
+use crate::store::{
+    DeleteReport, HostError, HostShare, PutReport, Reason, ShareState, Store, StoreError,
+};
 
 /// How long whoever started Duplicity may leave a report unread.
 const REPORT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -40,12 +42,13 @@ const PART: u64 = 4 << 20;
 #[derive(Debug, Clone)]
 pub struct Reporter(Arc<UnixDatagram>);
 
-/// What is done before hosts are written to; it may refuse.
-pub type Guard<'a> = Box<dyn FnMut() -> Result<(), HostsError> + 'a>;
+/// What is done before hosts are read, or, with `true`, written to. It may refuse, or give a store in place
+/// of one that was empty, for as long as there was none.
+pub type Guard<'a> = Box<dyn FnMut(bool) -> Result<Option<Store>, HostsError> + 'a>;
 
 /// A resident, serving one backend.
 pub struct Resident<'a, W> {
-    store: &'a Store,
+    store: Store,
     guard: Guard<'a>,
     answers: W,
     reporter: Option<Reporter>,
@@ -94,8 +97,8 @@ pub fn refuse(mut answers: impl Write, error: &(dyn Error + 'static)) -> io::Res
 }
 
 impl<'a, W: Write> Resident<'a, W> {
-    /// A resident for the objects of `store`, which calls `guard` before each put and delete.
-    pub fn new(store: &'a Store, guard: Guard<'a>, answers: W, reporter: Option<Reporter>) -> Self {
+    /// A resident for the objects of `store`, which calls `guard` before each operation.
+    pub fn new(store: Store, guard: Guard<'a>, answers: W, reporter: Option<Reporter>) -> Self {
         Self {
             store,
             guard,
@@ -113,13 +116,19 @@ impl<'a, W: Write> Resident<'a, W> {
         self.answer(0, Content::Hello { protocol: PROTOCOL })?;
         while let Ok(request) = lines.recv() {
             let Request { id, operation } = request?;
-            let guarded = match operation {
-                Operation::Put { .. } | Operation::Delete { .. } => (self.guard)(),
-                _ => Ok(()),
+            let writes = match operation {
+                Operation::Put { .. } | Operation::Delete { .. } => true,
+                Operation::Get { .. } | Operation::List | Operation::Query { .. } => false,
+                // Of a put that failed before.
+                Operation::Commit { .. } | Operation::Abort => continue,
             };
-            if let Err(error) = guarded {
-                self.answer(id, failed(&error))?;
-                continue;
+            match (self.guard)(writes) {
+                Ok(None) => {}
+                Ok(Some(store)) => self.store = store,
+                Err(error) => {
+                    self.answer(id, failed(&error))?;
+                    continue;
+                }
             }
             let content = match operation {
                 Operation::Put { name, fifo, .. } => {
@@ -132,7 +141,6 @@ impl<'a, W: Write> Resident<'a, W> {
                 Operation::List => self.list(),
                 Operation::Query { name } => self.query(&name),
                 Operation::Delete { name } => self.delete(&name),
-                // Of a put that failed before.
                 Operation::Commit { .. } | Operation::Abort => continue,
             };
             self.answer(id, content)?;
@@ -157,7 +165,7 @@ impl<'a, W: Write> Resident<'a, W> {
         let (decide, verdict) = bounded(1);
         let (finish, finished) = bounded(1);
         let result = thread::scope(|scope| {
-            let (store, pipe) = (self.store, fifo.to_owned());
+            let (store, pipe) = (&self.store, fifo.to_owned());
             let parts = Parts::of(name, self.reporter.clone());
             scope.spawn(move || {
                 let result = FileInput::new(pipe)
@@ -232,6 +240,7 @@ impl<'a, W: Write> Resident<'a, W> {
             size: report.length,
             written: written.collect(),
             faults: degraded.clone(),
+            failure: None,
         });
         Content::Stored {
             size: report.length,
@@ -253,6 +262,7 @@ impl<'a, W: Write> Resident<'a, W> {
                     size: length,
                     written: Vec::new(),
                     faults: faulty.map(fault).collect(),
+                    failure: None,
                 });
                 size(length)
             }
@@ -285,9 +295,26 @@ impl<'a, W: Write> Resident<'a, W> {
     }
 
     fn delete(&self, Hex(name): &Hex) -> Content {
-        match self.store.delete(name, &Control::new().0) {
-            Ok(_) | Err(StoreError::NotFound { .. }) => Content::Deleted {},
-            Err(error) => refused(&error),
+        let (faults, error) = match self.store.delete(name, &Control::new().0) {
+            Ok(report) => (undeleted(&report), None),
+            Err(StoreError::NotFound { .. }) => (Vec::new(), None),
+            Err(error) => (
+                hosts_of(&error).iter().map(host_fault).collect(),
+                Some(error),
+            ),
+        };
+        // Duplicity exits with 0, whatever we answer.
+        self.report(&Report {
+            event: Event::Delete,
+            name: Hex(name.clone()),
+            size: 0,
+            written: Vec::new(),
+            faults,
+            failure: error.as_ref().map(|error| Undone::of(error)),
+        });
+        match error {
+            None => Content::Deleted {},
+            Some(error) => refused(&error),
         }
     }
 
@@ -330,6 +357,7 @@ impl Parts {
             size: 0,
             written: Vec::new(),
             faults: Vec::new(),
+            failure: None,
         };
         Self {
             reporter,
@@ -447,16 +475,7 @@ fn size(length: u64) -> Content {
 
 fn refused(error: &StoreError) -> Content {
     let mut text = with_causes(error);
-    let hosts = match error {
-        StoreError::TooFewUp { hosts, .. }
-        | StoreError::TooManySilent { hosts, .. }
-        | StoreError::Unknown { hosts, .. }
-        | StoreError::Decode { hosts, .. }
-        | StoreError::Unopened { hosts, .. }
-        | StoreError::NotDeleted { hosts, .. } => hosts.as_slice(),
-        _ => &[],
-    };
-    for host in hosts {
+    for host in hosts_of(error) {
         let _ = write!(text, "; {}", with_causes(host)); // a String takes everything
     }
     for sink in failed_sinks(error) {
@@ -467,6 +486,19 @@ fn refused(error: &StoreError) -> Content {
     Content::Refused {
         kind: kind(error),
         error: text,
+    }
+}
+
+/// What is wrong with single hosts, where that is why.
+fn hosts_of(error: &StoreError) -> &[HostError] {
+    match error {
+        StoreError::TooFewUp { hosts, .. }
+        | StoreError::TooManySilent { hosts, .. }
+        | StoreError::Unknown { hosts, .. }
+        | StoreError::Decode { hosts, .. }
+        | StoreError::Unopened { hosts, .. }
+        | StoreError::NotDeleted { hosts, .. } => hosts,
+        _ => &[],
     }
 }
 
@@ -517,6 +549,20 @@ fn io_kind(failure: &SinkFailure) -> Option<IoKind> {
         | SinkFailure::Finish { source, .. } => Some(source.kind()),
         _ => None,
     }
+}
+
+fn host_fault(error: &HostError) -> HostFault {
+    HostFault::of(host_of(error), error)
+}
+
+/// Hosts that lack the marker of a deletion, or still have what was deleted.
+fn undeleted(report: &DeleteReport) -> Vec<HostFault> {
+    let faults = report.hosts.iter().filter_map(|outcome| {
+        let lacks = outcome.failure.as_ref();
+        let lacks = lacks.map(|failure| HostFault::of(&outcome.host, failure));
+        lacks.or_else(|| outcome.not_removed.as_ref().map(host_fault))
+    });
+    faults.collect()
 }
 
 /// What is wrong with a share that was to be read.

@@ -133,8 +133,7 @@ impl Store {
         else {
             return false;
         };
-        let up = survey.up();
-        let mut swept = up.len() == self.shape().n;
+        let mut swept = survey.up().len() == self.shape().n;
         for (host, error) in self.remove(survey.older_than(name, version)) {
             hosts[host].not_removed = Some(error);
             swept = false;
@@ -151,6 +150,12 @@ impl Store {
             for (host, error) in self.remove(markers) {
                 hosts[host].not_removed = Some(error);
                 swept = false;
+            }
+        }
+        // One that fell silent after it took the marker has all that it had.
+        for (host, answer) in hosts.iter_mut().zip(survey.answers) {
+            if host.failure.is_none() {
+                host.not_removed = host.not_removed.take().or(answer.err());
             }
         }
         swept

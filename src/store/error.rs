@@ -217,7 +217,7 @@ catalogue! {
             "Write without --allow-stale, once the hosts are back.";
         Self::NotDeleted { .. } => "object-not-deleted":
             "The object is as it was; none of it was removed."
-            "Bring hosts back, and run the same command again.";
+            "Bring hosts back; on full ones free a few kB first, since even a deletion is written down; and run the same command again.";
         Self::NoSuccessor { .. } => "object-no-successor":
             "The object is as it was. No distdup writes such a generation: somebody put a file there that looks like its share."
             "Look which host has it, and remove that file there: distdup status HOSTS";

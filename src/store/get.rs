@@ -90,7 +90,7 @@ impl Store {
         output: Box<dyn Sink>,
         control: &Control,
     ) -> Result<GetReport, StoreError> {
-        let survey = self.survey(&Key::prefix(name)?, control)?;
+        let survey = self.settled_survey(&Key::prefix(name)?, control)?;
         let (generation, doubt) = match self.verdict(&survey.catalog, name) {
             Verdict::Current(generation) => (generation, None),
             Verdict::Absent => {

@@ -210,18 +210,20 @@ impl Store {
         let objects = self.entries(catalog);
         let lost = self.lost(catalog);
         let may_fall_silent = self.may_fall_silent(catalog);
-        let strangers = catalog
-            .strangers()
-            .iter()
-            .map(|(host, text)| (self.hosts[*host].name(), text.clone()))
-            .collect();
         Ok(List {
             objects,
             lost,
-            strangers,
+            strangers: self.strangers(catalog),
             silent: survey.errors(),
             may_fall_silent,
         })
+    }
+
+    pub(super) fn strangers(&self, catalog: &Catalog) -> Vec<(String, String)> {
+        let strangers = catalog.strangers().iter();
+        strangers
+            .map(|(host, text)| (self.hosts[*host].name(), text.clone()))
+            .collect()
     }
 
     pub(super) fn may_fall_silent(&self, catalog: &Catalog) -> usize {
@@ -260,7 +262,7 @@ impl Store {
 
     /// What there is, if that is all.
     pub(super) fn survey_for_list(&self, control: &Control) -> Result<Survey, StoreError> {
-        let survey = self.survey("", control)?;
+        let survey = self.settled_survey("", control)?;
         let silent = survey.catalog.silent_after(0);
         if silent >= self.min_shares && !self.takes_stale() {
             let Shape { n, min_shares, .. } = self.shape();
@@ -290,7 +292,7 @@ impl Store {
     /// [`StoreError::Unknown`] where nobody can say what is current; [`StoreError::Unopened`] where it
     /// is there, and none of the shares that could be opened tells, since others could not.
     pub fn query(&self, name: &[u8], control: &Control) -> Result<Option<u64>, StoreError> {
-        let survey = self.survey(&Key::prefix(name)?, control)?;
+        let survey = self.settled_survey(&Key::prefix(name)?, control)?;
         let generation = match self.verdict(&survey.catalog, name) {
             Verdict::Current(generation) => generation,
             Verdict::Absent => return Ok(None),

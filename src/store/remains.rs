@@ -46,7 +46,7 @@ impl Store {
         let is_old = |one: &Generation| one.version.generation < before_generation;
 
         let mut remains = Remains::default();
-        let everybody_is_up = survey.up().len() == self.shape().n;
+        let up = survey.up().len();
         for name in survey.catalog.names() {
             let generations = survey.catalog.generations(name);
             let settled = generations.iter().position(|one| self.is_settled(one));
@@ -73,6 +73,10 @@ impl Store {
             if (is_deletion || !replaced.is_empty()) && self.is_proven(current, control)? {
                 let replaced = replaced.iter().flat_map(|one| &one.holders);
                 remains.keys.extend(replaced.cloned());
+                // By what it says itself, too: where nothing but markers is left, the store is opened on
+                // the hosts that were found, however many it has.
+                let (n, _) = current.what.rule();
+                let everybody_is_up = up >= n.max(self.shape().n);
                 if is_deletion && everybody_is_up && is_old(current) {
                     remains.markers.extend(current.holders.iter().cloned());
                 }

@@ -19,6 +19,8 @@ pub struct Status {
     pub hosts: Vec<(String, Result<Holdings, HostError>)>,
     /// As in [`List`](super::List).
     pub may_fall_silent: usize,
+    /// As in [`List`](super::List).
+    pub strangers: Vec<(String, String)>,
     /// That the hosts are of different stores, and nobody can say which is meant: readers take them all.
     pub different: Option<StoreError>,
 }
@@ -80,6 +82,7 @@ impl Store {
             lost: self.lost(&catalog),
             hosts,
             may_fall_silent: self.may_fall_silent(&catalog),
+            strangers: self.strangers(&catalog),
             different,
         })
     }

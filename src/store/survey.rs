@@ -75,6 +75,22 @@ impl Store {
         self.show(self.answers(prefix, control)?)
     }
 
+    /// The same, and once more where that shows what may have been lost: hosts do not answer all at one
+    /// moment, and while a writer replaces an object, some show what was before that, and some what is after
+    /// it, each perhaps too little.
+    pub(super) fn settled_survey(
+        &self,
+        prefix: &str,
+        control: &Control,
+    ) -> Result<Survey, StoreError> {
+        let survey = self.survey(prefix, control)?;
+        if self.lost(&survey.catalog).is_empty() {
+            Ok(survey)
+        } else {
+            self.survey(prefix, control)
+        }
+    }
+
     /// The same, of hosts that may be written to.
     pub(super) fn survey_of_members(
         &self,

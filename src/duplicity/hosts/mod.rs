@@ -234,8 +234,12 @@ impl Layout {
     ) -> Result<Target, HostsError> {
         match self.existing(access, control) {
             Err(HostsError::Empty { .. }) => {
-                // Without a share it makes no difference how they were to be written.
-                let hosts = self.found(access.patience())?;
+                // Without a share it makes no difference how they were to be written. Those that are
+                // away may have some.
+                let hosts = match self.count() {
+                    Some(n) => self.hosts(Some(n))?,
+                    None => self.found(access.patience())?,
+                };
                 let n = hosts.len();
                 let code = family("copy")?.code(Geometry::new(1, n)?, None)?;
                 self.open_on(hosts, code, n, access, control)

@@ -297,3 +297,51 @@ fn to_try_changes_nothing_and_a_foreign_host_gets_no_lock() {
     );
     assert!(!at("b/distdup1/distdup-lock").exists());
 }
+
+#[test]
+fn markers_stay_while_hosts_are_away_that_may_have_the_object() {
+    let folder = tempfile::tempdir().unwrap();
+    let place = folder.path().join("backup_x");
+    let away = folder.path().join("away");
+    fs::create_dir(&away).unwrap();
+    let host = |i: usize| format!("distdup{i}");
+    let move_hosts = |from: &Path, to: &Path| {
+        for i in [3, 4] {
+            fs::rename(from.join(host(i)), to.join(host(i))).unwrap();
+        }
+    };
+    let (control, _) = Control::new();
+    let found = Layout::In(place.clone());
+    let target = found.existing_or_new(&wish(2, 5), &control).unwrap();
+    put(&target, b"object", &control);
+    drop(target);
+    move_hosts(&place, &away);
+    let target = found.existing_or_new(&wish(2, 5), &control).unwrap();
+    let deleted = target.store().delete(b"object", &control).unwrap();
+    assert!(!deleted.swept);
+    drop(target);
+
+    let named = Layout::Named((0..5).map(|i| place.join(host(i)).into()).collect());
+    let clean_up = |layout: &Layout| {
+        let target = layout
+            .existing_or_empty(Access::default(), &control)
+            .unwrap();
+        let remains = target.store().find_remains(Duration::ZERO, &control);
+        let remains = remains.unwrap();
+        assert!(target.store().remove_remains(&remains).is_empty());
+        remains
+    };
+    for (layout, silent) in [(&found, 0), (&named, 2)] {
+        let remains = clean_up(layout);
+        assert!(remains.keys.is_empty() && remains.markers.is_empty());
+        assert_eq!(remains.silent.len(), silent);
+    }
+    move_hosts(&away, &place);
+    let status = found.existing(Access::default(), &control).unwrap().status;
+    assert_eq!(status.objects, []);
+    assert_eq!(clean_up(&named).markers.len(), 3);
+    assert!(matches!(
+        found.existing(Access::default(), &control),
+        Err(HostsError::Empty { .. })
+    ));
+}

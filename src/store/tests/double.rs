@@ -34,6 +34,8 @@ struct State {
     asked: AtomicI64,
     /// Listing waits for this to hang up.
     hang: Mutex<Option<Receiver<()>>>,
+    /// What it lists next, as of an earlier moment.
+    earlier: Mutex<Option<Vec<String>>>,
 }
 
 impl MemoryHost {
@@ -52,6 +54,7 @@ impl MemoryHost {
                 power: Arc::clone(&power),
                 asked: AtomicI64::new(0),
                 hang: Mutex::default(),
+                earlier: Mutex::default(),
             }))
         };
         ((0..n).map(host).collect(), power)
@@ -75,6 +78,15 @@ impl MemoryHost {
 
     pub fn hang_on(&self, until: Receiver<()>) {
         *self.0.hang.lock().unwrap() = Some(until);
+    }
+
+    pub fn keys(&self) -> Vec<String> {
+        self.files().keys().cloned().collect()
+    }
+
+    /// The next one who asks gets these keys: as if they had been listed before what was done since.
+    pub fn answered_when_it_had(&self, keys: Vec<String>) {
+        *self.0.earlier.lock().unwrap() = Some(keys);
     }
 
     /// Loses everything, as of generation `since`.
@@ -135,12 +147,9 @@ impl Host for MemoryHost {
         self.check_up().map_err(|error| self.down(error))?;
         let since = u64::try_from(self.0.since.load(Ordering::SeqCst)).unwrap();
         let id = [self.0.number; 16];
-        let keys = self
-            .files()
-            .keys()
-            .filter(|key| key.starts_with(prefix))
-            .cloned()
-            .collect();
+        let earlier = self.0.earlier.lock().unwrap().take();
+        let mut keys = earlier.unwrap_or_else(|| self.keys());
+        keys.retain(|key| key.starts_with(prefix));
         Ok(Listing {
             stamp: Stamp {
                 id,

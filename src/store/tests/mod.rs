@@ -387,6 +387,41 @@ fn hosts_that_are_said_to_suffice_do_and_no_fewer() {
     }
 }
 
+/// Hosts do not answer all at one moment: whichever of them did before a writer replaced the object, and
+/// not all, it is there.
+#[test]
+fn an_object_is_there_while_it_is_replaced() {
+    for (k, n) in [(1, 3), (2, 3), (4, 6)] {
+        for before in 0..everybody(n) {
+            let (hosts, _) = MemoryHost::many(n);
+            let store = store(&hosts, k);
+            put(&store, NAME, b"old").unwrap();
+            let old: Vec<_> = hosts.iter().map(MemoryHost::keys).collect();
+            put(&store, NAME, b"other").unwrap();
+            let some_were_early = || {
+                for (number, (host, keys)) in hosts.iter().zip(&old).enumerate() {
+                    if before >> number & 1 == 1 {
+                        host.answered_when_it_had(keys.clone());
+                    }
+                }
+            };
+            let context = format!("({k},{n}) {before:b} before");
+            some_were_early();
+            let list = store.list(&control()).unwrap();
+            let listed: Vec<_> = list.objects.iter().map(|object| &*object.name).collect();
+            assert_eq!((listed, list.lost), (vec![NAME], vec![]), "{context}");
+            some_were_early();
+            let status = store.status(&control()).unwrap();
+            assert_eq!(status.objects.len(), 1, "{context}");
+            some_were_early();
+            let length = store.query(NAME, &control()).unwrap();
+            assert_eq!(length, Some(5), "{context}");
+            some_were_early();
+            assert_eq!(get(&store, NAME).unwrap(), b"other", "{context}");
+        }
+    }
+}
+
 #[test]
 fn a_cancelled_wait_ends_at_once() {
     let (hosts, _) = MemoryHost::many(3);
