@@ -3,12 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::ask::ask;
-use super::catalog::{Generation, Verdict, What};
+use super::catalog::{Doubt, Generation, Verdict, What};
 use super::error::StoreError;
 use super::host::{Host, HostError, Listing};
 use super::key::{Key, Kind, Version};
 use super::objects::Store;
 use super::put::HostFailure;
+use super::survey::Survey;
 use crate::control::Control;
 use crate::decode::{DecodeError, DecodeOptions, GatherError};
 use crate::format::StreamId;
@@ -107,7 +108,8 @@ impl Store {
     /// are damaged, for which every share is read through. What was written is read back before it
     /// counts; a damaged share stays until then, and serves as far as it is good. Where two hosts have
     /// the same share, one of them is given another, and only then loses its double. Nothing is written
-    /// anywhere but to hosts. A deletion that not all hosts had taken note of is made again.
+    /// anywhere but to hosts. A deletion that not all hosts had taken note of is made again; so is one
+    /// that nobody can confirm, where nothing older can be read on all n hosts.
     ///
     /// # Errors
     /// [`StoreError::Unknown`], [`StoreError::Heal`] where the object cannot be had;
@@ -131,6 +133,12 @@ impl Store {
                 });
             }
             Verdict::Unknown { reason, stale } => {
+                if let Doubt::Unreadable(deletion) = reason
+                    && stale.is_none()
+                    && self.is_last_word(name, deletion, &survey, control)?
+                {
+                    return self.delete_again(name, control);
+                }
                 return Err(self.unknown(name, reason, stale, survey.answers, &survey.catalog));
             }
         };
@@ -246,6 +254,24 @@ impl Store {
         Ok(outcomes
             .filter_map(|(one, sink)| Some((one.host, sink.failure?.into())))
             .collect())
+    }
+
+    /// Whether a deletion of which nobody can say whether it was committed may be made again, where no
+    /// older stream can be read: hosts that had its markers were replaced, and no host will ever tell.
+    /// Somebody wanted it deleted, and a good marker says so. All hosts answer, so that all that there is
+    /// of older streams is seen, and too little to read any: nothing is lost with it. What is newer may
+    /// be the rest of something that nobody wanted deleted.
+    fn is_last_word(
+        &self,
+        name: &[u8],
+        deletion: &Generation,
+        survey: &Survey,
+        control: &Control,
+    ) -> Result<bool, StoreError> {
+        Ok(matches!(deletion.what, What::Deletion { .. })
+            && survey.catalog.generations(name).first() == Some(deletion)
+            && survey.up().len() == self.shape().n
+            && self.read_markers(deletion, control)? > 0)
     }
 
     fn delete_again(&self, name: &[u8], control: &Control) -> Result<HealReport, StoreError> {

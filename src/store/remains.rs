@@ -139,7 +139,7 @@ impl Store {
     }
 
     /// How many hosts hold a good marker under this deletion's key.
-    fn read_markers(&self, one: &Generation, control: &Control) -> Result<usize, StoreError> {
+    pub(super) fn read_markers(&self, one: &Generation, control: &Control) -> Result<usize, StoreError> {
         const ACTION: &str = "read a deletion marker";
         let tasks = one.holders.iter().map(|(host, key)| {
             let key = key.clone();

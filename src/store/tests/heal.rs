@@ -1,6 +1,7 @@
 //! Healing: of every loss that the code bears, every share comes back as it was.
 
 use super::*;
+use crate::store::key::Shape;
 use crate::store::marker::Marker;
 
 fn reports(store: &Store) -> (Vec<HealReport>, Healed) {
@@ -325,5 +326,105 @@ fn a_process_that_dies_while_it_parts_doubles_loses_nothing() {
         let mut found = indices(&hosts).concat();
         found.sort_unstable();
         assert_eq!(found, [0, 1, 2, 3], "{changes}");
+    }
+}
+
+/// One that was deleted while a host was down, after a host with a marker was replaced: one marker, one
+/// host that cannot know, and one share.
+fn half_deleted() -> (Vec<MemoryHost>, Store) {
+    let (hosts, _) = MemoryHost::many(3);
+    let store = store(&hosts, 2);
+    put(&store, NAME, &text(500)).unwrap();
+    hosts[2].set_down(true);
+    store.delete(NAME, &control()).unwrap();
+    hosts[2].set_down(false);
+    hosts[0].replace(i64::MAX);
+    (hosts, store)
+}
+
+#[test]
+fn a_deletion_that_no_host_can_confirm_any_more_is_made_again() {
+    let (hosts, store) = half_deleted();
+    let list = store.list(&control()).unwrap();
+    assert!(matches!(
+        list.objects[0].state,
+        ObjectState::Unreadable(Reason::Unreadable {
+            seen: 1,
+            silent: 1,
+            ..
+        })
+    ));
+    let (_, healed) = reports(&store);
+    assert_eq!(
+        (&healed.complete[..], &healed.settled[..]),
+        (&[0, 1, 2][..], &[0][..])
+    );
+    assert!(hosts.iter().all(|host| host.files().is_empty()));
+    assert_eq!(names(&store), Vec::<Vec<u8>>::new());
+}
+
+#[test]
+fn a_deletion_that_no_host_can_confirm_deletes_nothing_that_may_be_had() {
+    fn marker(host: &MemoryHost) -> String {
+        let files = host.files();
+        let is_marker = |key: &&String| key.ends_with(".gone");
+        files.keys().find(is_marker).unwrap().clone()
+    }
+    type Change = fn(&[MemoryHost]);
+    let cases: [(&str, Change, &str); 4] = [
+        (
+            "a host is down",
+            |hosts| hosts[2].set_down(true),
+            "needed: memory 2",
+        ),
+        (
+            "the marker is none",
+            |hosts| {
+                let marker = marker(&hosts[1]);
+                hosts[1].files().insert(marker, Vec::new());
+            },
+            "no silent host could help",
+        ),
+        (
+            "there is another share, and the object can be read",
+            |hosts| {
+                let files = hosts[2].files();
+                let (key, bytes) = files.first_key_value().unwrap();
+                let other = key.replace("~i2", "~i1");
+                hosts[1].files().insert(other, bytes.clone());
+            },
+            "no silent host could help",
+        ),
+        (
+            "something newer was there",
+            |hosts| {
+                let shape = Shape {
+                    k: 2,
+                    n: 3,
+                    min_shares: 3,
+                };
+                let version = Version {
+                    generation: u64::MAX - 1,
+                    id: [7; 16],
+                };
+                let key = Key::new(NAME, version, Kind::Share { index: 0, shape });
+                let key = key.unwrap().to_string();
+                hosts[1].files().insert(key, b"newer".to_vec());
+            },
+            "no silent host could help",
+        ),
+    ];
+    for (case, change, needed) in cases {
+        let (hosts, store) = half_deleted();
+        change(&hosts);
+        let before: Vec<_> = hosts.iter().map(|host| host.files().clone()).collect();
+        let error = store.heal(NAME, &control()).unwrap_err();
+        assert!(
+            matches!(error, StoreError::Unknown { .. }) && error.to_string().ends_with(needed),
+            "{case}: {error}"
+        );
+        for (host, before) in hosts.iter().zip(&before) {
+            assert_eq!(*host.files(), *before, "{case}");
+        }
     }
 }
