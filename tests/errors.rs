@@ -309,6 +309,11 @@ const EXAMPLES: &[(&str, &str, &str)] = &[
         "distdup backup test -o 'b{i}' -- --no-encryption",
     ),
     (
+        "host-unstamped",
+        "rm backup_test/*/distdup-host",
+        "distdup backup test -- --no-encryption",
+    ),
+    (
         "host-kind",
         "",
         "distdup backup test -o sftp://host/0 -o b1 -o b2 -- --no-encryption",

@@ -101,6 +101,9 @@ impl Cleanup {
         let mut lines: Vec<_> = found.iter().map(|one| one.to_text(&target)).collect();
         let count = report::count(found.len(), "leftover");
         lines.push(match (found.is_empty(), self.force, failed.is_empty()) {
+            (true, ..) if !remains.silent.is_empty() => {
+                "nothing is left over on the hosts that could be looked at".to_owned()
+            }
             (true, ..) => "nothing is left over".to_owned(),
             (_, false, _) => format!("{count}; to remove them: {remove}"),
             (_, true, true) => format!("{count} removed"),

@@ -92,7 +92,10 @@ impl Heal {
             .map_err(|error| session::no_store(error, "it was healed, and cannot be had now"))?;
         let geometry = target.code.geometry();
         let n = geometry.n();
-        let is_whole = healed.complete.len() == n && hopeless == 0 && standing.lost.is_empty();
+        let is_whole = healed.complete.len() == n
+            && hopeless == 0
+            && standing.lacking == 0
+            && standing.lost.is_empty();
         let outcome = Outcome::degraded_if(!is_whole);
         let mut lines = vec![format!(
             "{} looked through",
@@ -116,12 +119,19 @@ impl Heal {
             hosts.push(tally.to_json(&shown, healed.complete.contains(&position)));
         }
         session::tell_lost(&standing.lost);
+        if standing.lacking > 0 && healed.complete.len() == n && hopeless == 0 {
+            warn(format!(
+                "{} of {} objects of the backup lack shares",
+                standing.lacking, standing.objects
+            ));
+        }
         let losses = losses(&*target.code, &standing);
         lines.push(in_words(losses, &standing, n));
         let json = json!({
             "status": outcome.status(),
             "objects": standing.objects,
             "not_healed": hopeless,
+            "lacking_shares": standing.lacking,
             "lost": report::lost_json(&standing.lost),
             "hosts": hosts,
             "may_be_lost": losses,

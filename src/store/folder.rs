@@ -21,7 +21,7 @@ use crate::source::Source;
 use crate::source::file::FileSource;
 
 /// The file that makes a folder a host. An empty mount point, whose disk is elsewhere, has none.
-const STAMP: &str = "distdup-host";
+pub(crate) const STAMP: &str = "distdup-host";
 /// What [`FileSink`] adds to the name of a file until it is whole.
 const PARTIAL: &str = ".partial";
 const WRITE_ONCE: Options = Options {

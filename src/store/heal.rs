@@ -1,14 +1,15 @@
 //! Gives hosts what they lack of an object, from what the others have.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::ask::ask;
-use super::catalog::{Generation, Verdict, What};
+use super::catalog::{Doubt, Generation, Verdict, What};
 use super::error::StoreError;
 use super::host::{Host, HostError, Listing};
 use super::key::{Key, Kind, Version};
 use super::objects::Store;
 use super::put::HostFailure;
+use super::survey::Survey;
 use crate::control::Control;
 use crate::decode::{DecodeError, DecodeOptions, GatherError};
 use crate::format::StreamId;
@@ -24,7 +25,7 @@ pub struct HealReport {
     pub written: Vec<usize>,
     /// Hosts that still lack a good share, and why.
     pub failed: Vec<(usize, HostFailure)>,
-    /// Hosts that have a good share now.
+    /// Hosts that have a good share now, each another one.
     pub whole: Vec<usize>,
 }
 
@@ -38,6 +39,9 @@ pub struct Healed {
     /// Hosts that did not answer, or could not be settled.
     pub failed: Vec<HostError>,
 }
+
+/// By host, the indices of its good shares.
+type Good = BTreeMap<usize, BTreeSet<usize>>;
 
 /// A share that is to be written.
 struct Wanted {
@@ -102,8 +106,10 @@ impl Store {
 
     /// Writes what hosts that are up lack of the object `name`: shares that are missing, and those that
     /// are damaged, for which every share is read through. What was written is read back before it
-    /// counts; a damaged share stays until then, and serves as far as it is good. Nothing is written
-    /// anywhere but to hosts. A deletion that not all hosts had taken note of is made again.
+    /// counts; a damaged share stays until then, and serves as far as it is good. Where two hosts have
+    /// the same share, one of them is given another, and only then loses its double. Nothing is written
+    /// anywhere but to hosts. A deletion that not all hosts had taken note of is made again; so is one
+    /// that nobody can confirm, where nothing older can be read on all n hosts.
     ///
     /// # Errors
     /// [`StoreError::Unknown`], [`StoreError::Heal`] where the object cannot be had;
@@ -127,23 +133,28 @@ impl Store {
                 });
             }
             Verdict::Unknown { reason, stale } => {
+                if let Doubt::Unreadable(deletion) = reason
+                    && stale.is_none()
+                    && self.is_last_word(name, deletion, &survey, control)?
+                {
+                    return self.delete_again(name, control);
+                }
                 return Err(self.unknown(name, reason, stale, survey.answers, &survey.catalog));
             }
         };
         let good = self.good_shares(generation, control)?;
-        let wanted = wanted(name, &survey.up(), generation, &good)?;
+        let mut counted = apart(&good);
+        let wanted = wanted(name, &survey.up(), generation, &counted)?;
         let mut report = HealReport {
             damaged: wanted
                 .iter()
                 .filter_map(|one| one.replaces.then_some(one.host))
                 .collect(),
-            whole: good.keys().copied().collect(),
             ..HealReport::default()
         };
-        if wanted.is_empty() {
-            return Ok(report);
+        if !wanted.is_empty() {
+            report.failed = self.write(name, generation, &wanted, control)?;
         }
-        report.failed = self.write(name, generation, &wanted, control)?;
         let written: Vec<_> = wanted
             .iter()
             .filter(|one| report.failed.iter().all(|(host, _)| *host != one.host))
@@ -155,7 +166,7 @@ impl Store {
         for (one, verdict) in written.into_iter().zip(verdicts) {
             if verdict.is_whole() {
                 report.written.push(one.host);
-                report.whole.push(one.host);
+                counted.insert(one.host, one.index);
             } else {
                 if !one.replaces {
                     // It was not there before, and is good for nothing.
@@ -164,15 +175,14 @@ impl Store {
                 report.failed.push((one.host, HostFailure::ReadBack));
             }
         }
+        // What cannot be removed takes room, and nothing else; the next one comes upon it again.
+        let _ = self.remove(doubles(generation, &good, &counted));
+        report.whole = counted.into_keys().collect();
         Ok(report)
     }
 
-    /// By host, the index of a share that was read through and is whole.
-    fn good_shares(
-        &self,
-        generation: &Generation,
-        control: &Control,
-    ) -> Result<BTreeMap<usize, usize>, StoreError> {
+    /// The shares that were read through and are whole.
+    fn good_shares(&self, generation: &Generation, control: &Control) -> Result<Good, StoreError> {
         let claims = self.look(generation, control)?;
         let agreeing: Vec<_> = generation
             .holders
@@ -185,10 +195,10 @@ impl Store {
             .iter()
             .map(|(host, key)| self.hosts[*host].source(key));
         let verdicts = verify(sources.collect(), control).map_err(|_| StoreError::Cancelled)?;
-        let mut good = BTreeMap::new();
+        let mut good = Good::new();
         for ((host, key), verdict) in agreeing.into_iter().zip(verdicts) {
             if let (true, Kind::Share { index, .. }) = (verdict.is_whole(), key.kind()) {
-                good.insert(*host, index);
+                good.entry(*host).or_default().insert(index);
             }
         }
         Ok(good)
@@ -246,6 +256,24 @@ impl Store {
             .collect())
     }
 
+    /// Whether a deletion of which nobody can say whether it was committed may be made again, where no
+    /// older stream can be read: hosts that had its markers were replaced, and no host will ever tell.
+    /// Somebody wanted it deleted, and a good marker says so. All hosts answer, so that all that there is
+    /// of older streams is seen, and too little to read any: nothing is lost with it. What is newer may
+    /// be the rest of something that nobody wanted deleted.
+    fn is_last_word(
+        &self,
+        name: &[u8],
+        deletion: &Generation,
+        survey: &Survey,
+        control: &Control,
+    ) -> Result<bool, StoreError> {
+        Ok(matches!(deletion.what, What::Deletion { .. })
+            && survey.catalog.generations(name).first() == Some(deletion)
+            && survey.up().len() == self.shape().n
+            && self.read_markers(deletion, control)? > 0)
+    }
+
     fn delete_again(&self, name: &[u8], control: &Control) -> Result<HealReport, StoreError> {
         let report = self.delete(name, control)?;
         let mut healed = HealReport::default();
@@ -259,26 +287,63 @@ impl Store {
     }
 }
 
+/// With which of its good shares each host counts, no two with the same: what two hosts have is lost with
+/// one of them and the next. A host that has nothing but what others count with is left out.
+fn apart(good: &Good) -> BTreeMap<usize, usize> {
+    let mut hosts: Vec<_> = good.iter().collect();
+    hosts.sort_by_key(|(_, indices)| indices.len()); // those last that have a choice
+    let mut counted = BTreeMap::new();
+    for (&host, indices) in hosts {
+        let is_free = |index: &&usize| !counted.values().any(|taken| taken == *index);
+        let free = indices.iter().filter(is_free);
+        if let Some(&index) = free.min_by_key(|index| **index != host) {
+            counted.insert(host, index);
+        }
+    }
+    counted
+}
+
+/// By host, the keys of good shares that another host counts with, where this one counts with another.
+fn doubles(
+    generation: &Generation,
+    good: &Good,
+    counted: &BTreeMap<usize, usize>,
+) -> Vec<(usize, Vec<Key>)> {
+    let is_double = |(host, key): &&(usize, Key)| {
+        let Kind::Share { index, .. } = key.kind() else {
+            return false;
+        };
+        let is_good = good.get(host).is_some_and(|good| good.contains(&index));
+        is_good
+            && counted.get(host).is_some_and(|own| *own != index)
+            && counted.values().any(|counted| *counted == index)
+    };
+    let doubles = generation.holders.iter().filter(is_double);
+    doubles
+        .map(|(host, key)| (*host, vec![key.clone()]))
+        .collect()
+}
+
 /// Which share each host that is up is to get: in place of a damaged one, the same; else the one of the
 /// host's own position, if that is missing; else any that is.
 fn wanted(
     name: &[u8],
     up: &[usize],
     generation: &Generation,
-    good: &BTreeMap<usize, usize>,
+    counted: &BTreeMap<usize, usize>,
 ) -> Result<Vec<Wanted>, StoreError> {
     let What::Stream(shape) = generation.what else {
         return Ok(Vec::new());
     };
     let mut missing: Vec<usize> = (0..shape.n)
-        .filter(|index| !good.values().any(|good| good == index))
+        .filter(|index| !counted.values().any(|counted| counted == index))
         .collect();
     let mut take = |index: usize| {
         let at = missing.iter().position(|missing| *missing == index)?;
         Some(missing.remove(at))
     };
     let mut lacking: Vec<usize> = up.to_vec();
-    lacking.retain(|host| !good.contains_key(host));
+    lacking.retain(|host| !counted.contains_key(host));
     let mut chosen = BTreeMap::new();
     for (host, key) in &generation.holders {
         if let Kind::Share { index, .. } = key.kind()

@@ -182,7 +182,7 @@ catalogue! {
             "Bring it back, and give it what it missed: distdup heal HOSTS. If it is lost for good: distdup heal HOSTS --replace-lost";
         Self::NotAHost { .. } => "host-unknown":
             "Nothing was written there: it may be the mount point of a disk that is not mounted."
-            "Mount it, or name the folder that was meant. If the host is lost for good, let a new one take its place, in a folder that is empty: distdup heal HOSTS --replace-lost";
+            "Mount it, or name the folder that was meant. If the host is lost for good, or nothing of it but its distdup-host, make it anew, in a folder that is empty or has its shares: distdup heal HOSTS --replace-lost";
         Self::OfAnother { .. } => "host-of-another":
             "Nothing was read from it or written to it; it counts as down."
             "Name the folder that was meant. If this one is to serve this backup, and what is on it may go: empty it, and distdup heal HOSTS --replace-lost";

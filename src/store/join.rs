@@ -87,6 +87,18 @@ impl Store {
         Ok(Some((store, members)))
     }
 
+    /// Whether a place with these keys is one of the store's: whether the hosts that answer show a stream
+    /// of which it has something.
+    ///
+    /// # Errors
+    /// [`StoreError::SameHost`], [`StoreError::Cancelled`].
+    pub fn is_related(&self, keys: &[Key], control: &Control) -> Result<bool, StoreError> {
+        let has: BTreeSet<_> = keys.iter().map(Key::version).collect();
+        let survey = self.survey("", control)?;
+        let mut streams = survey.catalog.streams();
+        Ok(streams.any(|stream| has.contains(&stream.version)))
+    }
+
     /// That the hosts are of stores of which none is the one.
     fn different(&self, stores: impl Iterator<Item = Vec<usize>>) -> StoreError {
         let mut stores: Vec<_> = stores.collect();

@@ -28,7 +28,7 @@ pub struct Remains {
     pub markers: Vec<(usize, Key)>,
     /// What killed writers left.
     pub leftovers: Vec<(usize, Leftover)>,
-    /// Hosts that did not answer.
+    /// Hosts that did not answer, or could not look for leftovers.
     pub silent: Vec<HostError>,
 }
 
@@ -82,8 +82,10 @@ impl Store {
                 }
             }
         }
-        remains.leftovers = self.find_leftovers(&survey, before, control)?;
+        let (leftovers, not_looked) = self.find_leftovers(&survey, before, control)?;
+        remains.leftovers = leftovers;
         remains.silent = survey.errors();
+        remains.silent.extend(not_looked);
         Ok(remains)
     }
 
@@ -143,7 +145,11 @@ impl Store {
     }
 
     /// How many hosts hold a good marker under this deletion's key.
-    fn read_markers(&self, one: &Generation, control: &Control) -> Result<usize, StoreError> {
+    pub(super) fn read_markers(
+        &self,
+        one: &Generation,
+        control: &Control,
+    ) -> Result<usize, StoreError> {
         const ACTION: &str = "read a deletion marker";
         let tasks = one.holders.iter().map(|(host, key)| {
             let key = key.clone();
@@ -165,12 +171,13 @@ impl Store {
             .count())
     }
 
+    /// What killed writers left, and hosts that could not say.
     fn find_leftovers(
         &self,
         survey: &Survey,
         before: SystemTime,
         control: &Control,
-    ) -> Result<Vec<(usize, Leftover)>, StoreError> {
+    ) -> Result<(Vec<(usize, Leftover)>, Vec<HostError>), StoreError> {
         let up = survey.up();
         let tasks = up.iter().map(|&host| {
             let task = |host: &dyn Host| host.leftovers();
@@ -182,19 +189,17 @@ impl Store {
             self.options.host_timeout,
             Some(control),
         )?;
-        Ok(up
-            .into_iter()
-            .zip(found)
-            .flat_map(|(host, found)| {
-                found
-                    .unwrap_or_default()
-                    .into_iter()
-                    .map(move |one| (host, one))
-            })
-            .filter(|(_, one)| {
-                !one.in_use && one.modified.is_some_and(|modified| modified < before)
-            })
-            .collect())
+        let (mut leftovers, mut failed) = (Vec::new(), Vec::new());
+        for (host, found) in up.into_iter().zip(found) {
+            match found {
+                Ok(found) => leftovers.extend(found.into_iter().map(|one| (host, one))),
+                Err(error) => failed.push(error),
+            }
+        }
+        leftovers.retain(|(_, one)| {
+            !one.in_use && one.modified.is_some_and(|modified| modified < before)
+        });
+        Ok((leftovers, failed))
     }
 }
 

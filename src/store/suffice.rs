@@ -29,7 +29,8 @@ pub enum Suffice {
 }
 
 impl Store {
-    /// Which silent hosts would suffice to tell what there is and, of a generation, to read it.
+    /// Which silent hosts would suffice to tell what there is and, of a generation, to read it
+    /// or to confirm that it is a deletion.
     pub(super) fn suffice(
         &self,
         answers: &Answers,
@@ -47,11 +48,13 @@ impl Store {
         let names = |hosts: &[usize]| hosts.iter().map(|&host| name(host)).collect::<Vec<_>>();
         let doubtful = catalog.silent_after(0);
         let stream = generation.filter(|one| matches!(one.what, What::Stream(_)));
+        let deletion = generation.filter(|one| matches!(one.what, What::Deletion { .. }));
         let seen = stream.map(Generation::indices).unwrap_or_default();
         // Whether it would do if so many hosts answered, and the shares `more` were seen.
         let does = |answering: usize, more: &[usize]| {
             doubtful < self.min_shares + answering
                 && stream.is_none_or(|one| self.reads_with(one, more))
+                && deletion.is_none_or(|one| one.shares() + answering >= one.least(self.min_shares))
         };
         let unseen: Vec<_> = (0..n).filter(|index| !seen.contains(index)).collect();
         let any = |count: usize| Suffice::Any {
@@ -61,13 +64,14 @@ impl Store {
         // Any shares are as good as any others; or nobody knows which of them a silent host has.
         let is_mds = stream.is_none() || self.options.encode.code.is_mds();
         if is_mds || silent.len() > MOST_TRIED || !stream.is_none_or(Generation::is_in_order) {
-            let least = if is_mds { 0 } else { silent.len() };
+            // It takes one at least, for nobody asks where nobody is missed.
+            let least = if is_mds { 1 } else { silent.len().max(1) };
             return (least..=silent.len())
                 .find(|&count| does(count, &unseen[..count.min(unseen.len())]))
                 .map_or(Suffice::Nothing, any);
         }
         let mut sets: Vec<ShardSet> = Vec::new();
-        for size in 0..=silent.len() {
+        for size in 1..=silent.len() {
             for picked in combinations(&silent, size) {
                 let set: ShardSet = picked.iter().copied().collect();
                 let is_minimal = !sets

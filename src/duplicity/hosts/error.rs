@@ -75,6 +75,14 @@ pub enum HostsError {
         /// The folder.
         host: String,
     },
+    /// A folder with shares in it that no host is known to have.
+    #[error(
+        "{host} has shares of a backup in it, and no valid distdup-host; do not empty it, they may be needed"
+    )]
+    Unstamped {
+        /// The folder.
+        host: String,
+    },
     /// Neither a new store nor an old one.
     #[error(
         "of the hosts, {there} have no share, and {missing} are missing; if the backup is new, remove \
@@ -138,6 +146,9 @@ catalogue! {
         Self::InUse { .. } => "host-in-use":
             "Nothing was written, and what stands there is as it was."
             "Give a folder that is empty or not there yet.";
+        Self::Unstamped { .. } => "host-unstamped":
+            "Nothing was written, and what stands there is as it was."
+            "If its shares are of the backup that the others have, make it a host again: distdup heal HOSTS --replace-lost (a distdup-host that cannot be read is moved away before). If not, name the folder that was meant. Where too few others answer, write that file by hand, as section 9 of docs/STORE.md has it.";
         Self::HalfMade { .. } => "hosts-half-made":
             "Nothing was written. If the missing hosts have a backup, it is as it was."
             "Bring the missing hosts back; only if there never was a backup, remove the others and run the same command again.";

@@ -24,6 +24,8 @@ pub use self::wish::{Access, Wish};
 use crate::control::Control;
 use crate::quote::quote;
 use crate::sink::set;
+use crate::store::folder::STAMP;
+use crate::store::key::Key;
 use crate::store::{FolderHost, Host, HostError, Origin, Stale, Store, StoreError, StoreOptions};
 
 /// What a host's folder is called, before its number, where nothing else was said.
@@ -262,7 +264,9 @@ impl Layout {
             let mut target = self.open(discovered.code, discovered.min_shares, access, control)?;
             if wish.replace {
                 let lost = without_stamp(&target.hosts, patience);
-                are_empty(&lost)?;
+                for host in &lost {
+                    may_be_made(host, |keys| Ok(target.store.is_related(keys, control)?))?;
+                }
                 // Before anything is made.
                 target.has_enough(lost.len())?;
                 target.claim(control)?;
@@ -274,7 +278,9 @@ impl Layout {
 
         // Before anything is made.
         let design = self.design(wish)?;
-        let made = make(&design.to_make(patience)?, Origin::NewStore)?;
+        let to_make = design.to_make(patience)?;
+        are_empty(&to_make)?;
+        let made = make(&to_make, Origin::NewStore)?;
         let Design { code, least, .. } = design;
         let target = self.open(code, least, access, control)?;
         Target { made, ..target }.for_writing(control)
@@ -501,7 +507,6 @@ fn without_stamp(hosts: &[NamedFolder], patience: Duration) -> Vec<NamedFolder> 
 }
 
 fn make(hosts: &[NamedFolder], origin: Origin) -> Result<Vec<String>, HostsError> {
-    are_empty(hosts)?;
     let made = hosts.iter().map(|host| {
         FolderHost::create(&host.folder, origin)?;
         Ok(folder_host(host).name())
@@ -510,14 +515,35 @@ fn make(hosts: &[NamedFolder], origin: Origin) -> Result<Vec<String>, HostsError
 }
 
 fn are_empty(hosts: &[NamedFolder]) -> Result<(), HostsError> {
-    let is_empty =
-        |folder: &Path| fs::read_dir(folder).map_or(true, |mut entries| entries.next().is_none());
-    match hosts.iter().find(|host| !is_empty(&host.folder)) {
-        Some(host) => Err(HostsError::InUse {
-            host: quote(host.folder.as_os_str().as_bytes()),
-        }),
-        None => Ok(()),
+    hosts
+        .iter()
+        .try_for_each(|host| may_be_made(host, |_| Ok(false)))
+}
+
+/// That a folder may be made a host: it is empty, or has lost its stamp, and by the keys in it
+/// `is_one_of_ours`.
+fn may_be_made(
+    host: &NamedFolder,
+    is_one_of_ours: impl FnOnce(&[Key]) -> Result<bool, HostsError>,
+) -> Result<(), HostsError> {
+    let entries = fs::read_dir(&host.folder).into_iter().flatten();
+    let names: Vec<OsString> = entries
+        .map(|entry| entry.map(|entry| entry.file_name()).unwrap_or_default())
+        .collect();
+    if names.is_empty() {
+        return Ok(());
     }
+    let keys = names.iter().filter_map(|name| Key::parse(name.to_str()?));
+    let keys: Vec<_> = keys.collect();
+    let host = quote(host.folder.as_os_str().as_bytes());
+    if keys.is_empty() {
+        return Err(HostsError::InUse { host });
+    }
+    // A stamp that cannot be read may be one of a later distdup's.
+    if names.iter().any(|name| name == STAMP) || !is_one_of_ours(&keys)? {
+        return Err(HostsError::Unstamped { host });
+    }
+    Ok(())
 }
 
 #[cfg(test)]

@@ -345,3 +345,72 @@ fn markers_stay_while_hosts_are_away_that_may_have_the_object() {
         Err(HostsError::Empty { .. })
     ));
 }
+
+#[test]
+fn a_host_that_lost_its_stamp_alone_is_one_again_with_all_its_shares() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    let (control, _) = Control::new();
+    for store in ["a", "b"] {
+        let layout = Layout::In(at(store));
+        let target = layout.existing_or_new(&wish(4, 6), &control).unwrap();
+        put(&target, b"object", &control);
+    }
+    let again = Wish {
+        replace: true,
+        ..Wish::default()
+    };
+    let layout = Layout::In(at("a"));
+    let stamp = |host: usize| at(&format!("a/distdup{host}/distdup-host"));
+
+    // One of another store, and one whose stamp may mean something: neither is touched, nor to be emptied.
+    let mixed: Vec<_> = (0..6)
+        .map(|host| {
+            let store = if host == 5 { "b" } else { "a" };
+            at(&format!("{store}/distdup{host}")).into()
+        })
+        .collect();
+    let mixed = Layout::named(mixed).unwrap();
+    let foreign = at("b/distdup5/distdup-host");
+    let kept = fs::read(&foreign).unwrap();
+    fs::remove_file(&foreign).unwrap();
+    let later = fs::read(stamp(1)).unwrap();
+    fs::write(stamp(1), "distdup host 2\n").unwrap();
+    let before = tree(folder.path());
+    for layout in [&mixed, &layout] {
+        let error = layout.existing_or_new(&again, &control).unwrap_err();
+        assert!(matches!(error, HostsError::Unstamped { .. }), "{error}");
+        assert!(tree(folder.path()) == before, "{error}");
+    }
+    fs::write(foreign, kept).unwrap();
+    fs::write(stamp(1), later).unwrap();
+
+    let shares = |folder: &Path| {
+        let mut files = tree(folder);
+        files.retain(|(path, _)| path.extension().is_some_and(|end| end == "share"));
+        files
+    };
+    let before = shares(&at("a"));
+    for host in 3..6 {
+        fs::remove_file(stamp(host)).unwrap();
+    }
+    let target = layout.existing_or_new(&again, &control).unwrap();
+    assert_eq!((target.made.len(), target.status.silent().count()), (3, 0));
+    let mut written = 0;
+    let healed = target.store().heal_all(&control, |_, result| {
+        written += result.as_ref().unwrap().written.len();
+    });
+    let healed = healed.unwrap();
+    assert_eq!((written, &healed.settled[..]), (0, &[3, 4, 5][..]));
+    assert!(shares(&at("a")) == before);
+    drop(target);
+
+    // Of all of them, nothing can be said: but they are not taken for empty.
+    for host in 0..6 {
+        fs::remove_file(stamp(host)).unwrap();
+    }
+    let before = tree(&at("a"));
+    let error = layout.existing_or_new(&wish(4, 6), &control).unwrap_err();
+    assert!(matches!(error, HostsError::Unstamped { .. }), "{error}");
+    assert!(tree(&at("a")) == before);
+}

@@ -140,6 +140,24 @@ fn what_killed_writers_left_is_no_share() {
 }
 
 #[test]
+fn a_host_that_cannot_look_for_leftovers_is_told() {
+    let folders = Folders::new(3);
+    let store = folders.store("rs16", 2);
+    put(&store, NAME, b"x").unwrap();
+    let [share] = folders.files(0).try_into().unwrap();
+    let part = share.replacen("vol1", "vol2", 1) + ".partial";
+    fs::write(folders.paths[1].join(&part), b"half").unwrap();
+    // One that leads to itself, and cannot be opened even by root.
+    std::os::unix::fs::symlink(&part, folders.paths[0].join(&part)).unwrap();
+    let remains = store.find_remains(Duration::ZERO, &control()).unwrap();
+    assert!(
+        matches!(&*remains.silent, [HostError::Failed { host, .. }] if *host == folders.paths[0].display().to_string()),
+        "{remains:?}"
+    );
+    assert_eq!(remains.leftovers.len(), 1, "{remains:?}");
+}
+
+#[test]
 fn the_smallest_and_the_longest_names_are_stored() {
     let folders = Folders::new(3);
     let store = folders.store("rs16", 2);

@@ -1,6 +1,7 @@
 //! Healing: of every loss that the code bears, every share comes back as it was.
 
 use super::*;
+use crate::store::key::Shape;
 use crate::store::marker::Marker;
 
 fn reports(store: &Store) -> (Vec<HealReport>, Healed) {
@@ -218,6 +219,212 @@ fn a_deletion_that_too_few_hosts_vouch_for_deletes_nothing() {
                 assert_eq!(host.files().get(key), Some(bytes), "{rule}, {markers}");
             }
             host.files().retain(|key, _| before.contains_key(key));
+        }
+    }
+}
+
+/// Each host's indices, as its keys say.
+fn indices(hosts: &[MemoryHost]) -> Vec<Vec<usize>> {
+    let index = |key: &String| match Key::parse(key).unwrap().kind() {
+        Kind::Share { index, .. } => index,
+        Kind::Marker { .. } => panic!("{key}"),
+    };
+    let hosts = hosts.iter();
+    hosts
+        .map(|host| host.files().keys().map(index).collect())
+        .collect()
+}
+
+/// Hosts that lost theirs hold what others have, as a disk that was thought lost does once it is found.
+fn double(hosts: &[MemoryHost], from: usize, to: usize) {
+    let files = hosts[from].files().clone();
+    *hosts[to].files() = files;
+}
+
+#[test]
+fn where_two_hosts_have_the_same_share_one_is_given_what_is_missing() {
+    let (hosts, _) = MemoryHost::many(4);
+    let store = store(&hosts, 2);
+    put(&store, NAME, &text(3000)).unwrap();
+    let before: Vec<_> = hosts.iter().map(|host| host.files().clone()).collect();
+    // Which of them are copies of others, host by host.
+    for copies in [[0, 1, 2, 2], [0, 0, 0, 3], [3, 1, 2, 3], [1, 1, 1, 1]] {
+        for (to, &from) in copies.iter().enumerate() {
+            *hosts[to].files() = before[from].clone();
+        }
+        let different: std::collections::BTreeSet<_> = copies.into_iter().collect();
+        if different.len() < 2 {
+            continue;
+        }
+        let (report, healed) = reports(&store);
+        assert_eq!(healed.complete, [0, 1, 2, 3], "{copies:?}");
+        assert_eq!(report[0].written.len(), 4 - different.len(), "{copies:?}");
+        let mut found = indices(&hosts).concat();
+        found.sort_unstable();
+        assert_eq!(found, [0, 1, 2, 3], "{copies:?}");
+        // The same bytes as were written at first, and any two give it back.
+        for host in &hosts {
+            for (key, bytes) in host.files().iter() {
+                assert!(before.iter().any(|before| before.get(key) == Some(bytes)));
+            }
+        }
+        for up in (0..16_u32).filter(|up| up.count_ones() == 2) {
+            set_up(&hosts, up);
+            assert_eq!(get_as(&store, NAME, Stale::Allow).unwrap(), text(3000));
+        }
+        set_up(&hosts, everybody(4));
+        assert!(reports(&store).0[0].written.is_empty(), "{copies:?}");
+    }
+}
+
+/// A host that is full keeps its double, and is not told to be whole.
+#[test]
+fn a_double_goes_only_when_the_other_share_is_there() {
+    let (hosts, _) = MemoryHost::many(4);
+    let store = store(&hosts, 2);
+    put(&store, NAME, &text(3000)).unwrap();
+    double(&hosts, 2, 3);
+    hosts[3].set_strength(2);
+    let before = hosts[3].files().clone();
+    let healed = store.heal_all(&control(), |_, _| {}).unwrap();
+    assert_eq!(healed.complete, [0, 1, 2]);
+    assert_eq!(*hosts[3].files(), before);
+
+    // A double that is damaged is no good to anybody, and what is good stays.
+    hosts[3].set_strength(i64::MAX / 2);
+    let damage = |host: &MemoryHost| {
+        let mut files = host.files();
+        files.values_mut().for_each(|bytes| bytes[900] ^= 1);
+    };
+    damage(&hosts[2]);
+    assert_eq!(reports(&store).1.complete, [0, 1, 2, 3]);
+    assert_eq!(get(&store, NAME).unwrap(), text(3000));
+    let mut found = indices(&hosts).concat();
+    found.sort_unstable();
+    found.dedup();
+    assert_eq!(found, [0, 1, 2, 3]);
+}
+
+#[test]
+fn a_process_that_dies_while_it_parts_doubles_loses_nothing() {
+    for changes in 0.. {
+        let (hosts, power) = MemoryHost::many(4);
+        let store = store(&hosts, 2);
+        put(&store, NAME, &text(500)).unwrap();
+        double(&hosts, 2, 3);
+        double(&hosts, 0, 1);
+        power.store(changes, std::sync::atomic::Ordering::SeqCst);
+        let healed = store.heal_all(&control(), |_, _| {});
+        let has_ended = power.swap(1000, std::sync::atomic::Ordering::SeqCst) > 0;
+        // What two hosts had is there as long as the two that have the others are not.
+        assert_eq!(get(&store, NAME).unwrap(), text(500), "{changes}");
+        assert!(indices(&hosts).iter().all(|has| !has.is_empty()));
+        if has_ended && healed.is_ok_and(|healed| healed.complete.len() == 4) {
+            break;
+        }
+        assert_eq!(reports(&store).1.complete.len(), 4, "{changes}");
+        let mut found = indices(&hosts).concat();
+        found.sort_unstable();
+        assert_eq!(found, [0, 1, 2, 3], "{changes}");
+    }
+}
+
+/// One that was deleted while a host was down, after a host with a marker was replaced: one marker, one
+/// host that cannot know, and one share.
+fn half_deleted() -> (Vec<MemoryHost>, Store) {
+    let (hosts, _) = MemoryHost::many(3);
+    let store = store(&hosts, 2);
+    put(&store, NAME, &text(500)).unwrap();
+    hosts[2].set_down(true);
+    store.delete(NAME, &control()).unwrap();
+    hosts[2].set_down(false);
+    hosts[0].replace(i64::MAX);
+    (hosts, store)
+}
+
+#[test]
+fn a_deletion_that_no_host_can_confirm_any_more_is_made_again() {
+    let (hosts, store) = half_deleted();
+    let list = store.list(&control()).unwrap();
+    assert!(matches!(
+        list.objects[0].state,
+        ObjectState::Unreadable(Reason::Unreadable {
+            seen: 1,
+            silent: 1,
+            ..
+        })
+    ));
+    let (_, healed) = reports(&store);
+    assert_eq!(
+        (&healed.complete[..], &healed.settled[..]),
+        (&[0, 1, 2][..], &[0][..])
+    );
+    assert!(hosts.iter().all(|host| host.files().is_empty()));
+    assert_eq!(names(&store), Vec::<Vec<u8>>::new());
+}
+
+#[test]
+fn a_deletion_that_no_host_can_confirm_deletes_nothing_that_may_be_had() {
+    fn marker(host: &MemoryHost) -> String {
+        let files = host.files();
+        let is_marker = |key: &&String| key.ends_with(".gone");
+        files.keys().find(is_marker).unwrap().clone()
+    }
+    type Change = fn(&[MemoryHost]);
+    let cases: [(&str, Change, &str); 4] = [
+        (
+            "a host is down",
+            |hosts| hosts[2].set_down(true),
+            "needed: memory 2",
+        ),
+        (
+            "the marker is none",
+            |hosts| {
+                let marker = marker(&hosts[1]);
+                hosts[1].files().insert(marker, Vec::new());
+            },
+            "no silent host could help",
+        ),
+        (
+            "there is another share, and the object can be read",
+            |hosts| {
+                let files = hosts[2].files();
+                let (key, bytes) = files.first_key_value().unwrap();
+                let other = key.replace("~i2", "~i1");
+                hosts[1].files().insert(other, bytes.clone());
+            },
+            "no silent host could help",
+        ),
+        (
+            "something newer was there",
+            |hosts| {
+                let shape = Shape {
+                    k: 2,
+                    n: 3,
+                    min_shares: 3,
+                };
+                let version = Version {
+                    generation: u64::MAX - 1,
+                    id: [7; 16],
+                };
+                let key = Key::new(NAME, version, Kind::Share { index: 0, shape });
+                let key = key.unwrap().to_string();
+                hosts[1].files().insert(key, b"newer".to_vec());
+            },
+            "no silent host could help",
+        ),
+    ];
+    for (case, change, needed) in cases {
+        let (hosts, store) = half_deleted();
+        change(&hosts);
+        let before: Vec<_> = hosts.iter().map(|host| host.files().clone()).collect();
+        let error = store.heal(NAME, &control()).unwrap_err();
+        assert!(
+            matches!(error, StoreError::Unknown { .. }) && error.to_string().ends_with(needed),
+            "{case}: {error}"
+        );
+        for (host, before) in hosts.iter().zip(&before) {
+            assert_eq!(*host.files(), *before, "{case}");
         }
     }
 }
