@@ -13,14 +13,14 @@ use std::sync::Arc;
 use distdup::control::Control;
 use distdup::decode::{
     ChooseError, DecodeError, DecodeOptions, DecodeReport, GatherError, SourceFailure,
-    SourceOutcome, decode,
+    SourceOutcome, decode, salvage,
 };
 use distdup::format::frame::{self, HEAD_LEN};
 use distdup::format::header::HeaderFault;
 use distdup::format::{Common, StreamId, ending, header};
 use distdup::source::Source;
 use distdup_codecs::ShardSet;
-use kit::anatomy::{Anatomy, flip, flip_bit, forge, splice};
+use kit::anatomy::{Anatomy, flip, flip_bit, forge, retold, splice};
 use kit::tally::Tally;
 use kit::{MemorySink, MemorySource, code, full, lots, noise, options, said, shares};
 
@@ -957,6 +957,101 @@ fn a_frame_that_is_false_in_spite_of_its_digest_is_named() {
         for report in &reports {
             let all: u64 = report.sources.iter().map(|source| source.fault_count).sum();
             assert_eq!(all, named(report), "none but share {hurt} is blamed");
+        }
+    }
+}
+
+/// Each share is a file or a pipe, by a bit of `pipes`; that of a whole file which is hidden has zeros behind it.
+fn mixed(shares: &[Vec<u8>], pipes: usize, hidden: usize) -> Vec<Box<dyn Source>> {
+    let source = |(at, share): (usize, &Vec<u8>)| {
+        let mut share = share.clone();
+        if hidden >> at & 1 == 1 {
+            share.extend([0; 100]);
+        }
+        match pipes >> at & 1 {
+            1 => MemorySource::pipe(at, share),
+            _ => MemorySource::file(at, share),
+        }
+    };
+    shares.iter().enumerate().map(source).collect()
+}
+
+#[test]
+fn a_trailer_forged_for_each_number_of_stripes() {
+    let mut with_spare = Tally::of("a trailer forged for each number of stripes, one to spare");
+    let mut without = Tally::of("a trailer forged for each number of stripes, none to spare");
+    for set in [
+        Set::new("rs", (2, 3), 3, 19),
+        Set::new("copy", (1, 2), 3, 5),
+        Set::new("rs", (2, 3), 0, 0),
+    ] {
+        let n = set.shares.len();
+        for told in 0..set.anatomy.frames + 2 {
+            for (is_cut, index) in [(true, 0), (false, 0), (true, n - 1), (false, n - 1)] {
+                let forged = retold(&set.shares[index], told, is_cut);
+                let all = set.with_spares(index, &forged);
+                for pipes in 0..1 << n {
+                    let honest = !(1 << index);
+                    for hidden in [0, honest] {
+                        if !full() && ((told + pipes) % 2 == 0) == (hidden == 0) {
+                            continue;
+                        }
+                        let what = || {
+                            format!("share {index} tells of {told}, pipes {pipes:b}, {hidden:b}")
+                        };
+                        let sources = || mixed(&all, pipes, hidden);
+                        let options = DecodeOptions::default();
+                        let (data, report) = kit::decode_from(sources(), &options)
+                            .unwrap_or_else(|error| panic!("{}: {error}", what()));
+                        assert!(data == set.data, "{}: {} bytes", what(), data.len());
+                        assert!(report.is_proven(), "{}", what());
+                        let is_true = told == set.anatomy.frames;
+                        let source = &report.sources[index];
+                        assert!(source.is_good() || !is_true || hidden != 0, "{}", what());
+                        let output = MemorySink::default();
+                        let control = Control::new().0;
+                        let saved =
+                            salvage(sources(), Box::new(output.clone()), &options, &control)
+                                .unwrap();
+                        assert_eq!(saved.length, Some(data.len() as u64), "{}", what());
+                        assert!(saved.missing.is_empty(), "{}", what());
+                        assert!(output.0.lock().unwrap().bytes == data, "{}", what());
+                        with_spare.add("came back", 2);
+                        // Exactly, or not at all; of a copy nothing is left that would tell.
+                        if set.k == 1 {
+                            continue;
+                        }
+                        let mut few = all.clone();
+                        few.remove((index + 1) % n);
+                        match kit::decode_from(mixed(&few, pipes, hidden), &options) {
+                            Ok((data, _)) => {
+                                assert!(data == set.data, "{}: {} bytes", what(), data.len());
+                                without.count("came back");
+                            }
+                            Err(_) => without.count("refused"),
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// A share of an empty stream that is forged, beside one whose first frame is lost.
+#[test]
+fn a_stream_is_not_empty_on_the_word_of_one_trailer_against_another() {
+    for codec in [("rs", (2, 3)), ("copy", (1, 2))] {
+        let set = Set::new(codec.0, codec.1, 2, 5);
+        let first = set.anatomy.stripe(0).start;
+        let hurt = flip(&set.shares[1], first + HEAD_LEN + 1);
+        let shares = [retold(&set.shares[0], 0, true), hurt];
+        for pipes in 0..4 {
+            for order in [[0, 1], [1, 0]] {
+                let shares = order.map(|at| shares[at].clone());
+                let options = DecodeOptions::default();
+                let result = kit::decode_from(mixed(&shares, pipes, 0), &options);
+                assert!(result.is_err(), "{codec:?}, pipes {pipes:b}: {result:?}");
+            }
         }
     }
 }

@@ -12,11 +12,13 @@ use std::io::{self, Cursor, Write};
 use desk::Desk;
 use distdup::control::Control;
 use distdup::encode::SinkFailure;
+use distdup::format::frame::Head;
+use distdup::format::{Digest, header};
 use distdup::repair::{RepairError, RepairOptions, RepairReport, repair};
 use distdup::sink::{Sink, SinkWriter};
 use distdup::source::SourceReader;
-use kit::anatomy::{flip, splice};
-use kit::{MemorySink, MemorySource, code, files, noise, options, shares};
+use kit::anatomy::{Anatomy, flip, forge, splice};
+use kit::{MemorySink, MemorySource, code, files, full, noise, options, pipes, shares};
 
 /// What is there of what was written.
 type Kept = fn(&[u8]) -> Vec<u8>;
@@ -119,4 +121,67 @@ fn files_are_read_back_and_of_commands_it_says_that_they_are_not() {
     let ran = desk.exits(0, "distdup repair s0 s2 -o 'exec:cat >s1'");
     assert!(ran.err.contains("cannot be read back"), "{ran:?}");
     assert!(!ran.text().contains("read back"), "{ran:?}");
+}
+
+/// Ways to forge a frame.
+type Forgery = fn(&mut Head, &mut [u8]);
+const FORGERIES: [(&str, Forgery); 4] = [
+    ("last", |head, _| head.claim.last ^= true),
+    ("payload", |_, payload| payload[1] ^= 0x40),
+    ("digest", |head, _| {
+        head.claim.digest = Digest::of(b"something else");
+    }),
+    ("length", |head, _| head.claim.data_len -= 1),
+];
+
+/// The shares that are written anew are read as well: each of their frames is good by its check.
+#[test]
+fn a_share_that_is_written_anew_has_nothing_of_a_forged_one() {
+    for (codec, k, n) in [("rs8", 2, 4), ("rs16", 3, 6), ("xor", 3, 6)] {
+        let honest = shares(&noise(2 * k * 16 + 9, 3), &options(code(codec, k, n), 16));
+        let (header, _) = header::decode(&honest[0]).unwrap().unwrap();
+        let anatomy = Anatomy::of(&honest[0], 16);
+        for share in 0..n {
+            for (stripe, (at, first)) in (0..anatomy.frames)
+                .flat_map(|it| FORGERIES.iter().enumerate().map(move |one| (it, one)))
+            {
+                let forged = |share: usize, (_, forgery): &(&str, Forgery)| {
+                    let range = anatomy.stripe(stripe);
+                    let frame = forge(&honest[share][range.clone()], &header.common, forgery);
+                    splice(&honest[share], range, &frame)
+                };
+                // Alone, and with another one that is forged otherwise.
+                let others = (0..n).filter(|&other| full() || other == (share + 1 + stripe) % n);
+                for other in others {
+                    let mut given = honest.clone();
+                    given[share] = forged(share, first);
+                    let mut wanted = vec![share];
+                    if other != share {
+                        given[other] = forged(other, &FORGERIES[(at + 1) % FORGERIES.len()]);
+                        wanted.push(other);
+                    }
+                    for sources in [files(&given, 0..n), pipes(&given, 0..n)] {
+                        let what = format!("{codec}, stripe {stripe} of {wanted:?}, {}", first.0);
+                        let sinks: Vec<MemorySink> =
+                            wanted.iter().map(|_| MemorySink::default()).collect();
+                        let to = wanted
+                            .iter()
+                            .zip(&sinks)
+                            .map(|(&index, sink)| (index, Box::new(sink.clone()) as Box<dyn Sink>));
+                        let result = repair(
+                            sources,
+                            |_, _| Ok(to.collect()),
+                            &RepairOptions::default(),
+                            &Control::new().0,
+                        );
+                        result.unwrap_or_else(|error| panic!("{what}: {error}"));
+                        for (&index, sink) in wanted.iter().zip(&sinks) {
+                            let taken = sink.0.lock().unwrap();
+                            assert!(taken.finished && taken.bytes == honest[index], "{what}");
+                        }
+                    }
+                }
+            }
+        }
+    }
 }

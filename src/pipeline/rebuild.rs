@@ -198,7 +198,8 @@ impl Rebuilder {
         set: &[&Piece],
         mut good: GoodStripe,
     ) -> GoodStripe {
-        let all: ShardSet = pieces.iter().map(Piece::share).collect();
+        let theirs: ShardSet = pieces.iter().map(Piece::share).collect();
+        let all = theirs.union(self.wanted);
         let Ok(known) = self.attempt(stripe, good.claim, set, all) else {
             return good; // it was confirmed just before
         };
@@ -269,6 +270,24 @@ impl Rebuilder {
         })
     }
 
+    /// The pieces without wanted parity that the others do without. What the stripe's digest does not need,
+    /// it does not vouch for: that is computed, and proved.
+    fn without_unproved<'a>(&self, pieces: &[&'a Piece], wanted: ShardSet) -> Vec<&'a Piece> {
+        let k = self.common.geometry().k();
+        let mut kept = pieces.to_vec();
+        for piece in pieces {
+            let share = piece.share();
+            if share >= k && wanted.contains(share) {
+                let others = kept.iter().copied();
+                let others: Vec<&Piece> = others.filter(|one| one.share() != share).collect();
+                if self.is_enough(&others) {
+                    kept = others;
+                }
+            }
+        }
+        kept
+    }
+
     fn attempt(
         &mut self,
         stripe: u64,
@@ -280,7 +299,8 @@ impl Rebuilder {
         let shard_len = self.common.shard_len_of(claim.data_len);
         let mut frames: Vec<Option<Bytes>> = vec![None; n];
         let mut digests: Vec<Option<Digest>> = vec![None; n];
-        for piece in pieces {
+        let pieces = self.without_unproved(pieces, wanted);
+        for piece in &pieces {
             frames[piece.share()] = Some(piece.frame.clone());
             digests[piece.share()] = Some(piece.checked.payload);
         }
@@ -298,7 +318,22 @@ impl Rebuilder {
         if digest::stripe_digest(data, claim.data_len) != claim.digest {
             return Err(Unconfirmed::Digest);
         }
-        for (&share, mut buffer) in lost.iter().zip(rebuilt) {
+        // The payload of a piece that claims something else was confirmed; its head was not.
+        let mut unlike: Vec<usize> = Vec::new();
+        let mut heads_anew: Vec<Buffer> = Vec::new();
+        for piece in &pieces {
+            if piece.checked.head.claim != claim && wanted.contains(piece.share()) {
+                let mut buffer = self.pool.take();
+                buffer.as_mut()[HEAD_LEN..HEAD_LEN + shard_len].copy_from_slice(piece.payload());
+                unlike.push(piece.share());
+                heads_anew.push(buffer);
+            }
+        }
+        let made = lost
+            .iter()
+            .chain(&unlike)
+            .zip(rebuilt.into_iter().chain(heads_anew));
+        for (&share, mut buffer) in made {
             let frame = &mut buffer.as_mut()[..HEAD_LEN + shard_len];
             let head = Head {
                 stream: common.stream(),
@@ -306,7 +341,7 @@ impl Rebuilder {
                 stripe,
                 claim,
             };
-            let payload = digests[share].expect("computed just before");
+            let payload = digests[share].expect("of what was there, or computed just before");
             frame::write_head(frame, &head, payload, common);
             frames[share] = Some(buffer.freeze().slice(..HEAD_LEN + shard_len));
         }

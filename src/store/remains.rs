@@ -177,7 +177,7 @@ impl Store {
         survey: &Survey,
         before: SystemTime,
         control: &Control,
-    ) -> Result<(Vec<(usize, Leftover)>, Vec<HostError>), StoreError> {
+    ) -> Result<(OfHosts<Leftover>, Vec<HostError>), StoreError> {
         let up = survey.up();
         let tasks = up.iter().map(|&host| {
             let task = |host: &dyn Host| host.leftovers();
@@ -202,6 +202,8 @@ impl Store {
         Ok((leftovers, failed))
     }
 }
+
+type OfHosts<T> = Vec<(usize, T)>;
 
 fn by_host(keys: &[(usize, Key)]) -> Vec<(usize, Vec<Key>)> {
     let mut sorted: BTreeMap<usize, Vec<Key>> = BTreeMap::new();

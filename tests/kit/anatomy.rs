@@ -2,9 +2,10 @@
 
 use std::ops::Range;
 
-use distdup::format::ending::{FOOTER_LEN, Footer};
+use distdup::format::digest::Hasher;
+use distdup::format::ending::{self, FOOTER_LEN, Footer};
 use distdup::format::frame::{self, HEAD_LEN, Head};
-use distdup::format::{Common, Digest};
+use distdup::format::{Common, Digest, Totals, header};
 
 /// The places of a whole share's parts, by its own footer.
 #[derive(Debug, Clone, Copy)]
@@ -73,4 +74,36 @@ pub fn forge(frame: &[u8], common: &Common, change: impl FnOnce(&mut Head, &mut 
     let payload = Digest::of(&forged[HEAD_LEN..]);
     frame::write_head(&mut forged, &head, payload, common);
     forged
+}
+
+/// The share with another trailer that is right by itself, which tells of its first `stripes` alone (or of more
+/// than there are): at their end, or behind all its frames.
+pub fn retold(share: &[u8], stripes: usize, is_cut: bool) -> Vec<u8> {
+    let (header, _) = header::decode(share)
+        .expect("a share")
+        .expect("with a header");
+    let common = header.common;
+    let anatomy = Anatomy::of(share, common.shard_len());
+    let claims = (0..stripes.min(anatomy.frames)).map(|stripe| {
+        let (head, _) = frame::read_head(&share[anatomy.stripe(stripe)]).expect("a frame");
+        head.claim
+    });
+    let mut digest = Hasher::new();
+    let mut length = (stripes.saturating_sub(anatomy.frames) * common.stripe_len()) as u64;
+    for claim in claims {
+        digest.update(claim.digest.as_bytes());
+        length += u64::from(claim.data_len);
+    }
+    let totals = Totals {
+        length,
+        stripes: stripes as u64,
+        digest: digest.with(&length.to_be_bytes()).finish(),
+    };
+    let kept = match is_cut && stripes < anatomy.frames {
+        true => &share[..anatomy.stripe(stripes).start],
+        false => &share[..anatomy.trailer],
+    };
+    let first_frame = anatomy.header as u64;
+    let ending = ending::encode(&common, header.index, &totals, first_frame);
+    [kept, &ending].concat()
 }

@@ -48,9 +48,9 @@ pub enum GatherError {
         /// What each source says.
         reasons: Vec<String>,
     },
-    /// The trailers tell of another stream than the frames.
+    /// The trailers tell of another stream than the frames, or as many as tell of an empty one.
     #[error(
-        "the stream has {found_length} bytes in {found_stripes} stripes, and every trailer tells \
+        "the stream has {found_length} bytes in {found_stripes} stripes, and trailers tell \
          otherwise, of {length} bytes in {stripes} stripes or of another digest"
     )]
     Totals {

@@ -86,7 +86,8 @@ pub(crate) struct Gather {
     /// The stripe after the window's last.
     next: u64,
     stream: StreamDigest,
-    /// Stripes that there are, as far as endings tell already.
+    /// Stripes to go for, as far as endings tell already. They do not end the stream: one may be
+    /// forged, and those of pipes are yet to come.
     stripes: Option<u64>,
     ended: bool,
     jobs: Sender<Job>,
@@ -168,8 +169,9 @@ impl Gather {
             }
             self.extend();
             match self.window.front().map(|slot| &slot.state) {
-                // All stripes that the endings tell of are out; the last one should have said so.
-                None => self.ended = true,
+                // All stripes that the endings tell of are out, and none has said that it was the
+                // last: there are more, or those that there are say why not.
+                None => self.stripes = None,
                 Some(State::Done(_)) => {
                     let Some(Slot {
                         state: State::Done(good),
@@ -207,7 +209,14 @@ impl Gather {
         let totals = self.stream.totals();
         self.come_back();
         self.drain()?;
-        match self.hold_trailers_against(|told| *told == totals) {
+        let other = self.hold_trailers_against(|told| *told == totals);
+        // The last stripe says by itself that it is; that there was none, only trailers say.
+        let is_vouched_for = if totals.stripes == 0 {
+            self.is_told_empty()
+        } else {
+            self.lanes.iter().any(|lane| lane.outcome.complete)
+        };
+        match other.filter(|_| !is_vouched_for) {
             Some(other) => Err(GatherError::Totals {
                 found_length: totals.length,
                 found_stripes: totals.stripes,
@@ -218,21 +227,19 @@ impl Gather {
         }
     }
 
-    /// Notes which trailers are true. If there are some, and none is, gives one of them.
+    /// Notes which trailers are true, and gives one that is not.
     fn hold_trailers_against(&mut self, is_true: impl Fn(&Totals) -> bool) -> Option<Totals> {
-        let mut proven = false;
         let mut otherwise = None;
         for lane in &mut self.lanes {
             let Some(ending) = &lane.ending else { continue };
             if is_true(&ending.trailer.totals) {
                 lane.outcome.complete = true;
-                proven = true;
             } else {
                 otherwise = Some(ending.trailer.totals);
                 lane.outcome.flaws.push(ShareFlaw::TrailerDiffers);
             }
         }
-        otherwise.filter(|_| !proven)
+        otherwise
     }
 
     /// What became of the sources, so far.
@@ -361,38 +368,57 @@ impl Gather {
         !source.seekable && !self.lanes.iter().any(is_ahead)
     }
 
-    /// Whether the stream ends before the window's first stripe: some share's ending says so, and
-    /// no stripe has said that it was the last, because there was none.
+    /// Whether the stream ends before the window's first stripe: that there is none.
     fn ends_here(&self) -> bool {
-        let here = |ending: &Ending| ending.trailer.totals.stripes == self.stream.stripes();
-        self.stream.stripes() == 0
-            && self.window[0].pieces.is_empty()
-            && self
-                .lanes
-                .iter()
-                .any(|lane| lane.ending.as_ref().is_some_and(here))
+        self.stream.stripes() == 0 && self.window[0].is_blank() && self.is_told_empty()
     }
 
-    /// Has pipes that kept in step read to their end: whoever writes to them may count on it.
+    /// Whether more trailers tell of no stripe than of some.
+    fn is_told_empty(&self) -> bool {
+        let (of_none, of_some): (Vec<_>, Vec<_>) =
+            endings(&self.lanes).partition(|ending| ending.stripes() == 0);
+        of_none.len() > of_some.len()
+    }
+
+    /// Has pipes that kept in step read to their end: whoever writes to them may count on it. If
+    /// that shows no true ending, all are looked for: a file's may stand before what follows it. A
+    /// pipe that is far behind is read only against endings that are false.
     fn drain(&mut self) -> Result<(), GatherError> {
         let end = self.stream.stripes();
         let reach = IN_STEP * self.plan.window as u64;
-        // A file's ending may stand before what follows it; it is looked for only if none is known.
-        let unproven = self.lanes.iter().all(|lane| lane.ending.is_none());
-        let mut draining = Vec::new();
+        self.read_on(end, |lane| {
+            !lane.seekable && lane.has_answered + reach >= end
+        })?;
+        let found = self.stream.totals();
+        let is_true = |told: Totals| told.stripes == end && (self.has_gaps || told == found);
+        if endings(&self.lanes).any(|ending| is_true(ending.trailer.totals)) {
+            return Ok(());
+        }
+        let is_contradicted = endings(&self.lanes).next().is_some();
+        self.read_on(end, |lane| {
+            lane.ending.is_none() && (lane.seekable || is_contradicted)
+        })
+    }
+
+    /// Has some sources read on to that stripe, if they were not yet.
+    fn read_on(&mut self, end: u64, which: impl Fn(&Lane) -> bool) -> Result<(), GatherError> {
+        let mut asked = Vec::new();
         for (lane, source) in self.lanes.iter_mut().enumerate() {
-            let in_step = source.has_answered + reach >= end;
-            let to_its_end = if source.seekable { unproven } else { in_step };
-            if to_its_end && (source.was_asked > end || source.request(end)) {
-                draining.push(lane);
+            if which(source) && (source.was_asked > end || source.request(end)) {
+                asked.push(lane);
             }
         }
+        self.settle(&asked)
+    }
+
+    /// Waits until these have answered all that they were asked, or are at their ends.
+    fn settle(&mut self, asked: &[usize]) -> Result<(), GatherError> {
         let at_end = |lanes: &[Lane], lane: usize| {
             lanes[lane].ended || lanes[lane].requests.is_none() || lanes[lane].outstanding == 0
         };
-        while !draining.iter().all(|&lane| at_end(&self.lanes, lane)) {
+        while !asked.iter().all(|&lane| at_end(&self.lanes, lane)) {
             self.wait()?;
-            for &lane in &draining {
+            for &lane in asked {
                 let waited = self.lanes[lane].heard.elapsed();
                 if !at_end(&self.lanes, lane) && waited >= self.plan.timeout {
                     self.fail(lane, SourceFailure::TimedOut { waited });

@@ -5,7 +5,7 @@ use std::time::Instant;
 use bytes::Bytes;
 use distdup_codecs::ShardSet;
 
-use super::{Front, Gather, GatherError, SourceOutcome, State, agreed, endings};
+use super::{Front, Gather, GatherError, Slot, SourceOutcome, State, agreed, endings};
 use crate::format::Totals;
 use crate::format::digest::Digest;
 use crate::format::frame::{Claim, HEAD_LEN};
@@ -45,9 +45,13 @@ impl Gather {
     /// nothing tells of any more of it.
     pub(crate) fn next_or_part(&mut self) -> Result<Option<Had>, GatherError> {
         self.come_back();
-        let front = self.advance();
+        let front = self.advance()?;
+        if matches!(front, Front::Lost(_)) && self.is_told_to_end() {
+            // Whether there are frames all the same: endings may be forged.
+            self.settle(&(0..self.lanes.len()).collect::<Vec<_>>())?;
+        }
         self.left = Instant::now();
-        Ok(match front? {
+        Ok(match front {
             Front::Good(good) => {
                 self.gap = 0;
                 Some(Had::Whole(good))
@@ -68,6 +72,8 @@ impl Gather {
         let found = self.stream.totals();
         let length = if self.saw_last {
             Some(found.length)
+        } else if found.stripes == 0 && self.is_told_empty() {
+            Some(0)
         } else {
             agreed(endings(&self.lanes))
                 .filter(|told| told.stripes == found.stripes)
@@ -85,15 +91,28 @@ impl Gather {
         })
     }
 
+    /// What endings tell that are in their place. Pipes tell when they have been read to their ends. Of
+    /// endings out of their place only some are true, and one that is forged may tell of more stripes
+    /// than can be counted.
+    fn told_in_place(&self) -> Option<Totals> {
+        agreed(endings(&self.lanes).filter(|ending| ending.in_place()))
+    }
+
+    /// Whether by the endings the stream ends before the window's first stripe.
+    fn is_told_to_end(&self) -> bool {
+        let told = self.told_in_place();
+        told.is_some_and(|told| self.window[0].stripe >= told.stripes)
+    }
+
     /// Whether the stream ends before the window's first stripe, or nothing tells of that or any
     /// later one.
     fn is_beyond_all(&self) -> bool {
         let head = &self.window[0];
-        // Pipes tell when they have been read to their ends. Of endings out of their place only some
-        // are true, and one that is forged may tell of more stripes than can be counted.
-        let in_place = endings(&self.lanes).filter(|ending| ending.in_place());
-        if let Some(told) = agreed(in_place) {
-            return head.stripe >= told.stripes;
+        if !self.window.iter().all(Slot::is_blank) {
+            return false;
+        }
+        if self.told_in_place().is_some() {
+            return self.is_told_to_end();
         }
         let frame_len = (HEAD_LEN + self.common.shard_len()) as u64;
         // A share may fail at each of any number of frames: it has no more than there is room for.
@@ -102,7 +121,7 @@ impl Gather {
             None => !lane.can_serve() || self.gap >= LONGEST_GAP,
         });
         let only_ends = head.ends == head.faults.len();
-        (only_ends || beyond) && self.window.iter().all(|slot| slot.pieces.is_empty())
+        only_ends || beyond
     }
 
     fn part(&mut self, unconfirmed: Unconfirmed) -> Part {

@@ -111,11 +111,7 @@ impl Gather {
             return self.rebuild(at);
         }
         let asked_more = if slot.search {
-            // All of them: `any` would stop at the first.
-            (0..self.lanes.len())
-                .filter(|&lane| self.ask(at, lane))
-                .count()
-                > 0
+            self.ask_all(at)
         } else {
             self.ask_for_enough(at, have)
         };
@@ -128,10 +124,21 @@ impl Gather {
             return;
         }
         if enough {
-            self.rebuild(at);
-        } else {
+            return self.rebuild(at);
+        }
+        // A single good frame shows that a stream is not empty.
+        let asked_all = self.window[at].stripe == 0 && self.is_told_empty() && self.ask_all(at);
+        if !asked_all {
             self.window[at].state = State::Lost(Unconfirmed::TooFew);
         }
+    }
+
+    fn ask_all(&mut self, at: usize) -> bool {
+        // All of them: `any` would stop at the first.
+        (0..self.lanes.len())
+            .filter(|&lane| self.ask(at, lane))
+            .count()
+            > 0
     }
 
     /// Asks as many more sources as it takes, those first that can be relied on.

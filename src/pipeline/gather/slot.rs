@@ -44,6 +44,11 @@ impl Slot {
         self.pieces.iter().map(share).collect()
     }
 
+    /// Whether no good frame of it was found.
+    pub(super) fn is_blank(&self) -> bool {
+        self.pieces.is_empty() && self.torn.is_empty()
+    }
+
     pub(super) fn take(&mut self, lane: usize, answer: Answer, lanes: &mut [Lane]) {
         self.asks[lane] = Ask::Answered;
         let piece = match answer {

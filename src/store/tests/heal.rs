@@ -367,7 +367,11 @@ fn a_deletion_that_no_host_can_confirm_any_more_is_made_again() {
 fn a_deletion_that_no_host_can_confirm_deletes_nothing_that_may_be_had() {
     fn marker(host: &MemoryHost) -> String {
         let files = host.files();
-        let is_marker = |key: &&String| key.ends_with(".gone");
+        let is_marker = |key: &&String| {
+            std::path::Path::new(key)
+                .extension()
+                .is_some_and(|end| end == "gone")
+        };
         files.keys().find(is_marker).unwrap().clone()
     }
     type Change = fn(&[MemoryHost]);
