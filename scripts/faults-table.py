@@ -52,6 +52,7 @@ FAULTS = [
     ("SIGKILL of heal at every system call that changes a host, and at random", "both objects; the next heal ends it"),
     ("SIGKILL of Duplicity, launcher, resident or all at each point of a backup", "goes on or begins again, restores"),
     ("a process dies at every change of a store in memory", "the old object or the new one"),
+    ("a process dies while hosts join", "one id, and no host turned away"),
     ("each system call on a share's file fails in turn while encoding", NAMED),
     ("each system call on the input fails in turn while encoding", NAMED),
     ("each system call on a share fails in turn while decoding, one to spare", BACK),
