@@ -392,12 +392,12 @@ fn hosts_that_are_said_to_suffice_do_and_no_fewer() {
 #[test]
 fn an_object_is_there_while_it_is_replaced() {
     for (k, n) in [(1, 3), (2, 3), (4, 6)] {
+        let (hosts, _) = MemoryHost::many(n);
+        let store = store(&hosts, k);
+        put(&store, NAME, b"old").unwrap();
+        let old: Vec<_> = hosts.iter().map(MemoryHost::keys).collect();
+        put(&store, NAME, b"other").unwrap();
         for before in 0..everybody(n) {
-            let (hosts, _) = MemoryHost::many(n);
-            let store = store(&hosts, k);
-            put(&store, NAME, b"old").unwrap();
-            let old: Vec<_> = hosts.iter().map(MemoryHost::keys).collect();
-            put(&store, NAME, b"other").unwrap();
             let some_were_early = || {
                 for (number, (host, keys)) in hosts.iter().zip(&old).enumerate() {
                     if before >> number & 1 == 1 {
