@@ -4,8 +4,9 @@ use std::io;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::thread;
+use std::time::Duration;
 
-use crossbeam_channel::{select, unbounded};
+use crossbeam_channel::{after, never, select, unbounded};
 
 use crate::control::Control;
 use crate::decode::{FrameFlaw, GatherError, ShareFlaw, SourceFailure, SourceOutcome};
@@ -16,6 +17,7 @@ use crate::format::header::HeaderFault;
 use crate::format::scan::{End, Ending, FaultKind, Found, FrameReader, OpenShare};
 use crate::format::{Common, Totals};
 use crate::source::Source;
+use crate::source::heard::Heard;
 
 /// As many frames one after another may be unreadable before a file is given up.
 const MOST_UNREADABLE: u32 = 64;
@@ -83,7 +85,20 @@ pub fn verify(
     sources: Vec<Box<dyn Source>>,
     control: &Control,
 ) -> Result<Vec<Verdict>, GatherError> {
-    verify_subset(sources, None, control)
+    read_all(sources, None, None, control)
+}
+
+/// The same; but a share that says nothing for as long as `patience` is left behind with its thread, and
+/// [timed out](SourceFailure::TimedOut).
+///
+/// # Errors
+/// Asked to stop.
+pub fn verify_within(
+    sources: Vec<Box<dyn Source>>,
+    patience: Duration,
+    control: &Control,
+) -> Result<Vec<Verdict>, GatherError> {
+    read_all(sources, None, Some(patience), control)
 }
 
 /// The same of a sample of each share's frames, if one is given. A share that cannot be positioned,
@@ -96,10 +111,22 @@ pub fn verify_subset(
     subset: Option<Subset>,
     control: &Control,
 ) -> Result<Vec<Verdict>, GatherError> {
+    read_all(sources, subset, None, control)
+}
+
+fn read_all(
+    sources: Vec<Box<dyn Source>>,
+    subset: Option<Subset>,
+    patience: Option<Duration>,
+    control: &Control,
+) -> Result<Vec<Verdict>, GatherError> {
     let mut verdicts: Vec<Option<Verdict>> = Vec::new();
+    let mut heard = Vec::new();
     let (report, done) = unbounded();
     for (lane, source) in sources.into_iter().enumerate() {
         let name = source.name();
+        let (source, last) = Heard::of(source);
+        heard.push((name.clone(), last));
         let (report, progress) = (report.clone(), Arc::clone(&control.progress));
         let check = move || {
             let verdict = verify_one(source, subset, |bytes| {
@@ -121,6 +148,13 @@ pub fn verify_subset(
     }
     drop(report);
     while verdicts.iter().any(Option::is_none) {
+        // When the first of those that are waited for would have been silent for too long.
+        let overdue = patience.map_or_else(never, |patience| {
+            let lanes = verdicts.iter().zip(&heard);
+            let waited_for = lanes.filter(|(verdict, _)| verdict.is_none());
+            let silence = waited_for.map(|(_, (_, heard))| heard.silence()).max();
+            after(patience.saturating_sub(silence.unwrap_or_default()))
+        });
         select! {
             recv(done) -> item => {
                 // A thread that panicked has said so.
@@ -128,15 +162,23 @@ pub fn verify_subset(
                 verdicts[lane] = Some(verdict);
             }
             recv(control.cancelled) -> _ => return Err(GatherError::Cancelled),
+            recv(overdue) -> _ => for (verdict, (name, heard)) in verdicts.iter_mut().zip(&heard) {
+                let waited = heard.silence();
+                if verdict.is_none() && patience.is_some_and(|patience| waited >= patience) {
+                    let failure = SourceFailure::TimedOut { waited };
+                    *verdict = Some(Verdict::failed(name.clone(), failure));
+                }
+            },
         }
     }
-    let missing = || {
+    let missing = |name| {
         let failure = SourceFailure::Read(io::Error::other("the check did not end"));
-        Verdict::failed(String::new(), failure)
+        Verdict::failed(name, failure)
     };
     Ok(verdicts
         .into_iter()
-        .map(|verdict| verdict.unwrap_or_else(missing))
+        .zip(heard)
+        .map(|(verdict, (name, _))| verdict.unwrap_or_else(|| missing(name)))
         .collect())
 }
 

@@ -782,3 +782,28 @@ fn a_folder_that_is_no_host_is_told_so_and_not_offered_to_be_made_one() {
         "{said}"
     );
 }
+
+#[test]
+fn a_host_that_lost_its_stamp_alone_is_offered_to_be_one_again_and_keeps_its_shares() {
+    const HOSTS: &str = "backup_test/distdup{i}";
+    let world = World::each().next().unwrap();
+    assert_exit(&world.backup(PLAIN), 0);
+    fs::remove_file(world.host(2).join("distdup-host")).unwrap();
+    let before = world.shares(2, "");
+    let status = ours(&world, &["status", HOSTS]);
+    assert_exit(&status, 3);
+    let said = stderr(&status);
+    assert!(said.contains("--replace-lost"), "{said}");
+    let healed = ours(&world, &["heal", HOSTS, "--replace-lost"]);
+    assert_exit(&healed, 0);
+    let said = stdout(&healed);
+    assert!(!said.contains("written"), "{said}");
+    assert_eq!(world.shares(2, ""), before);
+    assert_exit(&ours(&world, &["status", HOSTS]), 0);
+    world.without(&[0], || {
+        world.is_restored(
+            &world.run(&[&["restore", "restore_test"], PLAIN].concat()),
+            3,
+        );
+    });
+}

@@ -24,6 +24,7 @@ use distdup::duplicity::passphrase;
 use distdup::duplicity::protocol::Event;
 use distdup::duplicity::session::{News, Output, Running, Session};
 use distdup::quote::with_causes;
+use distdup::store::key::Key;
 use distdup::store::{HostError, Lost, Stale};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::json;
@@ -517,9 +518,16 @@ pub fn advise(target: &Target, heal: &str, lacks: bool) {
     let answers = target.status.hosts.iter().enumerate();
     let silent = answers.filter(|(_, (_, answer))| answer.is_err());
     let (in_use, silent): (Vec<_>, Vec<_>) = silent.partition(|(position, (_, answer))| {
-        let mut entries = fs::read_dir(&target.hosts[*position].folder).into_iter();
+        let entries = fs::read_dir(&target.hosts[*position].folder).into_iter();
+        let names: Vec<_> = entries
+            .flatten()
+            .filter_map(|entry| Some(entry.ok()?.file_name()))
+            .collect();
+        // A host that lost its stamp alone is one again once it is made anew.
+        let is_key = |name: &OsString| name.to_str().is_some_and(|name| Key::parse(name).is_some());
         matches!(answer, Err(HostError::NotAHost { .. }))
-            && entries.any(|mut entries| entries.next().is_some())
+            && !names.is_empty()
+            && !names.iter().any(is_key)
     });
     let shown = |hosts: Vec<(usize, _)>| -> Vec<String> {
         let hosts = hosts.into_iter();

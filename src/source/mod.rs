@@ -11,6 +11,7 @@ mod error;
 pub mod exec;
 pub mod fd;
 pub mod file;
+pub(crate) mod heard;
 
 pub use error::SourceError;
 

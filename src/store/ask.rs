@@ -1,6 +1,6 @@
 //! Asks all hosts at once, and does not wait for ever.
 
-use std::io;
+use std::io::{self, Read, Seek};
 use std::ops::Deref;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -9,7 +9,9 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{after, bounded, never, select};
 
 use super::host::{Host, HostError};
+use super::key::Key;
 use crate::control::Control;
+use crate::source::{Source, SourceReader};
 
 /// Asked to stop while hosts were being waited for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,6 +30,11 @@ impl Member {
             host,
             begun: Arc::default(),
         }
+    }
+
+    /// A source for a key. A host that hangs while it is read is not asked again before that has ended.
+    pub(super) fn reading(&self, key: &Key) -> Box<dyn Source> {
+        Box::new(Reading(self.host.source(key), self.begin()))
     }
 
     /// Whether a call was begun so long ago and has not come back.
@@ -63,6 +70,32 @@ impl Drop for Call {
         if let Some(at) = begun.iter().position(|begun| *begun == self.1) {
             begun.swap_remove(at);
         }
+    }
+}
+
+/// A source or its reader, and the call that lasts as long as it.
+struct Reading<T>(T, Call);
+
+impl Source for Reading<Box<dyn Source>> {
+    fn name(&self) -> String {
+        self.0.name()
+    }
+
+    fn open(self: Box<Self>) -> io::Result<Box<dyn SourceReader>> {
+        let Self(source, call) = *self;
+        Ok(Box::new(Reading(source.open()?, call)))
+    }
+}
+
+impl Read for Reading<Box<dyn SourceReader>> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.0.read(buffer)
+    }
+}
+
+impl SourceReader for Reading<Box<dyn SourceReader>> {
+    fn seekable(&mut self) -> Option<&mut dyn Seek> {
+        self.0.seekable()
     }
 }
 

@@ -11,10 +11,10 @@ use super::objects::Store;
 use super::put::HostFailure;
 use super::survey::Survey;
 use crate::control::Control;
-use crate::decode::{DecodeError, DecodeOptions, GatherError};
+use crate::decode::{DecodeError, DecodeOptions, GatherError, SourceFailure};
 use crate::format::StreamId;
 use crate::repair::{RepairError, RepairOptions, repair};
-use crate::verify::verify;
+use crate::verify::{self, verify_within};
 
 /// What was looked at, and what was written, of one object.
 #[derive(Debug, Default)]
@@ -42,6 +42,9 @@ pub struct Healed {
 
 /// By host, the indices of its good shares.
 type Good = BTreeMap<usize, BTreeSet<usize>>;
+
+/// By host, that it did not give its share in time.
+type Hung = BTreeMap<usize, HostError>;
 
 /// A share that is to be written.
 struct Wanted {
@@ -142,9 +145,11 @@ impl Store {
                 return Err(self.unknown(name, reason, stale, survey.answers, &survey.catalog));
             }
         };
-        let good = self.good_shares(generation, control)?;
+        let (good, hung) = self.good_shares(generation, control)?;
         let mut counted = apart(&good);
-        let wanted = wanted(name, &survey.up(), generation, &counted)?;
+        let mut able = survey.up();
+        able.retain(|host| !hung.contains_key(host));
+        let wanted = wanted(name, &able, generation, &counted)?;
         let mut report = HealReport {
             damaged: wanted
                 .iter()
@@ -153,20 +158,20 @@ impl Store {
             ..HealReport::default()
         };
         if !wanted.is_empty() {
-            report.failed = self.write(name, generation, &wanted, control)?;
+            report.failed = self.write(name, generation, &wanted, &hung, control)?;
         }
         let written: Vec<_> = wanted
             .iter()
             .filter(|one| report.failed.iter().all(|(host, _)| *host != one.host))
             .collect();
-        let sources = written
-            .iter()
-            .map(|one| self.hosts[one.host].source(&one.key));
-        let verdicts = verify(sources.collect(), control).map_err(|_| StoreError::Cancelled)?;
+        let verdicts =
+            self.read_through(written.iter().map(|one| (one.host, &one.key)), control)?;
         for (one, verdict) in written.into_iter().zip(verdicts) {
             if verdict.is_whole() {
                 report.written.push(one.host);
                 counted.insert(one.host, one.index);
+            } else if let Some(error) = self.hung(one.host, &verdict) {
+                report.failed.push((one.host, error.into()));
             } else {
                 if !one.replaces {
                     // It was not there before, and is good for nothing.
@@ -175,33 +180,67 @@ impl Store {
                 report.failed.push((one.host, HostFailure::ReadBack));
             }
         }
+        let hung = hung.into_iter();
+        let hung = hung.map(|(host, error)| (host, error.into()));
+        report.failed.extend(hung);
         // What cannot be removed takes room, and nothing else; the next one comes upon it again.
         let _ = self.remove(doubles(generation, &good, &counted));
         report.whole = counted.into_keys().collect();
         Ok(report)
     }
 
-    /// The shares that were read through and are whole.
-    fn good_shares(&self, generation: &Generation, control: &Control) -> Result<Good, StoreError> {
+    /// The shares that were read through and are whole, and hosts that did not give theirs in time: these
+    /// may be as good as any, and count as nothing.
+    fn good_shares(
+        &self,
+        generation: &Generation,
+        control: &Control,
+    ) -> Result<(Good, Hung), StoreError> {
         let claims = self.look(generation, control)?;
-        let agreeing: Vec<_> = generation
-            .holders
-            .iter()
-            .zip(claims)
-            .filter(|(_, claim)| claim.as_ref().is_ok_and(|claim| claim.agrees))
-            .map(|(holder, _)| holder)
-            .collect();
-        let sources = agreeing
-            .iter()
-            .map(|(host, key)| self.hosts[*host].source(key));
-        let verdicts = verify(sources.collect(), control).map_err(|_| StoreError::Cancelled)?;
-        let mut good = Good::new();
-        for ((host, key), verdict) in agreeing.into_iter().zip(verdicts) {
-            if let (true, Kind::Share { index, .. }) = (verdict.is_whole(), key.kind()) {
-                good.entry(*host).or_default().insert(index);
+        let (mut good, mut hung) = (Good::new(), Hung::new());
+        let mut agreeing = Vec::new();
+        for ((host, key), claim) in generation.holders.iter().zip(claims) {
+            match claim {
+                Ok(claim) if claim.agrees => agreeing.push((*host, key)),
+                Err(error @ HostError::Hung { .. }) => {
+                    hung.insert(*host, error);
+                }
+                Ok(_) | Err(_) => {}
             }
         }
-        Ok(good)
+        let verdicts = self.read_through(agreeing.iter().copied(), control)?;
+        for ((host, key), verdict) in agreeing.into_iter().zip(verdicts) {
+            if let Some(error) = self.hung(host, &verdict) {
+                hung.insert(host, error);
+            } else if let (true, Kind::Share { index, .. }) = (verdict.is_whole(), key.kind()) {
+                good.entry(host).or_default().insert(index);
+            }
+        }
+        good.retain(|host, _| !hung.contains_key(host));
+        Ok((good, hung))
+    }
+
+    /// Reads shares through, side by side.
+    fn read_through<'a>(
+        &self,
+        shares: impl Iterator<Item = (usize, &'a Key)>,
+        control: &Control,
+    ) -> Result<Vec<verify::Verdict>, StoreError> {
+        let sources = shares.map(|(host, key)| self.hosts[host].reading(key));
+        let patience = self.options.decode.source_timeout;
+        verify_within(sources.collect(), patience, control).map_err(|_| StoreError::Cancelled)
+    }
+
+    /// That a host did not go on giving its share, if that is why it was not read through.
+    fn hung(&self, host: usize, verdict: &verify::Verdict) -> Option<HostError> {
+        let Some(SourceFailure::TimedOut { waited }) = verdict.outcome.failure else {
+            return None;
+        };
+        Some(HostError::Hung {
+            host: self.hosts[host].name(),
+            action: "give its share",
+            seconds: waited.as_secs(),
+        })
     }
 
     /// Writes shares. Says which hosts failed, and why.
@@ -210,11 +249,12 @@ impl Store {
         name: &[u8],
         generation: &Generation,
         wanted: &[Wanted],
+        hung: &Hung,
         control: &Control,
     ) -> Result<Vec<(usize, HostFailure)>, StoreError> {
-        let sources = generation
-            .holders
-            .iter()
+        let holders = generation.holders.iter();
+        let sources = holders
+            .filter(|(host, _)| !hung.contains_key(host))
             .map(|(host, key)| self.hosts[*host].source(key));
         let Version { id, .. } = generation.version;
         let options = DecodeOptions {

@@ -82,10 +82,8 @@ impl Store {
                 }
             }
         }
-        let (leftovers, not_looked) = self.find_leftovers(&survey, before, control)?;
-        remains.leftovers = leftovers;
-        remains.silent = survey.errors();
-        remains.silent.extend(not_looked);
+        self.find_leftovers(&survey, before, &mut remains, control)?;
+        remains.silent.extend(survey.errors());
         Ok(remains)
     }
 
@@ -171,13 +169,14 @@ impl Store {
             .count())
     }
 
-    /// What killed writers left, and hosts that could not say.
+    /// Adds what killed writers left, and hosts that could not say.
     fn find_leftovers(
         &self,
         survey: &Survey,
         before: SystemTime,
+        remains: &mut Remains,
         control: &Control,
-    ) -> Result<(OfHosts<Leftover>, Vec<HostError>), StoreError> {
+    ) -> Result<(), StoreError> {
         let up = survey.up();
         let tasks = up.iter().map(|&host| {
             let task = |host: &dyn Host| host.leftovers();
@@ -189,21 +188,21 @@ impl Store {
             self.options.host_timeout,
             Some(control),
         )?;
-        let (mut leftovers, mut failed) = (Vec::new(), Vec::new());
         for (host, found) in up.into_iter().zip(found) {
             match found {
-                Ok(found) => leftovers.extend(found.into_iter().map(|one| (host, one))),
-                Err(error) => failed.push(error),
+                Ok(found) => {
+                    let found = found.into_iter().map(|one| (host, one));
+                    remains.leftovers.extend(found);
+                }
+                Err(error) => remains.silent.push(error),
             }
         }
-        leftovers.retain(|(_, one)| {
+        remains.leftovers.retain(|(_, one)| {
             !one.in_use && one.modified.is_some_and(|modified| modified < before)
         });
-        Ok((leftovers, failed))
+        Ok(())
     }
 }
-
-type OfHosts<T> = Vec<(usize, T)>;
 
 fn by_host(keys: &[(usize, Key)]) -> Vec<(usize, Vec<Key>)> {
     let mut sorted: BTreeMap<usize, Vec<Key>> = BTreeMap::new();

@@ -36,6 +36,8 @@ struct State {
     hang: Mutex<Option<Receiver<()>>>,
     /// What it lists next, as of an earlier moment.
     earlier: Mutex<Option<Vec<String>>>,
+    /// So many sources are still opened that give all; those opened later wait for this to hang up.
+    stall: Mutex<Option<(usize, Receiver<()>)>>,
 }
 
 impl MemoryHost {
@@ -55,6 +57,7 @@ impl MemoryHost {
                 asked: AtomicI64::new(0),
                 hang: Mutex::default(),
                 earlier: Mutex::default(),
+                stall: Mutex::default(),
             }))
         };
         ((0..n).map(host).collect(), power)
@@ -87,6 +90,23 @@ impl MemoryHost {
     /// The next one who asks gets these keys: as if they had been listed before what was done since.
     pub fn answered_when_it_had(&self, keys: Vec<String>) {
         *self.0.earlier.lock().unwrap() = Some(keys);
+    }
+
+    /// Opens so many more sources, and then only such as give nothing before `until` hangs up.
+    pub fn stall_after(&self, opened: usize, until: Receiver<()>) {
+        *self.0.stall.lock().unwrap() = Some((opened, until));
+    }
+
+    /// What the next source that is opened waits for.
+    fn stall(&self) -> Option<Receiver<()>> {
+        match &mut *self.0.stall.lock().unwrap() {
+            Some((0, until)) => Some(until.clone()),
+            Some((left, _)) => {
+                *left -= 1;
+                None
+            }
+            None => None,
+        }
     }
 
     /// Loses everything, as of generation `since`.
@@ -283,21 +303,29 @@ impl Source for MemorySource {
             .get(&self.1)
             .cloned()
             .ok_or(io::ErrorKind::NotFound)?;
-        Ok(Box::new(MemoryReader(Cursor::new(bytes))))
+        let stall = self.0.stall();
+        let bytes = Cursor::new(bytes);
+        Ok(Box::new(MemoryReader { bytes, stall }))
     }
 }
 
-struct MemoryReader(Cursor<Vec<u8>>);
+struct MemoryReader {
+    bytes: Cursor<Vec<u8>>,
+    stall: Option<Receiver<()>>,
+}
 
 impl Read for MemoryReader {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.0.read(buffer)
+        if let Some(until) = &self.stall {
+            let _ = until.recv();
+        }
+        self.bytes.read(buffer)
     }
 }
 
 impl SourceReader for MemoryReader {
     fn seekable(&mut self) -> Option<&mut dyn Seek> {
-        Some(&mut self.0)
+        Some(&mut self.bytes)
     }
 }
 

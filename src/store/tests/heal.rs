@@ -365,15 +365,6 @@ fn a_deletion_that_no_host_can_confirm_any_more_is_made_again() {
 
 #[test]
 fn a_deletion_that_no_host_can_confirm_deletes_nothing_that_may_be_had() {
-    fn marker(host: &MemoryHost) -> String {
-        let files = host.files();
-        let is_marker = |key: &&String| {
-            std::path::Path::new(key)
-                .extension()
-                .is_some_and(|end| end == "gone")
-        };
-        files.keys().find(is_marker).unwrap().clone()
-    }
     type Change = fn(&[MemoryHost]);
     let cases: [(&str, Change, &str); 4] = [
         (
@@ -384,8 +375,8 @@ fn a_deletion_that_no_host_can_confirm_deletes_nothing_that_may_be_had() {
         (
             "the marker is none",
             |hosts| {
-                let marker = marker(&hosts[1]);
-                hosts[1].files().insert(marker, Vec::new());
+                let mut files = hosts[1].files();
+                files.values_mut().for_each(Vec::clear);
             },
             "no silent host could help",
         ),
@@ -429,6 +420,49 @@ fn a_deletion_that_no_host_can_confirm_deletes_nothing_that_may_be_had() {
         );
         for (host, before) in hosts.iter().zip(&before) {
             assert_eq!(*host.files(), *before, "{case}");
+        }
+    }
+}
+
+/// Its shares may be as good as any: they are not written over, and nobody waits for them again.
+#[test]
+fn a_host_that_stops_giving_a_share_is_told_and_the_others_are_healed() {
+    // In the look at what the share says of itself, or when it is read through.
+    for opened in 0..2 {
+        let (hosts, _) = MemoryHost::many(4);
+        let mut store = store(&hosts, 2);
+        store.options.host_timeout = Duration::from_secs(1);
+        store.options.decode.source_timeout = Duration::from_secs(1);
+        for name in [&b"one"[..], b"two"] {
+            put(&store, name, &text(3000)).unwrap();
+        }
+        let before: Vec<_> = hosts.iter().map(|host| host.files().clone()).collect();
+        hosts[1].files().clear();
+        let (hangs, until) = crossbeam_channel::bounded(0);
+        hosts[2].stall_after(opened, until);
+        let mut hung = 0;
+        let healed = store.heal_all(&control(), |_, result| {
+            let report = result.as_ref().unwrap();
+            assert_eq!(report.damaged, [0; 0]);
+            hung += report.failed.len();
+            for failed in &report.failed {
+                assert!(
+                    matches!(
+                        failed,
+                        (2, HostFailure::Host(HostError::Hung { seconds: 1, .. }))
+                    ),
+                    "{failed:?}"
+                );
+            }
+        });
+        assert_eq!((hung, healed.unwrap().complete), (1, vec![0, 1, 3]));
+        drop(hangs);
+        let start = Instant::now();
+        while store.heal_all(&control(), |_, _| {}).unwrap().complete != [0, 1, 2, 3] {
+            assert!(start.elapsed() < Duration::from_secs(60));
+        }
+        for (host, before) in hosts.iter().zip(&before) {
+            assert_eq!(*host.files(), *before);
         }
     }
 }
