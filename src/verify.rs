@@ -251,6 +251,8 @@ pub(crate) fn examine(
         frames: share.frames(Arc::clone(&common)),
         outcome,
         stream: subset.is_none().then(StreamDigest::default),
+        first_last: None,
+        newest: None,
         unreadable: 0,
         subset,
         tell,
@@ -260,6 +262,8 @@ pub(crate) fn examine(
         len,
         outcome,
         stream,
+        first_last,
+        newest,
         ..
     } = reading;
     let mut verdict = Verdict {
@@ -270,10 +274,25 @@ pub(crate) fn examine(
         sampled: subset.is_some(),
     };
     match read {
-        Ok(end) => verdict.judge(stream.as_ref(), end, len),
+        Ok(end) => {
+            let stripes = end.ending.as_ref().map(Ending::stripes);
+            let falsely = stripes.and_then(|all| marked_falsely(first_last, newest, all));
+            verdict.judge(stream.as_ref(), end, len);
+            let flaw = |stripe| ShareFlaw::LastDiffers { stripe };
+            verdict.outcome.flaws.extend(falsely.map(flaw));
+        }
         Err(failure) => verdict.outcome.failure = Some(failure),
     }
     verdict
+}
+
+/// The stripe of a frame that is marked as the last, or is not, where a stream of so many tells otherwise.
+fn marked_falsely(first_last: Option<u64>, newest: Option<u64>, stripes: u64) -> Option<u64> {
+    let is_last = |stripe: &u64| stripe + 1 == stripes;
+    match first_last {
+        Some(_) => first_last.filter(|stripe| !is_last(stripe)),
+        None => newest.filter(is_last),
+    }
 }
 
 /// A share that is read.
@@ -283,6 +302,9 @@ struct Reading<F> {
     outcome: SourceOutcome,
     /// Over all of its frames; `None` if one of them was bad.
     stream: Option<StreamDigest>,
+    /// The stripes of the first good frame that is marked as the last, and of the newest one.
+    first_last: Option<u64>,
+    newest: Option<u64>,
     /// How many could not be read, one after another.
     unreadable: u32,
     /// Read these alone.
@@ -370,6 +392,10 @@ impl<F: FnMut(Option<usize>, Seen)> Reading<F> {
     fn good(&mut self, checked: &Checked) {
         self.outcome.frames += 1;
         let claim = checked.head.claim;
+        self.newest = Some(checked.head.stripe);
+        if claim.last {
+            self.first_last = self.first_last.or(self.newest);
+        }
         if let Some(stream) = &mut self.stream {
             stream.push(claim.digest, claim.data_len);
         }

@@ -23,6 +23,7 @@ use distdup::quote::with_causes;
 use distdup::source::{Source, SourceReader};
 use distdup::verify::{Verdict, verify};
 use distdup_codecs::{Code, CodecError, Coder, Geometry, Shard, ShardSet};
+use kit::anatomy::{Anatomy, forge as forge_frame, retold, splice};
 use kit::{
     MemorySink, MemorySource, code, decode_from, encode_into, files, noise, options, shares,
 };
@@ -101,6 +102,33 @@ fn a_forged_frame_without_a_spare_is_given_up_in_time() {
         ),
         "{result:?}"
     );
+}
+
+#[test]
+fn a_share_whose_frames_and_trailer_tell_of_different_ends_is_not_whole() {
+    let options = options(code("xor", 2, 3), 16);
+    let share = shares(&noise(4 * 32, 6), &options).remove(1);
+    let (header, _) = header::decode(&share).unwrap().unwrap();
+    let anatomy = Anatomy::of(&share, 16);
+    let found = |share: &[u8], stripe: usize| {
+        for source in both(share) {
+            let verdict = verdict(source);
+            assert!(!verdict.is_whole(), "{verdict:?}");
+            assert_eq!(verdict.outcome.fault_count, 0, "{verdict:?}");
+            let named = format!("its frame of stripe {stripe} tells of another end");
+            assert!(kit::said(&verdict.outcome).contains(&named), "{verdict:?}");
+        }
+    };
+    for stripe in 0..anatomy.frames {
+        let range = anatomy.stripe(stripe);
+        let frame = forge_frame(&share[range.clone()], &header.common, |head, _| {
+            head.claim.last ^= true;
+        });
+        found(&splice(&share, range, &frame), stripe);
+        if stripe > 0 {
+            found(&retold(&share, stripe, true), stripe - 1);
+        }
+    }
 }
 
 #[test]

@@ -138,7 +138,7 @@ const FORGERIES: [(&str, Forgery); 4] = [
 #[test]
 fn a_share_that_is_written_anew_has_nothing_of_a_forged_one() {
     for (codec, k, n) in [("rs8", 2, 4), ("rs16", 3, 6), ("xor", 3, 6)] {
-        let honest = shares(&noise(2 * k * 16 + 9, 3), &options(code(codec, k, n), 16));
+        let honest = shares(&noise(3 * k * 16, 3), &options(code(codec, k, n), 16));
         let (header, _) = header::decode(&honest[0]).unwrap().unwrap();
         let anatomy = Anatomy::of(&honest[0], 16);
         for share in 0..n {

@@ -19,8 +19,8 @@ use distdup::decode::{DecodeOptions, FrameState};
 use distdup::diagnosis::{Diagnosis, StreamDiagnosis, diagnose};
 use distdup::format::ending::{FOOTER_LEN, Footer};
 use distdup::source::Source;
-use kit::anatomy::{Anatomy, flip, splice};
-use kit::{code, decode_from, files, full, noise, options, pipes, shares};
+use kit::anatomy::{Anatomy, flip, forge, retold, splice};
+use kit::{MemorySource, code, decode_from, files, full, noise, options, pipes, shares};
 
 /// Shards of so many bytes.
 const SHARD: usize = 16;
@@ -203,6 +203,91 @@ fn a_trailer_that_tells_of_more_stripes_than_can_be_counted_is_outvoted() {
         let found = the_stream(sources);
         assert_eq!((found.stripes, found.lost.count), (4, 0));
         assert!(found.is_recoverable() && !found.shares[0].is_whole);
+    }
+}
+
+/// Each share is a file, or a pipe.
+fn mixed(shares: &[Vec<u8>], pipes: usize) -> Vec<Box<dyn Source>> {
+    let source = |(at, share): (usize, &Vec<u8>)| match pipes >> at & 1 {
+        1 => MemorySource::pipe(at, share.clone()),
+        _ => MemorySource::file(at, share.clone()),
+    };
+    shares.iter().enumerate().map(source).collect()
+}
+
+#[test]
+fn a_trailer_forged_for_each_number_of_stripes_ends_no_stream() {
+    for len in [0, 5 * 32 + 9] {
+        let honest = shares(&noise(len, 1), &options(code("rs", 2, 3), SHARD as u64));
+        let frames = Anatomy::of(&honest[0], SHARD).frames;
+        for (told, is_cut) in (0..frames + 2).flat_map(|told| [(told, true), (told, false)]) {
+            let mut given = honest.clone();
+            given[0] = retold(&honest[0], told, is_cut);
+            for kinds in 0..8 {
+                let what = format!("{len} bytes, {told} told, pipes {kinds:b}, cut: {is_cut}");
+                let found = the_stream(mixed(&given, kinds));
+                assert_eq!(
+                    (found.stripes, found.lost.count),
+                    (frames as u64, 0),
+                    "{what}"
+                );
+                assert!(found.is_recoverable(), "{what}");
+                assert_eq!(found.is_flawless(), told == frames, "{what}");
+                assert_eq!(found.length(), Some(len as u64), "{what}");
+                // Without a spare: as decode, which finds more behind a trailer out of its place.
+                let found = the_stream(mixed(&given[..2], kinds));
+                let decoded = decode_from(mixed(&given[..2], kinds), &DecodeOptions::default());
+                let is_had = decoded.is_ok();
+                assert!(is_had || !found.is_recoverable(), "{what}: {decoded:?}");
+                assert!(!is_had || !is_cut || found.is_recoverable(), "{what}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_frame_marked_falsely_as_the_last_ends_no_stream() {
+    for (k, n) in [(2, 4), (3, 5)] {
+        let honest = shares(
+            &noise(4 * k * SHARD, 1),
+            &options(code("rs", k, n), SHARD as u64),
+        );
+        let (header, _) = distdup::format::header::decode(&honest[0])
+            .unwrap()
+            .unwrap();
+        let anatomy = Anatomy::of(&honest[0], SHARD);
+        for (stripe, hurt) in (0..anatomy.frames).flat_map(|it| [(it, 0), (it, n - 1)]) {
+            let range = anatomy.stripe(stripe);
+            let frame = forge(&honest[hurt][range.clone()], &header.common, |head, _| {
+                head.claim.last ^= true;
+            });
+            let forged = splice(&honest[hurt], range.clone(), &frame);
+            // And whichever others are damaged there.
+            for bad in (0..1 << n).filter(|bad| bad >> hurt & 1 == 0) {
+                let share = |share: usize| match bad >> share & 1 {
+                    _ if share == hurt => forged.clone(),
+                    1 => flip(&honest[share], range.start + 81),
+                    _ => honest[share].clone(),
+                };
+                let given: Vec<Vec<u8>> = (0..n).map(share).collect();
+                for kinds in [0, (1 << n) - 1] {
+                    let what = format!("stripe {stripe} of share {hurt}, {bad:b} bad, {kinds:b}");
+                    let found = the_stream(mixed(&given, kinds));
+                    let decoded = decode_from(mixed(&given, kinds), &DecodeOptions::default());
+                    assert_eq!(
+                        found.is_recoverable(),
+                        decoded.is_ok(),
+                        "{what}: {decoded:?}"
+                    );
+                    assert!(
+                        !found.is_flawless() && !found.whole().contains(hurt),
+                        "{what}"
+                    );
+                    assert!(!found.good.contains(hurt), "{what}");
+                    assert_eq!(found.stripes, anatomy.frames as u64, "{what}");
+                }
+            }
+        }
     }
 }
 

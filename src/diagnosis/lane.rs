@@ -28,7 +28,7 @@ pub(super) struct Lane {
     name: String,
     index: Option<usize>,
     /// What its trailer tells, if that was seen before all else.
-    pub(super) told: Option<Totals>,
+    told: Option<Totals>,
     heard: Option<Receiver<Told>>,
     /// What it says of the stripes up to `end`.
     current: Option<Run>,
@@ -87,6 +87,12 @@ impl Lane {
         self.index
     }
 
+    /// What its trailer tells, if that was seen.
+    pub(super) fn told(&self) -> Option<Totals> {
+        let found = self.verdict.as_ref().and_then(|verdict| verdict.totals);
+        found.or(self.told)
+    }
+
     /// What it says of the stripes come to; `None` if it is at its end.
     pub(super) fn state(&self) -> Option<FrameState> {
         let flaw = |run: &Run| run.flaw.as_ref().map_or(FrameState::Good, FrameFlaw::state);
@@ -103,9 +109,9 @@ impl Lane {
         self.current.as_ref().map(|_| self.end)
     }
 
-    /// Whether it says that the stream ends with that stripe.
-    pub(super) fn is_last(&self, stripe: u64) -> bool {
-        self.end == stripe + 1 && self.current.as_ref().is_some_and(|run| run.last)
+    /// Whether it says that the stream ends with the stripe come to.
+    pub(super) fn is_last(&self) -> bool {
+        self.current.as_ref().is_some_and(|run| run.last)
     }
 
     /// Goes on until it says something of that stripe, or is at its end.

@@ -19,7 +19,9 @@ use self::lane::Lane;
 pub use self::map::{Cell, Map};
 use crate::catalogue::Catalogued;
 use crate::control::Control;
-use crate::decode::{DecodeError, FrameFault, FrameFlaw, FrameState, GatherError, SourceOutcome};
+use crate::decode::{
+    DecodeError, FrameFault, FrameFlaw, FrameState, GatherError, ShareFlaw, SourceOutcome,
+};
 use crate::format::{Common, StreamId, Totals};
 use crate::pipeline::muster::{self, Mustered, Roll};
 use crate::source::Source;
@@ -46,13 +48,14 @@ pub struct StreamDiagnosis {
     pub totals: Option<Totals>,
     /// Its stripes, as far as anything tells of them.
     pub stripes: u64,
-    /// Whether a trailer or a frame says that the stream ends with these.
+    /// Whether frames say that the stream ends with these; of a last stripe that is lost, and of no stripe,
+    /// trailers.
     pub ends: bool,
     /// One for each source that holds a share of it.
     pub sources: Vec<Verdict>,
     /// Its n shares, by index.
     pub shares: Vec<ShareState>,
-    /// Shares all of whose frames are good.
+    /// Shares all of whose frames are good, and none marked falsely as the last.
     pub good: ShardSet,
     /// Stripes that cannot be had, ascending.
     pub lost: Places,
@@ -84,10 +87,18 @@ impl StreamDiagnosis {
         (0..self.shares.len()).filter(has).collect()
     }
 
-    /// Whether all n shares are there and whole, and so is every source.
+    /// Whether all n shares are there and whole, and so is every source, and all tell of the same end.
     pub fn is_flawless(&self) -> bool {
+        let tells_so = |source: &Verdict| {
+            let told = source
+                .totals
+                .is_some_and(|told| told.stripes == self.stripes);
+            told && source.totals == self.totals
+        };
         self.whole() == self.common.geometry().shards()
+            && self.is_recoverable()
             && self.sources.iter().all(Verdict::is_whole)
+            && self.sources.iter().all(tells_so)
     }
 
     /// Bytes of the stream, if a trailer tells.
@@ -200,23 +211,34 @@ fn read(
         fates: Fates::new(common),
         lost: Places::default(),
         map: Map::default(),
+        is_at_lost: false,
     };
-    let told = vote(lanes.iter().filter_map(|lane| lane.told));
     let mut at = 0;
+    // Whether the stripe before says that it is the last; one that is lost does not prove it.
     let mut ended = false;
-    while !ended && told.is_none_or(|told| at < told.stripes) {
+    while !ended || reading.is_at_lost {
         for lane in &mut lanes {
             lane.come_to(at, control)?;
         }
         let Some(mut end) = lanes.iter().filter_map(Lane::end).min() else {
             break;
         };
-        // A frame that is marked as the last stands alone in what its lane says.
-        ended = lanes.iter().any(|lane| lane.is_last(at));
-        if let Some(told) = told {
-            end = end.min(told.stripes);
+        // A frame that is good is read whatever trailers tell: one may be forged, and those of pipes are
+        // yet to come.
+        if lanes
+            .iter()
+            .all(|lane| lane.state() != Some(FrameState::Good))
+        {
+            match vote(lanes.iter().filter_map(Lane::told)) {
+                Some(told) if at < told.stripes => end = end.min(told.stripes),
+                None if !ended => {}
+                _ => break,
+            }
         }
-        reading.note(at..end, &lanes);
+        // A good frame stands alone in what its lane says.
+        let ballot = Ballot::of(&lanes, common.geometry().n());
+        ended = ballot.last.len() > ballot.others.len();
+        reading.note(at..end, &lanes, &ballot);
         at = end;
     }
     let sources = lanes
@@ -224,6 +246,42 @@ fn read(
         .map(|lane| lane.finish(control))
         .collect::<Result<Vec<_>, _>>()?;
     Ok(reading.finish(common, at, ended, sources))
+}
+
+/// What the good frames of a stripe say: decode goes by most of them, and tells no two stripes apart that as many
+/// are for.
+#[derive(Default)]
+struct Ballot {
+    /// Shares that say that it is the stream's last, and that say that it is not.
+    last: ShardSet,
+    others: ShardSet,
+}
+
+impl Ballot {
+    fn of(lanes: &[Lane], n: usize) -> Self {
+        let mut ballot = Self::default();
+        for share in 0..n {
+            let good = lanes.iter().filter(|lane| {
+                lane.index() == Some(share) && lane.state() == Some(FrameState::Good)
+            });
+            let mut says = good.map(Lane::is_last);
+            let Some(first) = says.next() else { continue };
+            // Sources of one share that say different things are not believed.
+            if says.all(|other| other == first) {
+                let side = if first {
+                    &mut ballot.last
+                } else {
+                    &mut ballot.others
+                };
+                side.insert(share);
+            }
+        }
+        ballot
+    }
+
+    fn is_tied(&self) -> bool {
+        !self.last.is_empty() && self.last.len() == self.others.len()
+    }
 }
 
 /// What most of these say.
@@ -238,11 +296,14 @@ struct Reading {
     fates: Fates,
     lost: Places,
     map: Map,
+    /// Whether the stripes noted last are lost.
+    is_at_lost: bool,
 }
 
 impl Reading {
-    /// Takes note of what the lanes say of some stripes.
-    fn note(&mut self, stripes: Range<u64>, lanes: &[Lane]) {
+    /// Takes note of what the lanes say of some stripes; where as many frames say one thing as another, that
+    /// these are lost.
+    fn note(&mut self, stripes: Range<u64>, lanes: &[Lane], ballot: &Ballot) {
         let mut good = ShardSet::new();
         for (index, share) in self.shares.iter_mut().enumerate() {
             // Of several that hold the same share, the best counts.
@@ -260,7 +321,15 @@ impl Reading {
                 share.fault(&stripes, flaw);
             }
         }
-        let is_had = self.fates.is_had(good, stripes.end - stripes.start);
+        // Further shares would decide it, as if those of one side were not there.
+        let is_tied = ballot.is_tied();
+        let counted = if is_tied {
+            good.difference(ballot.last)
+        } else {
+            good
+        };
+        let is_had = self.fates.is_had(counted, stripes.end - stripes.start) && !is_tied;
+        self.is_at_lost = !is_had;
         let state = if is_had {
             FrameState::Good
         } else {
@@ -286,13 +355,26 @@ impl Reading {
         }
         let is_good = |index: &usize| {
             let share = &self.shares[*index];
-            !share.sources.is_empty() && share.frames.good == stripes
+            let is_true = |at: &usize| {
+                let flaws = &sources[*at].outcome.flaws;
+                !flaws
+                    .iter()
+                    .any(|flaw| matches!(flaw, ShareFlaw::LastDiffers { .. }))
+            };
+            share.sources.iter().any(is_true) && share.frames.good == stripes
         };
         let good: ShardSet = (0..self.shares.len()).filter(is_good).collect();
-        let totals = vote(sources.iter().filter_map(|source| source.totals));
+        let told = || sources.iter().filter_map(|source| source.totals);
+        let here = |told: &Totals| told.stripes == stripes;
+        let totals = vote(told().filter(here)).or_else(|| vote(told()));
+        let is_told = if stripes == 0 {
+            2 * told().filter(here).count() > told().count()
+        } else {
+            self.is_at_lost && told().any(|told| here(&told))
+        };
         StreamDiagnosis {
             totals,
-            ends: ended || totals.is_some(),
+            ends: ended || is_told,
             remedy: self.fates.remedy(good),
             common: Arc::clone(common),
             stripes,

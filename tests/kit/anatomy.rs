@@ -99,11 +99,12 @@ pub fn retold(share: &[u8], stripes: usize, is_cut: bool) -> Vec<u8> {
         stripes: stripes as u64,
         digest: digest.with(&length.to_be_bytes()).finish(),
     };
-    let kept = match is_cut && stripes < anatomy.frames {
-        true => &share[..anatomy.stripe(stripes).start],
-        false => &share[..anatomy.trailer],
+    let end = if is_cut && stripes < anatomy.frames {
+        anatomy.stripe(stripes).start
+    } else {
+        anatomy.trailer
     };
     let first_frame = anatomy.header as u64;
     let ending = ending::encode(&common, header.index, &totals, first_frame);
-    [kept, &ending].concat()
+    [&share[..end], &ending].concat()
 }

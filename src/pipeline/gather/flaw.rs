@@ -114,6 +114,12 @@ pub enum ShareFlaw {
     /// Its trailer contradicts its frames.
     #[error("its trailer tells of another length or digest than its frames")]
     TrailerDiffers,
+    /// A frame is marked as the last and another one follows, or the last one is not.
+    #[error("its frame of stripe {stripe} tells of another end of the stream than its trailer")]
+    LastDiffers {
+        /// Which.
+        stripe: u64,
+    },
 }
 
 catalogue! {
@@ -136,6 +142,9 @@ catalogue! {
         Self::TrailerDiffers => "trailer-differs":
             "The frames are good, and some are too few, too many, or of another time; the stream's digest tells when it is read."
             "Look whether the shares give their stream back: distdup why SHARE...";
+        Self::LastDiffers { .. } => "last-frame-differs":
+            "Each frame is good by its check, and one was marked falsely as the stream's last, or the trailer is of another time: it was forged."
+            "Find out who can write to that host; then write the share again from the others by distdup repair.";
     }
     passing { Self::Header(fault) => fault; }
 }
