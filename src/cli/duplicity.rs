@@ -65,8 +65,8 @@ Examples:
 
 From COMMAND on, all is Duplicity's; options before it are ours. The hosts' URL is filled in where
 the command takes it. Of a command that distdup does not know it is so only where distdup:// stands.
-Output and exit code are Duplicity's. If that is 0, but hosts were missing or faulty, or something may
-have been lost, or could not be deleted, it is 3.";
+Output and exit code are Duplicity's. If that is 0, but hosts were missing or faulty, or something
+may have been lost, or was not deleted, it is 3.";
 
 impl Duplicity {
     pub fn run(self, console: Console, selection: &Selection) -> anyhow::Result<Exit> {
