@@ -8,7 +8,7 @@ use clap::Args;
 use distdup::catalogue::said;
 use distdup::duplicity::hosts::{Wish, host_of};
 use distdup::quote::with_causes;
-use distdup::store::HealReport;
+use distdup::store::{HealReport, StoreError};
 use serde_json::{Value, json};
 
 use super::backup::{in_words, losses};
@@ -76,6 +76,11 @@ impl Heal {
             Err(error) => {
                 hopeless += 1;
                 warn(with_causes(error));
+                if let StoreError::Heal { hosts, .. } = error {
+                    for host in hosts {
+                        warn(with_causes(host));
+                    }
+                }
             }
         });
         drop(watch);

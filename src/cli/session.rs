@@ -519,15 +519,15 @@ pub fn advise(target: &Target, heal: &str, lacks: bool) {
     let silent = answers.filter(|(_, (_, answer))| answer.is_err());
     let (in_use, silent): (Vec<_>, Vec<_>) = silent.partition(|(position, (_, answer))| {
         let entries = fs::read_dir(&target.hosts[*position].folder).into_iter();
-        let has: Vec<_> = entries
+        let files: Vec<_> = entries
             .flatten()
             .filter_map(|entry| Some(entry.ok()?.file_name()))
             .collect();
         // A host that lost its stamp alone is one again once it is made anew.
         let is_key = |name: &OsString| name.to_str().is_some_and(|name| Key::parse(name).is_some());
         matches!(answer, Err(HostError::NotAHost { .. }))
-            && !has.is_empty()
-            && !has.iter().any(is_key)
+            && !files.is_empty()
+            && !files.iter().any(is_key)
     });
     let shown = |hosts: Vec<(usize, _)>| -> Vec<String> {
         let hosts = hosts.into_iter();

@@ -134,6 +134,8 @@ pub enum StoreError {
         name: Vec<u8>,
         /// Why not.
         source: Box<RepairError>,
+        /// What became of the hosts that did not give their shares in time.
+        hosts: Vec<HostError>,
     },
     /// The object is there, and those of its shares that would tell about it cannot be opened.
     #[error("the shares of object {} cannot be opened", quote(name))]

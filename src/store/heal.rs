@@ -145,7 +145,7 @@ impl Store {
                 return Err(self.unknown(name, reason, stale, survey.answers, &survey.catalog));
             }
         };
-        let (good, hung) = self.good_shares(generation, control)?;
+        let (good, mut hung) = self.good_shares(generation, control)?;
         let mut counted = apart(&good);
         let mut able = survey.up();
         able.retain(|host| !hung.contains_key(host));
@@ -158,7 +158,7 @@ impl Store {
             ..HealReport::default()
         };
         if !wanted.is_empty() {
-            report.failed = self.write(name, generation, &wanted, &hung, control)?;
+            report.failed = self.write(name, generation, &wanted, &mut hung, control)?;
         }
         let written: Vec<_> = wanted
             .iter()
@@ -249,7 +249,7 @@ impl Store {
         name: &[u8],
         generation: &Generation,
         wanted: &[Wanted],
-        hung: &Hung,
+        hung: &mut Hung,
         control: &Control,
     ) -> Result<Vec<(usize, HostFailure)>, StoreError> {
         let holders = generation.holders.iter();
@@ -287,6 +287,7 @@ impl Store {
                 return Err(StoreError::Heal {
                     name: name.to_vec(),
                     source: source.into(),
+                    hosts: std::mem::take(hung).into_values().collect(),
                 });
             }
         };

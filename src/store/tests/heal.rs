@@ -466,3 +466,20 @@ fn a_host_that_stops_giving_a_share_is_told_and_the_others_are_healed() {
         }
     }
 }
+
+#[test]
+fn a_host_whose_share_would_be_needed_and_stops_is_told_with_the_error() {
+    let (hosts, _) = MemoryHost::many(3);
+    let mut store = store(&hosts, 2);
+    store.options.decode.source_timeout = Duration::from_secs(1);
+    put(&store, NAME, &text(3000)).unwrap();
+    hosts[1].files().clear();
+    let (_hangs, until) = crossbeam_channel::bounded(0);
+    hosts[2].stall_after(1, until);
+    let error = store.heal(NAME, &control()).unwrap_err();
+    assert!(
+        matches!(&error, StoreError::Heal { hosts, .. } if matches!(&hosts[..], [HostError::Hung { host, .. }] if host == "memory 2")),
+        "{error:?}"
+    );
+    assert!(hosts[1].files().is_empty());
+}
