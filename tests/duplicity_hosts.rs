@@ -289,7 +289,11 @@ fn a_host_that_is_too_slow_degrades_a_backup_and_may_come_back() {
     assert_eq!([0, 1, 2].map(complete), [true, false, true], "{result}");
     assert_eq!(result["may_be_lost"], 0, "{result}");
     let error = result["hosts"][1]["error"].as_str().unwrap();
-    assert!(error.contains("within 2 s"), "{result}");
+    // Which of its operations it was too slow at is a matter of luck.
+    assert!(
+        error.contains("within 2 s") || error.contains("for 2 s"),
+        "{result}"
+    );
     let said = stderr(&output);
     assert!(said.contains("not all of this backup is on"), "{said}");
     slow.end();
@@ -341,8 +345,12 @@ fn with_too_few_hosts_the_put_fails_and_nothing_counts() {
         assert!(!world.path("restore_test").exists());
         fs::remove_dir_all(world.path("home")).unwrap();
         fs::rename(world.path("kept"), world.path("home")).unwrap();
-        assert_exit(&world.backup(SMALL_VOLUMES), 0);
-        world.restores(0);
+        // Of the volume that failed, a share may be left on the third host: it may as well be lost.
+        let output = world.backup(SMALL_VOLUMES);
+        let is_left = stderr(&output).contains("may have been lost");
+        let code = if is_left { 3 } else { 0 };
+        assert_exit(&output, code);
+        world.restores(code);
     }
 }
 

@@ -254,8 +254,10 @@ fn plain_duplicity_writes_alone_and_reads_whenever_it_can() {
         fs::write(world.path("test/big"), random(8_000_000)).unwrap();
         let volumes = || fs::read_dir(disk(3)).unwrap().count();
         let before = volumes();
+        // The processes of the refused one may be there a little longer than itself.
+        let soon = ["--volsize", "1", "--backend-retry-delay", "1"];
         let running = copied
-            .plainly(&[&full[..], &["--volsize", "1"], concurrency].concat())
+            .plainly(&[&full[..], &soon, concurrency].concat())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
