@@ -250,23 +250,33 @@ fn plain_duplicity_writes_alone_and_reads_whenever_it_can() {
         assert!(said.contains("disk3 is being written to by"), "{said}");
         drop(lock);
 
-        // Its own processes do not keep each other out, but all others, as long as it runs.
-        fs::write(world.path("test/big"), random(8_000_000)).unwrap();
+        // Its own processes do not keep each other out, but all others, as long as it runs. It may be at
+        // its end before it is stopped, and is begun once more then.
+        fs::write(world.path("test/big"), random(20_000_000)).unwrap();
         let volumes = || fs::read_dir(disk(3)).unwrap().count();
-        let before = volumes();
-        // The processes of the refused one may be there a little longer than itself.
-        let soon = ["--volsize", "1", "--backend-retry-delay", "1"];
-        let running = copied
-            .plainly(&[&full[..], &soon, concurrency].concat())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        wait_until("volumes are stored", || volumes() > before + 2);
-        kill(running.id(), "-STOP");
-        assert!(matches!(host.lock(1, false), Err(LockError::Held { .. })));
-        kill(running.id(), "-CONT");
-        assert_exit(&running.wait_with_output().unwrap(), 0);
+        let is_held_midway = || {
+            let before = volumes();
+            let mut running = copied
+                .plainly(&[&full[..], &["--volsize", "1"], concurrency].concat())
+                .stdout(Stdio::piped())
+                .stderr(Stdio::piped())
+                .spawn()
+                .unwrap();
+            let mut has_ended = false;
+            wait_until("volumes are stored", || {
+                has_ended = running.try_wait().unwrap().is_some();
+                has_ended || volumes() > before + 2
+            });
+            let is_held = !has_ended && {
+                kill(running.id(), "-STOP");
+                let lock = host.lock(1, false);
+                kill(running.id(), "-CONT");
+                matches!(lock, Err(LockError::Held { .. }))
+            };
+            assert_exit(&running.wait_with_output().unwrap(), 0);
+            is_held
+        };
+        assert!((0..5).any(|_| is_held_midway()));
         restores();
         drop(host.lock(1, false).unwrap());
         // Of its pipes nothing is left, nor where a worker ends without a word.
