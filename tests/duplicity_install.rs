@@ -249,6 +249,9 @@ fn plain_duplicity_writes_alone_and_reads_whenever_it_can() {
         let said = stderr(&refused) + &stdout(&refused);
         assert!(said.contains("disk3 is being written to by"), "{said}");
         drop(lock);
+        // The processes of the refused one may hold others a moment longer than itself.
+        let is_free = |i| FolderHost::new(disk(i)).lock(1, false).is_ok();
+        wait_until("locks are free", || (0..6).all(is_free));
 
         // Its own processes do not keep each other out, but all others, as long as it runs. It may be at
         // its end before it is stopped, and is begun once more then.
