@@ -680,6 +680,8 @@ fn backup() -> &'static Desk {
             0,
             "distdup backup test -- --no-encryption --archive-dir archive",
         );
+        // A backup of the same second would have objects of the same names.
+        std::thread::sleep(std::time::Duration::from_secs(1));
         desk
     })
 }
