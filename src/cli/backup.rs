@@ -196,13 +196,7 @@ fn print(
             report::count(left_out, "file")
         ));
     }
-    if standing.lacking > 0 {
-        let all = standing.objects;
-        warn(format!(
-            "{} of {all} objects of the backup lack shares",
-            standing.lacking
-        ));
-    }
+    session::tell_lacking(standing);
     session::tell_lost(&standing.lost);
     if unsure && tally.is_good() {
         warn("a host took the place of a lost one, and cannot tell what there was before it");

@@ -124,11 +124,8 @@ impl Heal {
             hosts.push(tally.to_json(&shown, healed.complete.contains(&position)));
         }
         session::tell_lost(&standing.lost);
-        if standing.lacking > 0 && healed.complete.len() == n && hopeless == 0 {
-            warn(format!(
-                "{} of {} objects of the backup lack shares",
-                standing.lacking, standing.objects
-            ));
+        if healed.complete.len() == n && hopeless == 0 {
+            session::tell_lacking(&standing);
         }
         let losses = losses(&*target.code, &standing);
         lines.push(in_words(losses, &standing, n));

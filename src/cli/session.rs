@@ -16,7 +16,7 @@ use crossbeam_channel::{Receiver, after, never, select, tick, unbounded};
 use distdup::catalogue::catalogue;
 use distdup::config::{Setting, Settings};
 use distdup::duplicity::environment::Environment;
-use distdup::duplicity::hosts::{Access, HostsError, Target};
+use distdup::duplicity::hosts::{Access, HostsError, Standing, Target};
 use distdup::duplicity::launch::Duplicity;
 use distdup::duplicity::log::{Level, Record};
 use distdup::duplicity::options;
@@ -486,6 +486,16 @@ pub fn no_store(error: HostsError, what: impl Display + Send + Sync + 'static) -
 pub fn tell_different(target: &Target) {
     if let Some(error) = &target.status.different {
         warn(with_causes(error));
+    }
+}
+
+/// Warns of objects that lack shares.
+pub fn tell_lacking(standing: &Standing) {
+    if standing.lacking > 0 {
+        warn(format!(
+            "{} of {} objects of the backup lack shares",
+            standing.lacking, standing.objects
+        ));
     }
 }
 
